@@ -1,0 +1,185 @@
+"""The walk with a model: a genome at work on values."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.genome import Genome, Input, Node
+from undercut.spaces.operators import OPERATORS
+from undercut.spaces.primitive import Primitive
+from undercut.spaces.toolbox import Toolbox
+
+WINDOW = 1024
+"""Most bodies of one node under way at once, so that a map over a million chunks needs little memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a call node asks.
+
+    Attributes:
+        primitive: the contract.
+        values: the primitive's inputs.
+        prompt: which of the primitive's prompts.
+        model: position in the toolbox's models.
+        temperature: 0 is greedy.
+        cap: most tokens of an answer; 0 leaves it to whoever answers.
+        sample: which sample of this question: the path of indices through votes and retries, without trailing zeros.
+    """
+
+    primitive: Primitive
+    values: tuple[Any, ...]
+    prompt: int = 0
+    model: int = 0
+    temperature: float = 0.0
+    cap: int = 0
+    sample: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: a value or the red flag it raised, and the forward passes waited for."""
+
+    value: Any
+    passes: float = 0
+    flag: InvalidAnswer | None = None
+
+
+Ask: TypeAlias = Callable[[Question], Awaitable[Answer]]
+Job: TypeAlias = tuple[Genome, Sequence[Any], tuple[int, ...]]
+
+
+class Execution:
+    """One genome, or one body, at work.
+
+    `depth` counts the forward passes on the critical path so far: work in parallel counts its longest branch.
+    With `concurrent=False` branches run one after another and nothing is ever awaited but `ask`, so that a walk
+    over answers that are there at once needs no event loop (see `run_now`).
+    """
+
+    __slots__ = ("_ask", "concurrent", "depth", "sample", "toolbox")
+
+    def __init__(self, ask: Ask, toolbox: Toolbox, sample: tuple[int, ...] = (), concurrent: bool = True) -> None:
+        self._ask = ask
+        self.toolbox = toolbox
+        self.sample = sample
+        self.concurrent = concurrent
+        self.depth = 0.0
+
+    def _child(self, sample: tuple[int, ...]) -> Execution:
+        return Execution(self._ask, self.toolbox, sample, self.concurrent)
+
+    async def ask(self, question: Question) -> Any:
+        """Ask the model.
+
+        Raises:
+            InvalidAnswer: the answer raised a red flag.
+            ModelError: no answer could be had.
+        """
+        answer = await self._ask(question)
+        self.depth += answer.passes
+        if answer.flag is not None:
+            raise answer.flag
+        return answer.value
+
+    async def apply(self, genome: Genome, inputs: Sequence[Any], sample: tuple[int, ...] | None = None) -> Any:
+        """Run a genome on inputs, after what this execution did before.
+
+        Raises:
+            InvalidAnswer: an answer raised a red flag that no operator mended.
+        """
+        child = self._child(self.sample if sample is None else sample)
+        try:
+            return await child._walk(genome, inputs)
+        finally:
+            self.depth += child.depth
+
+    async def parallel(self, jobs: Sequence[Job]) -> list[Any]:
+        """Run genomes side by side; a result that raised a red flag is the `InvalidAnswer` itself, in its place."""
+        children = [self._child(sample) for _, _, sample in jobs]
+        work = [child._caught(genome, inputs) for child, (genome, inputs, _) in zip(children, jobs, strict=True)]
+        results: list[Any] = []
+        for start in range(0, len(work), WINDOW):
+            results += await self._together(work[start : start + WINDOW])
+        self.depth += max((child.depth for child in children), default=0)
+        return results
+
+    async def _together(self, work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+        if self.concurrent and len(work) > 1:
+            return await asyncio.gather(*work)
+        return [await one for one in work]
+
+    async def _caught(self, genome: Genome, inputs: Sequence[Any]) -> Any:
+        try:
+            return await self._walk(genome, inputs)
+        except InvalidAnswer as flag:
+            return flag
+
+    async def _walk(self, genome: Genome, inputs: Sequence[Any]) -> Any:
+        values: dict[str, Any] = {f"x{index}": value for index, value in enumerate(inputs)}
+        finish: dict[str, float] = dict.fromkeys(values, 0.0)
+        for level in _levels(genome):
+            workers = [self._child(self.sample) for _ in level]
+            results = await self._together([w._node(node, values) for w, node in zip(workers, level, strict=True)])
+            for worker, node, result in zip(workers, level, results, strict=True):
+                begin = max((finish[source.key] for source in node.inputs), default=0.0)
+                finish[node.key] = begin + worker.depth
+                values[node.key] = result
+            flag = next((result for result in results if isinstance(result, InvalidAnswer)), None)
+            if flag is not None:
+                self.depth += max(finish.values())
+                raise flag
+        self.depth += finish[genome.output.key]
+        return values[genome.output.key]
+
+    async def _node(self, node: Node, values: dict[str, Any]) -> Any:
+        try:
+            return await OPERATORS[node.op].run(node, [values[source.key] for source in node.inputs], self)
+        except InvalidAnswer as flag:
+            return flag
+
+
+def _levels(genome: Genome) -> list[list[Node]]:
+    """Nodes that can run side by side, in waves."""
+    cached: list[list[Node]] | None = genome.__dict__.get("_levels")
+    if cached is None:
+        wave: dict[str, int] = {}
+        cached = []
+        for node in genome.nodes():
+            level = 1 + max((wave[s.key] for s in node.inputs if not isinstance(s, Input)), default=-1)
+            wave[node.key] = level
+            if level == len(cached):
+                cached.append([])
+            cached[level].append(node)
+        genome.__dict__["_levels"] = cached
+    return cached
+
+
+def unflagged(results: Sequence[Any]) -> list[Any]:
+    """The results of parallel work.
+
+    Raises:
+        InvalidAnswer: one of them raised a red flag; the first one's.
+    """
+    for result in results:
+        if isinstance(result, InvalidAnswer):
+            raise result
+    return list(results)
+
+
+def run_now(work: Coroutine[Any, Any, Any]) -> Any:
+    """Drive a coroutine that never waits to its end, without an event loop.
+
+    Raises:
+        RuntimeError: it waited for something.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        return done.value
+    work.close()
+    raise RuntimeError("run_now was given work that waits; run it in an event loop")

@@ -1,0 +1,95 @@
+"""How large a value is, for the walk with symbols.
+
+The extent of an atom is its size. The extent of a list is runs of equal items, `((extent, count), …)`, so that a
+list of a million chunks is as short as a list of two: this is what keeps the cost walk at O(log n). Counts may be
+fractions where a size is an expectation.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+from undercut.spaces.types import Atom, Type
+
+Runs: TypeAlias = "tuple[tuple[Extent, float], ...]"
+Extent: TypeAlias = "float | Runs"
+
+
+def total(extent: Extent) -> float:
+    """Size in items: an atom's own, the sum of its items' sizes for a list."""
+    if not isinstance(extent, tuple):
+        return extent
+    return sum(total(item) * count for item, count in extent)
+
+
+def length(extent: Extent) -> float:
+    """How many items a list has.
+
+    Raises:
+        TypeError: the extent is an atom's.
+    """
+    return sum(count for _, count in runs(extent))
+
+
+def runs(extent: Extent) -> Runs:
+    """The runs of a list's extent.
+
+    Raises:
+        TypeError: the extent is an atom's.
+    """
+    if not isinstance(extent, tuple):
+        raise TypeError("an atom has no items")
+    return extent
+
+
+def joined(runs: list[tuple[Extent, float]]) -> Runs:
+    """Runs with neighbours of equal extent made one and empty runs dropped."""
+    out: list[tuple[Extent, float]] = []
+    for item, count in runs:
+        if count <= 0:
+            continue
+        if out and out[-1][0] == item:
+            out[-1] = (item, out[-1][1] + count)
+        else:
+            out.append((item, count))
+    return tuple(out)
+
+
+def grouped(items: Runs, size: float) -> Runs:
+    """Cut a list into consecutive groups of `size` items, the last one perhaps smaller: a list of lists."""
+    out: list[tuple[Extent, float]] = []
+    partial: list[tuple[Extent, float]] = []
+    room = size
+    for item, count in items:
+        if partial:
+            taken = min(room, count)
+            partial.append((item, taken))
+            room, count = room - taken, count - taken
+            if room <= 0:
+                out.append((joined(partial), 1))
+                partial, room = [], size
+        whole = count // size
+        if whole:
+            out.append((((item, size),), whole))
+        rest = count - whole * size
+        if rest > 0:
+            partial.append((item, rest))
+            room = size - sum(taken for _, taken in partial)
+    if partial:
+        out.append((joined(partial), 1))
+    return joined(out)
+
+
+def of_size(size: float, kind: Type) -> Extent:
+    """The plain extent of a value of this type and size: `size` items of size 1, one level deep."""
+    if isinstance(kind, Atom):
+        return size
+    if isinstance(kind.item, Atom):
+        return joined([(1, size)])
+    return joined([(of_size(1, kind.item), size)])
+
+
+def whole(count: float) -> float:
+    """Round a count up to a whole number; expectations a hair above one are taken as that one."""
+    return count if isinstance(count, int) else math.ceil(count - 1e-9)

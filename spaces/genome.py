@@ -1,0 +1,289 @@
+"""The genome: a typed DAG of operator nodes, as an expression whose equal parts are one part.
+
+There is no node order to forget: a node holds its inputs themselves, and two nodes with the same operator, genes,
+inputs and bodies are equal, so a result that is used twice is computed once. The canonical key is the digest of
+that content. A genome file is data; reading one never runs code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import networkx as nx
+
+from undercut.spaces.errors import GenomeError
+
+SCHEMA = 1
+"""Version of the JSON form; a reader refuses what it does not know."""
+
+GeneValue: TypeAlias = int | float | str | bool
+
+
+class Input:
+    """The i-th input of the genome or body that this stands in."""
+
+    __slots__ = ("index", "key")
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+        self.key = f"x{index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Input) and other.index == self.index
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return self.key
+
+
+class Node:
+    """One operator at work: its genes, where its inputs come from, and the genomes it applies.
+
+    Immutable; equal when the canonical `key` is.
+    """
+
+    __slots__ = ("bodies", "genes", "inputs", "key", "op")
+
+    def __init__(
+        self,
+        op: str,
+        inputs: Sequence[Expression] = (),
+        genes: Mapping[str, GeneValue] | None = None,
+        bodies: Sequence[Genome] = (),
+    ) -> None:
+        self.op = op
+        self.inputs = tuple(inputs)
+        self.genes = dict(sorted((genes or {}).items()))
+        self.bodies = tuple(bodies)
+        content = (op, [i.key for i in self.inputs], self.genes, [body.key for body in self.bodies])
+        self.key = hashlib.blake2b(json.dumps(content).encode(), digest_size=10).hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Node) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return str(Genome(self))
+
+
+Expression: TypeAlias = Input | Node
+
+
+class Genome:
+    """A decomposition, or the body of a higher-order operator: what its output is, in terms of its inputs.
+
+    Immutable, hashable, equal when the canonical `key` is.
+
+    Example:
+        >>> chunks = Node("split", [Input(0)], {"size": 8})
+        >>> len(Genome(chunks).nodes())
+        1
+    """
+
+    __slots__ = ("__dict__", "output")
+
+    def __init__(self, output: Expression) -> None:
+        self.output = output
+
+    @property
+    def key(self) -> str:
+        """Canonical digest: equal exactly for genomes with the same content."""
+        return self.output.key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Genome) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def nodes(self) -> list[Node]:
+        """The distinct nodes, inputs before the nodes that use them; nodes of bodies are not among them."""
+        return list(self._ordered)
+
+    @cached_property
+    def _ordered(self) -> tuple[Node, ...]:
+        seen: dict[str, Node] = {}
+
+        def visit(expression: Expression) -> None:
+            if isinstance(expression, Node) and expression.key not in seen:
+                for source in expression.inputs:
+                    visit(source)
+                seen[expression.key] = expression
+
+        visit(self.output)
+        return tuple(seen.values())
+
+    def walk(self) -> Iterator[Node]:
+        """All nodes, those of bodies included, each body's after the node that applies it."""
+        for node in self._ordered:
+            yield node
+            for body in node.bodies:
+                yield from body.walk()
+
+    @cached_property
+    def size(self) -> int:
+        """Number of nodes, those of bodies included, each counted as often as it is used; 0 for a bare input."""
+        sizes: dict[str, int] = {}
+        for node in self._ordered:
+            below = sum(sizes.get(source.key, 0) for source in node.inputs)
+            sizes[node.key] = 1 + below + sum(body.size for body in node.bodies)
+        return sizes.get(self.output.key, 0)
+
+    def __str__(self) -> str:
+        """One line that reads from the input to the output."""
+        return _describe(self.output)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form, as plain data."""
+        return {"undercut": SCHEMA, **_body_to_dict(self)}
+
+    def to_json(self) -> str:
+        """The JSON form, as text; equal genomes give equal text."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Genome:
+        """Read a genome from its JSON form.
+
+        Raises:
+            GenomeError: the text is not JSON, or not a genome.
+        """
+        try:
+            data = json.loads(text)
+        except ValueError as error:
+            raise GenomeError(f"a genome file must hold JSON, and this is not: {error}") from error
+        return cls.from_dict(data)
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Genome:
+        """Read a genome from plain data.
+
+        Raises:
+            GenomeError: the data is not a genome of this schema.
+        """
+        if not isinstance(data, dict) or data.get("undercut") != SCHEMA:
+            found = data.get("undercut") if isinstance(data, dict) else type(data).__name__
+            raise GenomeError(f'a genome is an object with "undercut": {SCHEMA}, "nodes" and "output"; found {found!r}')
+        return _body_from_dict(data)
+
+    def to_networkx(self) -> nx.DiGraph[str]:
+        """A networkx view: nodes carry `op`, `genes` and `body` (path of the body they stand in, "" outside)."""
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        _add_to_graph(graph, self, "")
+        return graph
+
+
+def call(primitive: str, *inputs: Expression, **genes: GeneValue) -> Node:
+    """A call node with the default genes, for genomes that are written by hand."""
+    return Node("call", inputs, {**CALL_DEFAULTS, "primitive": primitive, **genes})
+
+
+CALL_DEFAULTS: dict[str, GeneValue] = {"model": 0, "prompt": 0, "temperature": 0.0, "cap": 0}
+
+
+def _body_to_dict(genome: Genome) -> dict[str, Any]:
+    place: dict[str, int | str] = {}
+    nodes: list[dict[str, Any]] = []
+    for node in genome.nodes():
+        place[node.key] = len(nodes)
+        entry: dict[str, Any] = {"op": node.op, "inputs": [place.get(source.key, source.key) for source in node.inputs]}
+        if node.genes:
+            entry["genes"] = node.genes
+        if node.bodies:
+            entry["bodies"] = [_body_to_dict(body) for body in node.bodies]
+        nodes.append(entry)
+    return {"nodes": nodes, "output": place.get(genome.output.key, genome.output.key)}
+
+
+def _body_from_dict(data: Any) -> Genome:
+    if not isinstance(data, dict) or not isinstance(data.get("nodes"), list) or "output" not in data:
+        raise GenomeError('a genome and each of its bodies need "nodes" (a list) and "output"')
+    entries, made, open_nodes = data["nodes"], {}, set()
+
+    def resolve(reference: Any) -> Expression:
+        if isinstance(reference, str) and reference[:1] == "x" and reference[1:].isdigit():
+            return Input(int(reference[1:]))
+        if isinstance(reference, bool) or not isinstance(reference, int) or not 0 <= reference < len(entries):
+            raise GenomeError(
+                f'an input must be "x0", "x1", … or the position of a node (0 to {len(entries) - 1}), not {reference!r}'
+            )
+        if reference in open_nodes:
+            raise GenomeError(f"a genome must not have a cycle, and node {reference} depends on itself")
+        if reference not in made:
+            open_nodes.add(reference)
+            made[reference] = build(entries[reference], reference)
+            open_nodes.remove(reference)
+        return made[reference]
+
+    def build(entry: Any, position: int) -> Node:
+        if not isinstance(entry, dict) or not isinstance(entry.get("op"), str):
+            raise GenomeError(f'node {position} must be an object with "op", and is {entry!r:.80}')
+        unknown = set(entry) - {"op", "inputs", "genes", "bodies"}
+        genes = entry.get("genes", {})
+        if unknown:
+            raise GenomeError(f"node {position} has the unknown field {min(unknown)!r}; known: op, inputs, genes, bodies")
+        if not isinstance(genes, dict) or not all(isinstance(value, int | float | str) for value in genes.values()):
+            raise GenomeError(f"the genes of node {position} must be an object of numbers and strings, not {genes!r:.80}")
+        if not isinstance(entry.get("inputs", []), list) or not isinstance(entry.get("bodies", []), list):
+            raise GenomeError(f"the inputs and bodies of node {position} must be lists")
+        bodies = [_body_from_dict(body) for body in entry.get("bodies", [])]
+        return Node(entry["op"], [resolve(source) for source in entry.get("inputs", [])], genes, bodies)
+
+    return Genome(resolve(data["output"]))
+
+
+def _add_to_graph(graph: nx.DiGraph[str], genome: Genome, body: str) -> None:
+    def name(expression: Expression) -> str:
+        return f"{body}{expression.key}"
+
+    for node in genome.nodes():
+        graph.add_node(name(node), op=node.op, genes=dict(node.genes), body=body)
+        for position, source in enumerate(node.inputs):
+            if isinstance(source, Input):
+                graph.add_node(name(source), op="input", genes={}, body=body)
+            graph.add_edge(name(source), name(node), position=position)
+        for position, inner in enumerate(node.bodies):
+            path = f"{body}{node.key}.{position}/"
+            _add_to_graph(graph, inner, path)
+            if isinstance(inner.output, Input):
+                graph.add_node(f"{path}{inner.output.key}", op="input", genes={}, body=path)
+            graph.add_edge(f"{path}{inner.output.key}", name(node), position=-1 - position)
+
+
+def _describe(expression: Expression) -> str:
+    if isinstance(expression, Input):
+        return expression.key
+    if expression.op == "call":
+        genes = expression.genes
+        label = str(genes.get("primitive"))
+        notes = [f"prompt {genes['prompt']}"] if genes.get("prompt") else []
+        notes += [f"T {genes['temperature']:g}"] if genes.get("temperature") else []
+        notes += [f"model {genes['model']}"] if genes.get("model") else []
+        notes += [f"cap {genes['cap']}"] if genes.get("cap") else []
+        label += f" ({', '.join(notes)})" if notes else ""
+    else:
+        genes_text = " ".join(str(value) for value in expression.genes.values())
+        label = f"{expression.op} {genes_text}".strip()
+    if expression.bodies:
+        label += "(" + "; ".join(_describe_body(body) for body in expression.bodies) + ")"
+    sources = [source for source in expression.inputs if isinstance(source, Node)]
+    if not sources:
+        return label
+    if len(sources) == 1:
+        return f"{_describe(sources[0])} → {label}"
+    return f"[{', '.join(_describe(source) for source in sources)}] → {label}"
+
+
+def _describe_body(body: Genome) -> str:
+    return _describe(body.output)

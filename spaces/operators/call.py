@@ -1,0 +1,96 @@
+"""call: ask the model for one primitive."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from undercut.spaces.cost import NO_COST
+from undercut.spaces.extent import Extent, of_size, total
+from undercut.spaces.genome import Node
+from undercut.spaces.operators.base import Form, Gene, Operator, Scope, numbers, whole_gene
+from undercut.spaces.primitive import Primitive
+from undercut.spaces.types import Type
+
+if TYPE_CHECKING:
+    from undercut.spaces.estimate import Estimate, Estimator
+    from undercut.spaces.execution import Execution
+
+LARGEST_CAP = 1 << 20
+
+
+class Call(Operator):
+    """Ask the model for one primitive on the node's inputs.
+
+    Genes: `primitive`; `model`, a position in the run's models; `prompt`, the variant; `temperature`; `cap`, the most
+    tokens of an answer (0: what the model's door thinks fit); `shuffle`, whether further samples of this call see
+    their order-free inputs in another order, which makes their errors less alike.
+    """
+
+    name = "call"
+    summary = "ask the model for one primitive"
+
+    def forms(self, target: Type, scope: Scope) -> Iterator[Form]:
+        """One form for each primitive that gives the target."""
+        tools = scope.toolbox
+        for primitive in tools.primitives.values():
+            if primitive.output == target:
+                yield Form(
+                    self.name,
+                    primitive.inputs,
+                    genes=(
+                        Gene("primitive", (primitive.name,)),
+                        Gene("model", tuple(range(len(tools.models)))),
+                        Gene("prompt", tuple(range(len(primitive.prompts)))),
+                        Gene("temperature", tools.temperatures, ordered=True),
+                        numbers("cap", (0,), 0, LARGEST_CAP),
+                        Gene("shuffle", (False, True) if primitive.permutable() else (False,)),
+                    ),
+                )
+
+    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+        """Ask; a sample beyond the first sees shuffled inputs where the gene says so."""
+        from undercut.spaces.execution import Question
+
+        primitive = execution.toolbox.primitives[str(node.genes["primitive"])]
+        sample = _without_trailing_zeros(execution.sample)
+        if sample and node.genes.get("shuffle"):
+            inputs = shuffled(primitive, inputs, sample)
+        return await execution.ask(
+            Question(
+                primitive,
+                tuple(inputs),
+                whole_gene(node, "prompt"),
+                whole_gene(node, "model"),
+                float(node.genes["temperature"]),
+                whole_gene(node, "cap"),
+                sample,
+            )
+        )
+
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+        """One call, at the rates of its primitive."""
+        from undercut.spaces.estimate import Estimate, log
+
+        primitive = estimator.toolbox.primitives[str(node.genes["primitive"])]
+        sizes = [total(extent) for extent in inputs]
+        extent = of_size(primitive.law(*sizes), primitive.output)
+        rates = estimator.rates.call(node, primitive, sizes)
+        return Estimate(extent, NO_COST + rates.cost, log(rates.right), log(rates.valid))
+
+
+def shuffled(primitive: Primitive, inputs: Sequence[Any], sample: tuple[int, ...]) -> list[Any]:
+    """The inputs, with those whose order does not matter in an order that depends on the sample alone."""
+    generator = random.Random(repr(sample))
+    values = list(inputs)
+    for position in primitive.symmetric:
+        if isinstance(values[position], list):
+            values[position] = generator.sample(values[position], len(values[position]))
+    return values
+
+
+def _without_trailing_zeros(sample: tuple[int, ...]) -> tuple[int, ...]:
+    while sample and sample[-1] == 0:
+        sample = sample[:-1]
+    return sample

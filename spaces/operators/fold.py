@@ -1,0 +1,81 @@
+"""fold: read a list a few items at a time, carrying a state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from undercut.spaces.extent import Extent, grouped, of_size, runs
+from undercut.spaces.genome import Node
+from undercut.spaces.operators.base import SIZES, Form, Gene, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.toolbox import Toolbox
+from undercut.spaces.types import ListOf, Type, empty_of, size_of
+
+if TYPE_CHECKING:
+    from undercut.spaces.estimate import Estimate, Estimator
+    from undercut.spaces.execution import Execution
+
+LARGEST = 1 << 20
+GIVEN = "input"
+
+
+class Fold(Operator):
+    """Carry a state through a list, `size` items a step: `state = body(state, items, …)`.
+
+    Genes: `size`; `start`, the state to begin with: `input` where the node's second input is the state, or else the
+    name of the state's type, whose empty value it is then.
+    """
+
+    name = "fold"
+    summary = "read a list some items at a time, carrying a state"
+
+    def forms(self, target: Type, scope: Scope) -> Iterator[Form]:
+        """Anything that can be a state, from a list of anything."""
+        starts = [Gene("start", (GIVEN,))]
+        if empty_of(target) is not None:
+            starts.append(Gene("start", (str(target),)))
+        size = numbers("size", SIZES, 1, LARGEST)
+        for kind in scope.toolbox.types:
+            if not isinstance(kind, ListOf):
+                continue
+            for shared in scope.shared():
+                step = (Signature((target, kind, *shared), target),)
+                for start in starts:
+                    given = (target,) if start.values == (GIVEN,) else ()
+                    yield Form(self.name, (kind, *given, *shared), step, (size, start))
+
+    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+        """Step through the list."""
+        items, *rest = inputs
+        if node.genes["start"] == GIVEN:
+            state, shared = rest[0], rest[1:]
+        else:
+            state, shared = empty_of(_state(node, execution.toolbox)), rest
+        size = whole_gene(node, "size")
+        for start in range(0, len(items), size):
+            state = await execution.apply(node.bodies[0], (state, items[start : start + size], *shared))
+        return state
+
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+        """The sum over the steps; a growing state makes later steps dearer."""
+        from undercut.spaces.estimate import Estimate, accumulate
+
+        items, *rest = inputs
+        if node.genes["start"] == GIVEN:
+            state, shared = rest[0], rest[1:]
+        else:
+            kind = _state(node, estimator.toolbox)
+            state, shared = of_size(size_of(empty_of(kind), kind), kind), rest
+        done = Estimate(state)
+        for chunk, count in grouped(runs(items), whole_gene(node, "size")):
+
+            def step(state: Extent, chunk: Extent = chunk) -> Estimate:
+                return estimator.apply(node.bodies[0], (state, chunk, *shared))
+
+            done = done.then(accumulate(step, done.extent, count))
+        return done
+
+
+def _state(node: Node, toolbox: Toolbox) -> Type:
+    """The type of the state of a fold that starts from nothing."""
+    return next(kind for kind in toolbox.types if str(kind) == node.genes["start"])

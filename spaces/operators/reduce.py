@@ -1,0 +1,99 @@
+"""reduce: combine the items of a list into one, as a tree or as a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.extent import Extent, Runs, grouped, joined, length, runs
+from undercut.spaces.genome import Node
+from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.types import ListOf, Type
+
+if TYPE_CHECKING:
+    from undercut.spaces.estimate import Estimate, Estimator
+    from undercut.spaces.execution import Execution
+
+LARGEST = 1 << 20
+
+
+class Reduce(Operator):
+    """Combine the items of a list, `arity` at a time, until one is left.
+
+    Genes: `arity`; `shape`, `tree` (neighbours together, level by level) or `chain` (the first ones, then that with
+    the next ones, and so on). With arity 2 the body takes two items, with a larger one a list of up to that many.
+    """
+
+    name = "reduce"
+    summary = "combine the items of a list into one, as a tree or as a chain"
+
+    def forms(self, target: Type, scope: Scope) -> Iterator[Form]:
+        """Anything, from a list of it."""
+        shape = Gene("shape", ("tree", "chain"))
+        for shared in scope.shared():
+            pair = Signature((target, target, *shared), target)
+            several = Signature((ListOf(target), *shared), target)
+            inputs = (ListOf(target), *shared)
+            yield Form(self.name, inputs, (pair,), (numbers("arity", (2,), 2, 2), shape))
+            yield Form(self.name, inputs, (several,), (numbers("arity", (3, 4, 6, 8, 12, 16), 3, LARGEST), shape))
+
+    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+        """Combine."""
+        from undercut.spaces.execution import unflagged
+
+        items, *shared = inputs
+        arity = whole_gene(node, "arity")
+        if not items:
+            raise InvalidAnswer("there was nothing to combine")
+
+        def operands(group: Sequence[Any]) -> tuple[Any, ...]:
+            return (*group, *shared) if arity == 2 else (list(group), *shared)
+
+        if node.genes["shape"] == "chain":
+            state = items[0]
+            for start in range(1, len(items), arity - 1):
+                state = await execution.apply(node.bodies[0], operands([state, *items[start : start + arity - 1]]))
+            return state
+        level = list(items)
+        while len(level) > 1:
+            groups = [level[start : start + arity] for start in range(0, len(level), arity)]
+            jobs = [(node.bodies[0], operands(group), execution.sample) for group in groups if len(group) > 1]
+            level = [*unflagged(await execution.parallel(jobs)), *(group[0] for group in groups if len(group) == 1)]
+        return level[0]
+
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+        """The sum over the levels of the tree, or over the steps of the chain."""
+        from undercut.spaces.estimate import Estimate, accumulate, beside
+
+        arity, shared = whole_gene(node, "arity"), inputs[1:]
+        items = runs(inputs[0])
+
+        def combined(group: Runs) -> Estimate:
+            if arity > 2:
+                return estimator.apply(node.bodies[0], (group, *shared))
+            return estimator.apply(node.bodies[0], (*(item for item, count in group for _ in range(int(count))), *shared))
+
+        if node.genes["shape"] == "chain":
+            return _chain(items, arity, combined, accumulate)
+        done = Estimate(())
+        level = items
+        while length(level) > 1:
+            groups = grouped(level, arity)
+            made = [(combined(runs(group)), count) for group, count in groups if length(group) > 1]
+            lone = [(item, 1.0) for group, _ in groups if length(group) <= 1 for item, _ in runs(group)]
+            level = joined([*((estimate.extent, count) for estimate, count in made), *lone])
+            done = done.then(beside(made, level))
+        return done._replace(extent=level[0][0] if level else 0)
+
+
+def _chain(items: Runs, arity: int, combined: Any, accumulate: Any) -> Estimate:
+    from undercut.spaces.estimate import Estimate
+
+    if not items:
+        return Estimate(0)
+    (first, count), *others = items
+    done = Estimate(first)
+    for group, times in grouped(joined([(first, count - 1), *others]), arity - 1):
+        done = done.then(accumulate(lambda state, g=group: combined(joined([(state, 1), *runs(g)])), done.extent, times))
+    return done

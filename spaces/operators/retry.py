@@ -1,0 +1,82 @@
+"""retry: ask again until an answer raises no red flag, or passes a check."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.extent import Extent
+from undercut.spaces.genome import Node
+from undercut.spaces.operators.base import Form, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.reliability import attempts
+from undercut.spaces.types import TRUTH, Type
+
+if TYPE_CHECKING:
+    from undercut.spaces.estimate import Estimate, Estimator
+    from undercut.spaces.execution import Execution
+
+
+class Retry(Operator):
+    """Run the body until its answer is valid, at most `tries` times.
+
+    An answer is valid when it raised no red flag and, where there is a second body, when that one says yes to the
+    answer (its first input) and the inputs (its further ones). An answer that never passes the check is given as it is; one that never
+    is without a red flag is a failure.
+
+    Gene: `tries`.
+
+    Source: Brown et al. 2024 (arXiv 2407.21787) for a check that is exact.
+    """
+
+    name = "retry"
+    summary = "ask again until an answer raises no red flag, or passes a check"
+
+    def forms(self, target: Type, scope: Scope) -> Iterator[Form]:
+        """Anything, with a body that gives it and perhaps one that checks it."""
+        tries = numbers("tries", (2, 3, 5, 10), 1, 1000)
+        for context in scope.contexts(target):
+            body = Signature(context, target)
+            yield Form(self.name, context, (body,), (tries,))
+            if TRUTH in scope.toolbox.types:
+                yield Form(self.name, context, (body, Signature((target, *context), TRUTH)), (tries,))
+
+    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+        """Try."""
+        body, *check = node.bodies
+        kept: Any = InvalidAnswer("no attempt was made")
+        for attempt in range(whole_gene(node, "tries")):
+            sample = (*execution.sample, attempt)
+            try:
+                answer = await execution.apply(body, inputs, sample)
+                if not check or await execution.apply(check[0], (answer, *inputs), sample):
+                    return answer
+                kept = answer
+            except InvalidAnswer as flag:
+                kept = flag if isinstance(kept, InvalidAnswer) else kept
+        if isinstance(kept, InvalidAnswer):
+            raise kept
+        return kept
+
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+        """The expected number of attempts, each at the body's cost and, where there is one, the check's."""
+        from undercut.spaces.estimate import Estimate, log
+
+        most = whole_gene(node, "tries")
+        one = estimator.apply(node.bodies[0], inputs)
+        valid, right = math.exp(one.log_valid), math.exp(one.log_right)
+        cost = one.cost
+        if len(node.bodies) > 1:
+            check = estimator.apply(node.bodies[1], (one.extent, *inputs))
+            cost = cost + check.cost.repeated(valid, check.cost.depth * valid)
+            told = math.exp(check.log_right)
+            accepted = right * told + (valid - right) * (1 - told)
+        else:
+            accepted = valid
+        times = attempts(accepted, most)
+        passed = 1 - (1 - accepted) ** most
+        some_valid = 1 - (1 - valid) ** most
+        good = right * (told if len(node.bodies) > 1 else 1.0)
+        chance = passed * good / accepted if accepted > 0 else 0.0
+        return Estimate(one.extent, cost * times, log(min(chance, some_valid)), log(some_valid))

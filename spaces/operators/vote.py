@@ -1,0 +1,107 @@
+"""vote: ask several times, and take what most answers say."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.extent import Extent
+from undercut.spaces.genome import Genome, Node
+from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.reliability import ahead, ahead_votes, blended, majority
+from undercut.spaces.types import Type
+
+if TYPE_CHECKING:
+    from undercut.spaces.estimate import Estimate, Estimator
+    from undercut.spaces.execution import Execution
+
+PATIENCE = 20
+"""First-to-ahead stops after this many votes for each vote of lead, and takes the leader."""
+
+
+class Vote(Operator):
+    """Run the body several times on the same inputs and take the answer that wins.
+
+    Genes: `rule`. With `majority`, `votes` answers are asked for at once and the commonest wins, the earlier one of
+    equals. With `ahead`, answers are asked for until one is `lead` votes ahead of every other. Answers that raise a
+    red flag do not count. Samples differ by the temperature and the shuffling of the calls in the body.
+
+    Source: Wang et al. 2022 (arXiv 2203.11171) for majority, Meyerson et al. 2025 (arXiv 2511.09030) for ahead.
+    """
+
+    name = "vote"
+    summary = "ask several times and take what most say (majority, or first to be K ahead)"
+
+    def forms(self, target: Type, scope: Scope) -> Iterator[Form]:
+        """Anything, with a body that gives it."""
+        rules = (
+            (Gene("rule", ("majority",)), numbers("votes", (3, 5, 7), 1, 1001)),
+            (Gene("rule", ("ahead",)), numbers("lead", (2, 3, 4), 1, 1001)),
+        )
+        for context in scope.contexts(target):
+            for genes in rules:
+                yield Form(self.name, context, (Signature(context, target),), genes)
+
+    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+        """Ask until there is a winner."""
+        rule = node.genes["rule"]
+        first = whole_gene(node, "votes" if rule == "majority" else "lead")
+        jobs = [(node.bodies[0], inputs, (*execution.sample, index)) for index in range(first)]
+        answers = await execution.parallel(jobs)
+        if rule == "ahead":
+            while len(answers) < first * PATIENCE and _lead(answers) < first:
+                jobs = [(node.bodies[0], inputs, (*execution.sample, len(answers)))]
+                answers += await execution.parallel(jobs)
+        return winner(answers)
+
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+        """The body's cost for each vote, as expected; votes over one prompt are only partly independent."""
+        from undercut.spaces.estimate import Estimate, log
+
+        one = estimator.apply(node.bodies[0], inputs)
+        valid = math.exp(one.log_valid)
+        right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
+        alike = max((estimator.rates.dependence(call) for call in _calls(node.bodies[0])), default=1.0)
+        if node.genes["rule"] == "majority":
+            votes: float = whole_gene(node, "votes")
+            depth = one.cost.depth
+            chance = blended(majority(right, int(votes)), right, alike)
+            some_valid = 1 - (1 - valid) ** votes
+        else:
+            lead = whole_gene(node, "lead")
+            decisive = blended(ahead_votes(right, lead), lead, alike)
+            votes = min(decisive / valid, lead * PATIENCE) if valid > 0 else lead * PATIENCE
+            depth = one.cost.depth * (1 + votes - lead)
+            chance = blended(ahead(right, lead), right, alike)
+            some_valid = 1 - (1 - valid) ** (lead * PATIENCE)
+        return Estimate(one.extent, one.cost.repeated(votes, depth), log(chance * some_valid), log(some_valid))
+
+
+def winner(answers: Sequence[Any]) -> Any:
+    """The commonest answer that raised no red flag, the earliest of equals.
+
+    Raises:
+        InvalidAnswer: every answer raised one; the first one's.
+    """
+    counts = _counts(answers)
+    if not counts:
+        raise answers[0]
+    best = max(counts, key=lambda key: counts[key])
+    return next(a for a in answers if not isinstance(a, InvalidAnswer) and json.dumps(a) == best)
+
+
+def _counts(answers: Sequence[Any]) -> Counter[str]:
+    return Counter(json.dumps(answer) for answer in answers if not isinstance(answer, InvalidAnswer))
+
+
+def _lead(answers: Sequence[Any]) -> int:
+    top = [count for _, count in _counts(answers).most_common(2)]
+    return (top[0] if top else 0) - (top[1] if len(top) > 1 else 0)
+
+
+def _calls(body: Genome) -> list[Node]:
+    return [node for node in body.walk() if node.op == "call"]

@@ -1,0 +1,62 @@
+"""A primitive: one model call as a contract."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.types import ListOf, Type, parse, render
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """What a model can be asked for, and what counts as an answer.
+
+    Attributes:
+        name: unique within a task.
+        inputs: the types of its inputs, in order.
+        output: the type of its answer.
+        prompts: prompt variants. `{0}` stands for the first input as its type renders it; `{0:+}` renders a
+            list with `+` between its items.
+        law: the answer's size in items as a function of the inputs' sizes in items.
+        reference: code that gives the true answer, where there is one. Used to judge calls, never to answer.
+        valid: red flag. False for an answer that cannot be right, given the inputs.
+        symmetric: positions of the list inputs whose order does not matter to the answer.
+    """
+
+    name: str
+    inputs: tuple[Type, ...]
+    output: Type
+    prompts: tuple[str, ...]
+    law: Callable[..., float]
+    reference: Callable[..., Any] | None = field(default=None, compare=False)
+    valid: Callable[..., bool] | None = field(default=None, compare=False)
+    symmetric: tuple[int, ...] = ()
+
+    def prompt(self, values: Sequence[Any], variant: int = 0) -> str:
+        """Write the prompt that asks for this primitive on these inputs."""
+        pieces = []
+        for text, name, spec, _ in string.Formatter().parse(self.prompts[variant]):
+            pieces.append(text)
+            if name is not None:
+                position = int(name)
+                pieces.append(render(values[position], self.inputs[position], spec or None))
+        return "".join(pieces)
+
+    def read(self, text: str, values: Sequence[Any]) -> Any:
+        """Read an answer to this primitive on these inputs.
+
+        Raises:
+            InvalidAnswer: the text is not of the output's type, or raises the primitive's red flag.
+        """
+        answer = parse(text, self.output)
+        if self.valid is not None and not self.valid(answer, *values):
+            raise InvalidAnswer(f"the answer {text[:80]!r} breaks the contract of {self.name!r}")
+        return answer
+
+    def permutable(self) -> bool:
+        """Whether some list input can be shuffled without changing the true answer."""
+        return any(isinstance(self.inputs[position], ListOf) for position in self.symmetric)

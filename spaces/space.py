@@ -1,0 +1,342 @@
+"""The space: all legal genomes of a task."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import NamedTuple, TypeAlias
+
+from undercut.spaces.errors import GenomeError
+from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node
+from undercut.spaces.operators import OPERATORS
+from undercut.spaces.operators.base import Form, Scope, Signature
+from undercut.spaces.toolbox import Toolbox
+from undercut.spaces.types import Type
+
+Types: TypeAlias = tuple[Type, ...]
+
+
+class Want(NamedTuple):
+    """What is wanted somewhere: a type, from inputs of these types.
+
+    `work` is set where a genome or a body begins: it must come to a call, a function or an operator with bodies, so
+    that no body only hands its input on, and no genome does nothing.
+    """
+
+    target: Type
+    inputs: Types
+    work: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a sub-genome stands. `path` leads there: at each node the position among its inputs and then its bodies."""
+
+    expression: Expression
+    want: Want
+    path: tuple[int, ...] = ()
+
+
+IDLE = ("split", "join")
+"""Operators that move items about without any work on them."""
+
+
+class Space:
+    """All genomes of a signature over a toolbox, up to a size.
+
+    Args:
+        signature: the task's inputs and output.
+        toolbox: what genomes may use.
+        operators: names of the operators allowed; all, if not given.
+        max_size: the most nodes, those of bodies included.
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        toolbox: Toolbox,
+        operators: Sequence[str] | None = None,
+        max_size: int = 10,
+    ) -> None:
+        unknown = set(operators or ()) - set(OPERATORS)
+        if unknown:
+            raise GenomeError(f"operators must be among {', '.join(OPERATORS)}, and {min(unknown)!r} is not")
+        self.signature = signature
+        self.toolbox = toolbox
+        self.operators = tuple(OPERATORS) if operators is None else tuple(operators)
+        self.max_size = max_size
+        self.want = Want(signature.output, signature.inputs, work=True)
+        self._types = frozenset((*toolbox.types, *signature.inputs, signature.output))
+        self._forms: dict[Want, tuple[Form, ...]] = {}
+        self._counts: dict[Want, list[int]] = {}
+        self._least: dict[Want, int] = {}
+
+    def forms(self, want: Want) -> tuple[Form, ...]:
+        """Every form of every allowed operator that makes what is wanted, from types that occur in the space."""
+        known = self._forms.get(want)
+        if known is None:
+            scope = Scope(want.inputs, self.signature.inputs, self.toolbox)
+            known = self._forms[want] = tuple(
+                form
+                for name in self.operators
+                for form in OPERATORS[name].forms(want.target, scope)
+                if not (want.work and name == "split") and self._types.issuperset(_kinds(form))
+            )
+        return known
+
+    # -- counting and enumerating ---------------------------------------------------------------------------------
+
+    def count(self, max_size: int | None = None) -> int:
+        """How many genomes there are of at most a size (the space's own, if not given)."""
+        most = self.max_size if max_size is None else max_size
+        return sum(self._count(self.want, size) for size in range(most + 1))
+
+    def _count(self, want: Want, size: int) -> int:
+        """How many expressions of exactly this size there are. Sizes are filled in from below, so recursion is shallow."""
+        counts = self._counts.setdefault(want, [])
+        while len(counts) <= size:
+            if not counts:
+                counts.append(0 if want.work else sum(kind == want.target for kind in want.inputs))
+            else:
+                counts.append(sum(self._ways(form, want, len(counts)) for form in self.forms(want)))
+        return counts[size]
+
+    def _ways(self, form: Form, want: Want, size: int) -> int:
+        """How many nodes of this form and exactly this size there are."""
+        ways = [1]
+        for part in slots(form, want):
+            if self._count(part, 0) == 0 and self.least(part) is None:
+                return 0
+            counts = [self._count(part, below) for below in range(size)]
+            ways = [
+                sum(ways[i] * counts[total - i] for i in range(min(total, len(ways) - 1) + 1)) for total in range(size)
+            ]
+        return (ways[size - 1] if size <= len(ways) else 0) * math.prod(len(gene.values) for gene in form.genes)
+
+    def least(self, want: Want) -> int | None:
+        """Size of the smallest expressions of what is wanted; None where nothing within the space is one."""
+        if want not in self._least:
+            self._settle(want)
+        known = self._least[want]
+        return None if known > self.max_size else known
+
+    def _settle(self, want: Want) -> None:
+        """Find the least sizes of all that can be wanted below `want`: relax until nothing changes."""
+        parts: dict[Want, list[list[Want]]] = {}
+        waiting = [want]
+        while waiting:
+            now = waiting.pop()
+            if now not in parts and now not in self._least:
+                parts[now] = [slots(form, now) for form in self.forms(now)]
+                waiting.extend(part for form in parts[now] for part in form)
+        beyond = self.max_size + 1
+        for now in parts:
+            self._least[now] = 0 if not now.work and now.target in now.inputs else beyond
+        changed = True
+        while changed:
+            changed = False
+            for now, forms in parts.items():
+                best = min((1 + sum(self._least[part] for part in form) for form in forms), default=beyond)
+                if best < self._least[now]:
+                    self._least[now], changed = best, True
+
+    def enumerate(self, limit: int | None = None, max_size: int | None = None) -> Iterator[Genome]:
+        """All genomes up to a size, or the first `limit` of them; small ones first, each of them once."""
+        most = self.max_size if max_size is None else max_size
+        found = (expression for size in range(most + 1) for expression in self._enumerate(self.want, size))
+        return map(Genome, islice(found, limit))
+
+    def _enumerate(self, want: Want, size: int) -> Iterator[Expression]:
+        if size == 0 and not want.work:
+            yield from (Input(index) for index, kind in enumerate(want.inputs) if kind == want.target)
+        elif size and self._count(want, size):
+            for form in self.forms(want):
+                for parts in self._fillings(slots(form, want), size - 1):
+                    for values in product(*(gene.values for gene in form.genes)):
+                        yield _made(form, parts, dict(zip((gene.name for gene in form.genes), values, strict=True)))
+
+    def _fillings(self, wanted: list[Want], size: int) -> Iterator[list[Expression]]:
+        """Expressions for all slots, whose sizes add up to `size`."""
+        if not wanted:
+            if size == 0:
+                yield []
+            return
+        first, rest = wanted[0], wanted[1:]
+        for below in range(size + 1) if rest else (size,):
+            if self._count(first, below):
+                for others in self._fillings(rest, size - below):
+                    for expression in self._enumerate(first, below):
+                        yield [expression, *others]
+
+    # -- validating -----------------------------------------------------------------------------------------------
+
+    def validate(self, genome: Genome) -> None:
+        """Hold a genome against the space.
+
+        Raises:
+            GenomeError: it is not legal, with the reason.
+        """
+        if genome.size > self.max_size:
+            raise GenomeError(f"a genome here has at most {self.max_size} nodes, and this one has {genome.size}")
+        self.places(genome)
+
+    def places(self, genome: Genome) -> list[Place]:
+        """Every sub-genome with what it must give and can use, the whole genome first.
+
+        Raises:
+            GenomeError: the genome is not legal, with the reason.
+        """
+        found: list[Place] = []
+        fault = self._place(Place(genome.output, self.want), found)
+        if fault is not None:
+            raise GenomeError(fault[1])
+        return found
+
+    def _place(self, here: Place, found: list[Place]) -> _Fault | None:
+        """Type-check from the top down; on success add the places, else say what is wrong and how deep it is."""
+        expression, (target, inputs, work) = here.expression, here.want
+        if isinstance(expression, Input):
+            if expression.index >= len(inputs):
+                return 0, f"input x{expression.index} does not exist here; there are {len(inputs)}"
+            if inputs[expression.index] != target:
+                return 0, f"type clash: x{expression.index} is {inputs[expression.index]}, and {target} is needed here"
+            if work:
+                return 0, f"a genome and each of its bodies must do some work, and this one only hands on x{expression.index}"
+            found.append(here)
+            return None
+        if expression.op not in self.operators:
+            return 0, f"unknown operator {expression.op!r}; known here: {', '.join(self.operators)}"
+        worst: _Fault = (0, f"type clash: {expression.op!r} cannot give {target} here")
+        for form in self.forms(here.want):
+            if form.op != expression.op:
+                continue
+            below: list[Place] = []
+            fault = self.misfit(expression, form) or self._parts(here, expression, form, below)
+            if fault is None:
+                found.append(here)
+                found.extend(below)
+                return None
+            worst = max(worst, fault, key=lambda each: each[0])
+        return worst
+
+    def _parts(self, here: Place, node: Node, form: Form, found: list[Place]) -> _Fault | None:
+        expressions = [*node.inputs, *(body.output for body in node.bodies)]
+        for slot, (expression, want) in enumerate(zip(expressions, slots(form, here.want), strict=True)):
+            fault = self._place(Place(expression, want, (*here.path, slot)), found)
+            if fault is not None:
+                return 10 + slot + fault[0], fault[1]
+        return None
+
+    def misfit(self, node: Node, form: Form) -> _Fault | None:
+        """Why a node's genes or the number of its parts do not fit a form, with how far the fit went; None: they do."""
+        wanted = {gene.name: gene for gene in form.genes}
+        what = f"{node.op} {node.genes.get('primitive', node.genes.get('function', ''))}".strip()
+        missing, extra = wanted.keys() - node.genes.keys(), node.genes.keys() - wanted.keys()
+        if missing or extra:
+            return 1, f"the genes of {what!r} must be {', '.join(wanted) or 'none'}, and are {', '.join(node.genes) or 'none'}"
+        for name, gene in wanted.items():
+            reason = gene.fault(node.genes[name])
+            if reason is not None:
+                return (1 if name in ("primitive", "function") else 3), f"{what}: {reason}"
+        if len(node.inputs) != len(form.inputs):
+            return 4, f"{what!r} takes {len(form.inputs)} inputs here, and has {len(node.inputs)}"
+        if len(node.bodies) != len(form.bodies):
+            return 5, f"{what!r} takes {len(form.bodies)} bodies here, and has {len(node.bodies)}"
+        return None
+
+    # -- sampling -------------------------------------------------------------------------------------------------
+
+    def sample(self, generator: random.Random) -> Genome:
+        """A random genome; every genome of the space has a chance, small ones a better one.
+
+        Raises:
+            GenomeError: the space is empty.
+        """
+        least = self.least(self.want)
+        if least is None:
+            raise GenomeError(f"no genome of at most {self.max_size} nodes makes {self.want.target} here")
+        return Genome(self.grow(self.want, generator.randint(least, self.max_size), generator))
+
+    def grow(self, want: Want, room: int, generator: random.Random) -> Expression:
+        """A random expression of at most `room` nodes.
+
+        Raises:
+            GenomeError: there is none.
+        """
+        ready = [] if want.work else [Input(index) for index, kind in enumerate(want.inputs) if kind == want.target]
+        if ready and generator.random() < REST:
+            return generator.choice(ready)
+        forms = [form for form in self.forms(want) if self.need(form, want) <= room]
+        if not forms:
+            if ready:
+                return generator.choice(ready)
+            raise GenomeError(
+                f"nothing of type {want.target} can be made from {', '.join(map(str, want.inputs))} in {room} nodes"
+            )
+        operator = generator.choice(list(dict.fromkeys(form.op for form in forms)))
+        return self.fill(generator.choice([form for form in forms if form.op == operator]), want, room, generator)
+
+    def need(self, form: Form, want: Want, given: Mapping[int, Expression] | None = None) -> float:
+        """The fewest nodes of a node of this form; infinite where a part cannot be made."""
+        need = 1.0
+        for slot, part in enumerate(slots(form, want)):
+            there = (given or {}).get(slot)
+            least = self.least(part) if there is None else Genome(there).size
+            need += math.inf if least is None else least
+        return need
+
+    def fill(
+        self,
+        form: Form,
+        want: Want,
+        room: int,
+        generator: random.Random,
+        given: Mapping[int, Expression] | None = None,
+    ) -> Node:
+        """A node of this form of at most `room` nodes, with random genes; `given` holds parts that are there already.
+
+        Raises:
+            GenomeError: there is no room for it.
+        """
+        parts = dict(given or {})
+        spare = room - self.need(form, want, parts)
+        if spare < 0:
+            raise GenomeError(f"{form.op!r} has no room here within {room} nodes")
+        wanted = [(slot, part) for slot, part in enumerate(slots(form, want)) if slot not in parts]
+        for slot, part in generator.sample(wanted, len(wanted)):
+            least = self.least(part) or 0
+            parts[slot] = self.grow(part, least + int(spare), generator)
+            spare -= Genome(parts[slot]).size - least
+        genes = {gene.name: generator.choice(gene.values) for gene in form.genes}
+        return _made(form, [parts[slot] for slot in range(len(parts))], genes)
+
+
+REST = 0.6
+"""How often growth stops at an input that fits."""
+
+
+def slots(form: Form, want: Want) -> list[Want]:
+    """What the inputs and then the bodies of a node of this form must give.
+
+    Moving items about is no work, so what is moved must come from some.
+    """
+    idle = want.work and form.op in IDLE
+    inputs = [Want(kind, want.inputs, idle) for kind in form.inputs]
+    return inputs + [Want(body.output, body.inputs, True) for body in form.bodies]
+
+
+def _kinds(form: Form) -> Iterator[Type]:
+    yield from form.inputs
+    for body in form.bodies:
+        yield from (*body.inputs, body.output)
+
+
+_Fault: TypeAlias = tuple[int, str]
+
+
+def _made(form: Form, parts: Sequence[Expression], genes: Mapping[str, GeneValue]) -> Node:
+    cut = len(form.inputs)
+    return Node(form.op, parts[:cut], genes, [Genome(part) for part in parts[cut:]])

@@ -1,0 +1,119 @@
+"""Types of the values that flow through a decomposition.
+
+A type is an `Atom` or a list of a type. It knows how its values are written into a prompt, read from an
+answer, and how large they are. Values are plain JSON (numbers, strings, lists), so that traces, caches and
+exports need no codec of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from undercut.spaces.errors import InvalidAnswer
+
+NOTHING = "none"
+"""How an empty list is written: an empty string would look like a missing answer."""
+
+
+def _one(_value: Any) -> int:
+    return 1
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """A type whose values are not taken apart.
+
+    Two atoms are equal when their names are. `parse` raises `InvalidAnswer` or `ValueError` on text that is
+    not a value. `separator` stands between the items of a list of this type; `pattern`, where given, finds
+    one item in the text of a list. `empty` is the value that a fold over this state starts from (None: a
+    fold cannot start from nothing). `size` is in items (1 for a number).
+    """
+
+    name: str
+    parse: Callable[[str], Any] = field(default=str, compare=False)
+    render: Callable[[Any], str] = field(default=str, compare=False)
+    separator: str = field(default=" ", compare=False)
+    empty: Any = field(default=None, compare=False)
+    size: Callable[[Any], int] = field(default=_one, compare=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list whose items are all of one type; its size is the sum of its items' sizes."""
+
+    item: Type
+
+    def __str__(self) -> str:
+        return f"[{self.item}]"
+
+
+Type: TypeAlias = Atom | ListOf
+
+
+def size_of(value: Any, kind: Type) -> int:
+    """Size of a value in items: 1 an atom (unless it says otherwise), the sum of its items a list."""
+    if isinstance(kind, Atom):
+        return kind.size(value)
+    if isinstance(kind.item, Atom) and kind.item.size is _one:
+        return len(value)
+    return sum(size_of(item, kind.item) for item in value)
+
+
+def render(value: Any, kind: Type, separator: str | None = None) -> str:
+    """Write a value as it stands in a prompt; `separator` overrides the one between a list's items."""
+    if isinstance(kind, Atom):
+        return kind.render(value)
+    if not value:
+        return NOTHING
+    if isinstance(kind.item, Atom):
+        return (separator or kind.item.separator).join(kind.item.render(item) for item in value)
+    return " | ".join(render(item, kind.item) for item in value)
+
+
+def parse(text: str, kind: Type) -> Any:
+    """Read a value from a model's answer.
+
+    Raises:
+        InvalidAnswer: the text is not a value of this type.
+    """
+    text = text.strip()
+    try:
+        if isinstance(kind, Atom):
+            return kind.parse(text)
+        if text.lower() in (NOTHING, "[]"):
+            return []
+        if isinstance(kind.item, ListOf):
+            return [parse(part, kind.item) for part in text.split("|")]
+        separator = kind.item.separator.strip()
+        words = text.strip("[]").split(separator) if separator else re.split(r"[,\s]+", text.strip("[] \n"))
+        return [kind.item.parse(word.strip()) for word in words if word.strip()]
+    except (ValueError, InvalidAnswer) as error:
+        raise InvalidAnswer(f"an answer must be of type {kind}, and {text[:80]!r} is not") from error
+
+
+def empty_of(kind: Type) -> Any:
+    """The value that a fold with this state starts from, or None where there is none."""
+    return [] if isinstance(kind, ListOf) else kind.empty
+
+
+def yes_or_no(text: str) -> bool:
+    """Read a yes or a no.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    word = text.strip(" .").lower()
+    if word not in ("yes", "no"):
+        raise ValueError(text)
+    return word == "yes"
+
+
+NUMBER = Atom("number", parse=int, empty=0)
+NUMBERS = ListOf(NUMBER)
+TRUTH = Atom("truth", parse=yes_or_no, render=lambda value: "yes" if value else "no")

@@ -1,0 +1,178 @@
+"""Typed variation: mutation and crossover that never leave the space.
+
+Every change replaces what stands at one place by something of the same type that uses the same inputs.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from undercut.spaces.genome import Expression, Genome, Input, Node
+from undercut.spaces.operators.base import Form, Gene
+from undercut.spaces.space import Place, Space, Want, slots
+
+Mutation: TypeAlias = Callable[[Space, Genome, random.Random], Genome | None]
+TRIES = 20
+
+
+def mutate(space: Space, genome: Genome, generator: random.Random) -> Genome:
+    """A genome near this one: a gene turned, a part regrown, wrapped or cut out.
+
+    Any genome can be reached from any other: regrowing at the top gives every genome of the space a chance.
+    """
+    for _ in range(TRIES):
+        changed = generator.choices(MUTATIONS, MUTATION_WEIGHTS)[0](space, genome, generator)
+        if changed is not None and changed != genome and _fits(space, changed):
+            return changed
+    return space.sample(generator)
+
+
+def crossover(space: Space, first: Genome, second: Genome, generator: random.Random) -> Genome:
+    """The first genome, with a part of the second where both have one of the same kind."""
+    theirs: dict[Want, list[Place]] = {}
+    for place in space.places(second):
+        theirs.setdefault(place.want, []).append(place)
+    ours = [place for place in space.places(first) if place.want in theirs]
+    for _ in range(TRIES):
+        place = generator.choice(ours)
+        child = _replaced(first, place, generator.choice(theirs[place.want]).expression)
+        if child not in (first, second) and _fits(space, child):
+            return child
+    return mutate(space, first, generator)
+
+
+def neighbours(space: Space, genome: Genome) -> Iterator[Genome]:
+    """All genomes that differ in one gene, by one step where the gene is ordered."""
+    for place in space.places(genome):
+        if isinstance(place.expression, Node):
+            for gene in _free_genes(space, place):
+                for value in _near(gene, place.expression):
+                    yield _replaced(genome, place, _with_gene(place.expression, gene.name, value))
+
+
+def _fits(space: Space, genome: Genome) -> bool:
+    return genome.size <= space.max_size
+
+
+def _room(space: Space, genome: Genome, place: Place) -> int:
+    """The most nodes that can stand at the place."""
+    return space.max_size - genome.size + Genome(place.expression).size
+
+
+def _turn(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
+    """Another value for one gene; an ordered one takes a small step half of the time."""
+    turnable = [
+        (place, place.expression, gene)
+        for place in space.places(genome)
+        if isinstance(place.expression, Node)
+        for gene in _free_genes(space, place)
+    ]
+    if not turnable:
+        return None
+    place, node, gene = generator.choice(turnable)
+    near = list(_near(gene, node))
+    values = near if gene.ordered and near and generator.random() < 0.5 else list(gene.values)
+    return _replaced(genome, place, _with_gene(node, gene.name, generator.choice(values)))
+
+
+def _regrow(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
+    """A fresh part at any place, the whole genome included."""
+    place = generator.choice(space.places(genome))
+    return _replaced(genome, place, space.grow(place.want, _room(space, genome, place), generator))
+
+
+def _reform(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
+    """Another operator at a place, keeping the parts that fit it."""
+    place = generator.choice(space.places(genome))
+    if not isinstance(place.expression, Node):
+        return None
+    old = {other.want: other.expression for other in space.places(genome) if other.path[:-1] == place.path and other.path}
+    return _with_form(space, genome, place, old, generator)
+
+
+def _wrap(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
+    """A new operator around a part: the part becomes its input or its body."""
+    place = generator.choice(space.places(genome))
+    return _with_form(space, genome, place, {place.want: place.expression}, generator)
+
+
+def _with_form(
+    space: Space, genome: Genome, place: Place, parts: dict[Want, Expression], generator: random.Random
+) -> Genome | None:
+    """A node at the place, of a form that has a use for the given parts."""
+    room = _room(space, genome, place)
+    usable: list[tuple[Form, dict[int, Expression]]] = []
+    for form in space.forms(place.want):
+        wanted = slots(form, place.want)
+        given = {slot: parts[kind] for slot, kind in enumerate(wanted) if kind in parts}
+        if given and space.need(form, place.want, given) <= room:
+            usable.append((form, given))
+    if not usable:
+        return None
+    operator = generator.choice(sorted({form.op for form, _ in usable}))
+    form, given = generator.choice([choice for choice in usable if choice[0].op == operator])
+    return _replaced(genome, place, space.fill(form, place.want, room, generator, given))
+
+
+def _hoist(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
+    """A part of a part in its place: an operator cut out."""
+    places = space.places(genome)
+    pairs = [
+        (outer, inner)
+        for outer in places
+        if isinstance(outer.expression, Node)
+        for inner in places
+        if inner.want == outer.want and len(inner.path) > len(outer.path) and inner.path[: len(outer.path)] == outer.path
+    ]
+    if not pairs:
+        return None
+    outer, inner = generator.choice(pairs)
+    return _replaced(genome, outer, inner.expression)
+
+
+MUTATIONS: tuple[Mutation, ...] = (_turn, _regrow, _reform, _wrap, _hoist)
+MUTATION_WEIGHTS = (5, 2, 2, 3, 1)
+
+
+def _free_genes(space: Space, place: Place) -> list[Gene]:
+    """The genes of a node that can be turned without changing what it is."""
+    node = place.expression
+    assert isinstance(node, Node)
+    for form in space.forms(place.want):
+        if form.op == node.op and space.misfit(node, form) is None:
+            return [gene for gene in form.genes if len(gene.values) > 1]
+    return []
+
+
+def _near(gene: Gene, node: Node) -> Iterator[int | float | str | bool]:
+    value = node.genes[gene.name]
+    if not gene.ordered:
+        yield from (other for other in gene.values if other != value)
+        return
+    below = [other for other in gene.values if other < value]  # type: ignore[operator]
+    above = [other for other in gene.values if other > value]  # type: ignore[operator]
+    yield from [*below[-1:], *above[:1]]
+
+
+def _with_gene(node: Node, name: str, value: int | float | str | bool) -> Node:
+    return Node(node.op, node.inputs, {**node.genes, name: value}, node.bodies)
+
+
+def _replaced(genome: Genome, place: Place, new: Expression) -> Genome:
+    """The genome with `new` at the place."""
+    return Genome(_put(genome.output, place.path, new))
+
+
+def _put(expression: Expression, path: tuple[int, ...], new: Expression) -> Expression:
+    if not path:
+        return new
+    assert isinstance(expression, Node)
+    slot, rest, cut = path[0], path[1:], len(expression.inputs)
+    inputs, bodies = list(expression.inputs), list(expression.bodies)
+    if slot < cut:
+        inputs[slot] = _put(inputs[slot], rest, new)
+    else:
+        bodies[slot - cut] = Genome(_put(bodies[slot - cut].output, rest, new))
+    return Node(expression.op, inputs, expression.genes, bodies)
