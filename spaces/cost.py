@@ -75,7 +75,18 @@ class Cost:
 
     def with_depth(self, depth: float) -> Cost:
         """The same work with another critical path."""
-        return self.repeated(1, depth)
+        return Cost(
+            self.calls,
+            self.samples,
+            self.prefill,
+            self.cached,
+            self.decode,
+            self.passes,
+            depth,
+            self.flops,
+            self.aalp,
+            self.usd,
+        )
 
     @property
     def tokens(self) -> float:
@@ -99,3 +110,5 @@ class Cost:
 
 FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Cost))
 NO_COST = Cost()
+UNLIMITED = Cost(*[math.inf] * len(FIELDS))
+"""What work costs that grows past every number."""

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from undercut.spaces.cost import FIELDS, NO_COST, Cost
-from undercut.spaces.extent import Extent
+from undercut.spaces.cost import NO_COST, UNLIMITED, Cost
+from undercut.spaces.extent import Extent, alike, total
 from undercut.spaces.genome import Genome, Node
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Toolbox
 
 DIRECT = 64
-"""Steps of a sequence that are walked one by one before their pattern is used."""
+"""Most steps of a sequence that are walked one by one."""
+LOOKS = (4, 8, DIRECT)
+"""After how many steps of a longer one its pattern is looked for."""
+STRETCHES = 32
+"""Stretches that stand for an even sequence whose cost has no simple law."""
+LARGEST_POWER = 1000
+"""Sizes past 2 to this power are past every number."""
 
 
 class Estimate(NamedTuple):
@@ -41,6 +49,10 @@ class Estimate(NamedTuple):
             self.log_right + after.log_right,
             self.log_valid + after.log_valid,
         )
+
+
+NOTHING_DONE = Estimate(())
+"""What a step costs that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +83,37 @@ class Estimator:
         self.rates = rates
         self.toolbox = toolbox
         self._known: dict[tuple[str, tuple[Extent, ...]], Estimate] = {}
+        self._within = False
 
     def apply(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
-        """Estimate a genome on inputs of these extents."""
+        """Estimate a genome on inputs of these extents; one that grows past every number costs `UNLIMITED`."""
         key = (genome.key, tuple(inputs))
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = self._walk(genome, inputs)
+            known = self._known[key] = self._walk(genome, inputs) if self._within else self._walk_whole(genome, inputs)
         return known
+
+    def alikeness(self, genome: Genome) -> float:
+        """How alike two samples of a body are: as those of its most repeatable call; code always repeats itself."""
+        return max((self.rates.dependence(node) for node in genome.walk() if node.op == "call"), default=1.0)
+
+    def _walk_whole(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
+        self._within = True
+        try:
+            return self._walk(genome, inputs)
+        except OverflowError:
+            return Estimate(math.inf, UNLIMITED, -math.inf, -math.inf)
+        finally:
+            self._within = False
 
     def _walk(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
         extents: dict[str, Extent] = {f"x{index}": extent for index, extent in enumerate(inputs)}
-        finish: dict[str, float] = dict.fromkeys(extents, 0.0)
+        finish: dict[str, float] = dict.fromkeys(extents, 0)
         cost, right, valid = NO_COST, 0.0, 0.0
         for node in genome.nodes():
             made = OPERATORS[node.op].cost(node, [extents[source.key] for source in node.inputs], self)
             extents[node.key] = made.extent
-            finish[node.key] = max((finish[s.key] for s in node.inputs), default=0.0) + made.cost.depth
+            finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + made.cost.depth
             cost += made.cost
             right += made.log_right
             valid += made.log_valid
@@ -97,7 +123,8 @@ class Estimator:
 
 def beside(parts: Sequence[tuple[Estimate, float]], extent: Extent) -> Estimate:
     """Work side by side: each estimate so many times, the critical path that of the longest."""
-    cost, right, valid, depth = NO_COST, 0.0, 0.0, 0.0
+    cost, right, valid = NO_COST, 0.0, 0.0
+    depth: float = 0
     for estimate, count in parts:
         cost += estimate.cost.repeated(count, 0)
         depth = max(depth, estimate.cost.depth)
@@ -111,106 +138,149 @@ def log(probability: float) -> float:
     return math.log(probability) if probability > 0 else -math.inf
 
 
-def accumulate(step: Callable[[Extent], Estimate], start: Extent, count: float) -> Estimate:
-    """A state that is carried through `count` steps, one after another, in O(1) steps of work.
+def accumulate(step: Callable[[Extent], Estimate], start: Extent, count: int) -> Estimate:
+    """A state that is carried through `count` steps, one after another.
 
-    The first steps are walked one by one. Then a state that stays as it is makes all further steps equal; one that
-    grows by the same amount each step makes their cost a polynomial in the step's number where the body's cost is a
-    polynomial in the size, and that is summed in closed form; anything else is summed over sampled steps.
+    At most `DIRECT` steps are walked one by one, which is exact. Of more, the first are walked until their pattern
+    shows: a state that a step leaves as it is makes all further steps equal, and one that grows by the same amount each
+    step has a sum in closed form (see `_evenly`). A state that does neither and settles is taken as settled.
+
+    Raises:
+        OverflowError: the state grows exponentially, past every number.
     """
-    walked: list[Estimate] = []
-    state = start
-    for _ in range(int(min(count, DIRECT))):
-        walked.append(step(state))
-        state = walked[-1].extent
-    done = _in_series([(estimate, 1.0) for estimate in walked], state)
-    rest = count - len(walked)
-    if rest <= 0:
-        return done
-    if walked[-1].extent == walked[-2].extent:
-        return done.then(_in_series([(walked[-1], rest)], state))
-    growth = _growth([estimate.extent for estimate in walked])
-    if growth is None:
-        return done.then(_in_series([(walked[-1], rest)], state))
-    base = state
-
-    def at(index: float) -> Estimate:
-        return step(_grown(base, growth * index))
-
-    weights = _weights(at, rest)
-    last = at(rest - 1)
-    return done.then(_in_series([(at(index), weight) for index, weight in weights], last.extent))
+    walked: list[tuple[Estimate, int]] = []
+    states = [start]
+    while len(walked) < count:
+        made = step(states[-1])
+        walked.append((made, 1))
+        states.append(made.extent)
+        done, rest = len(walked), count - len(walked)
+        if states[-1] == states[-2]:
+            return in_series([*walked, (made, rest)], made.extent)
+        if rest and count > DIRECT:
+            tail = _evenly(step, states, rest) if done in LOOKS else None
+            if tail is not None:
+                return in_series(walked, made.extent).then(tail)
+            if done >= DIRECT and not _explodes(states, rest):
+                return in_series([*walked, (made, rest)], made.extent)
+    return in_series(walked, states[-1])
 
 
-def _in_series(parts: Sequence[tuple[Estimate, float]], extent: Extent) -> Estimate:
+def in_series(parts: Iterable[tuple[Estimate, float]], extent: Extent) -> Estimate:
+    """Work one after another: each estimate so many times."""
     cost, right, valid = NO_COST, 0.0, 0.0
     for estimate, count in parts:
-        cost += estimate.cost * count
-        right += estimate.log_right * count
-        valid += estimate.log_valid * count
+        if count:
+            cost += estimate.cost * count
+            right += estimate.log_right * count
+            valid += estimate.log_valid * count
     return Estimate(extent, cost, right, valid)
 
 
-def _growth(extents: Sequence[Extent]) -> float | None:
-    """By how many items a list of equal items grows each step, where it does so evenly."""
-    counts = []
-    for extent in extents[-4:]:
-        if not isinstance(extent, tuple) or len(extent) != 1:
-            return None
-        counts.append(extent[0][1])
-    steps = {round(after - before, 9) for before, after in zip(counts, counts[1:], strict=False)}
-    return steps.pop() if len(steps) == 1 else None
+def _explodes(states: Sequence[Extent], rest: int) -> bool:
+    """Whether the state grows faster and faster.
 
-
-def _grown(extent: Extent, by: float) -> Extent:
-    assert isinstance(extent, tuple)
-    (item, count) = extent[0]
-    return ((item, count + by),)
-
-
-def _weights(at: Callable[[float], Estimate], count: float) -> list[tuple[float, float]]:
-    """Steps and weights whose weighted sum is the sum over all steps.
-
-    Exact where the cost is a polynomial of degree 3 or less in the step's number: Simpson's rule with its end
-    correction would do for the integral, and the sum's own moments are matched here instead.
+    Raises:
+        OverflowError: so fast that `rest` further steps lead past every number.
     """
-    nodes = [0.0, (count - 1) / 3, 2 * (count - 1) / 3, count - 1]
-    if len(set(nodes)) < len(nodes):
-        return [(float(index), 1.0) for index in range(int(count))]
-    weights = _matched(nodes, count)
-    probe = (count - 1) / 5
-    if all(
-        math.isclose(sum(w * v for w, v in zip(_lagrange(nodes, probe), column, strict=True)), value, rel_tol=1e-9, abs_tol=1e-9)
-        for column, value in zip(zip(*(at(x).cost.vector() for x in nodes), strict=True), at(probe).cost.vector(), strict=True)
-        if not math.isnan(value)
-    ):
-        return list(zip(nodes, weights, strict=True))
-    return _sampled(count)
+    first, second, third = (total(state) for state in states[-3:])
+    if not 0 < 1.1 * (second - first) < third - second:
+        return False
+    if rest * math.log2((third - second) / (second - first)) > LARGEST_POWER:
+        raise OverflowError("a state that is carried through a list grows exponentially")
+    return True
 
 
-def _matched(nodes: Sequence[float], count: float) -> list[float]:
-    """Weights at four nodes that sum every cubic over 0, 1, …, count − 1 exactly."""
-    n = count - 1
-    moments = [count, n * count / 2, n * count * (2 * n + 1) / 6, (n * count / 2) ** 2]
-    weights = []
-    for i, node in enumerate(nodes):
-        others = [x for j, x in enumerate(nodes) if j != i]
-        scale = math.prod(node - x for x in others)
-        a, b, c = others
-        weights.append((moments[3] - (a + b + c) * moments[2] + (a * b + a * c + b * c) * moments[1] - a * b * c * moments[0]) / scale)
-    return weights
+def _evenly(step: Callable[[Extent], Estimate], states: Sequence[Extent], count: int) -> Estimate | None:
+    """`count` further steps from the last state, where the state grows by the same amount each step; else None.
+
+    Four steps in equal distances are walked, the first among them. Where the cost is a cubic in the step's number or
+    less (two steps between them tell), its sum over all steps follows exactly; elsewhere the steps at the middles of
+    `STRETCHES` equal stretches stand for their stretch.
+    """
+    before, last = states[-2:]
+    if any(not alike(_moved(before, last, 1 - back), states[-1 - back]) for back in (2, 3)):
+        return None
+    drifted = False
+
+    def at(index: int) -> Estimate:
+        nonlocal drifted
+        made = step(_moved(before, last, 1 + index))
+        drifted = drifted or not alike(made.extent, _moved(before, last, 2 + index))
+        return made
+
+    gap = (count - 1) // 3
+    knots = [at(gap * k) for k in range(4)]
+    probes = [count // 2, count // 5]
+    columns = [_figures(knot) for knot in knots]
+    smooth = all(
+        _equal(sum(w * y for w, y in zip(_lagrange(Fraction(index, gap)), column, strict=True)), value)
+        for index in probes
+        for value, *column in zip(_figures(at(index)), *columns, strict=True)
+    )
+    if smooth:
+        parts = list(zip(knots, _sums(gap, count), strict=True))
+    else:
+        edges = [count * k // STRETCHES for k in range(STRETCHES + 1)]
+        parts = [(at((a + b - 1) // 2), Fraction(b - a)) for a, b in pairwise(edges)]
+    if drifted:
+        return None
+    *cost, right, valid = (
+        _weighted([weight for _, weight in parts], column)
+        for column in zip(*(_figures(estimate) for estimate, _ in parts), strict=True)
+    )
+    return Estimate(_moved(before, last, 1 + count), Cost(*cost), right, valid)
 
 
-def _lagrange(nodes: Sequence[float], x: float) -> list[float]:
+def _moved(before: Extent, after: Extent, steps: int) -> Extent:
+    """Where a size that went from one extent to another is so many equal steps after the first; () if nowhere."""
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        if len(before) != len(after):
+            return ()
+        return tuple(
+            (_moved(item, grown, steps), count + (more - count) * steps)
+            for (item, count), (grown, more) in zip(before, after, strict=True)
+        )
+    if isinstance(before, tuple) or isinstance(after, tuple):
+        return ()
+    return before + (after - before) * steps
+
+
+def _figures(estimate: Estimate) -> tuple[float, ...]:
+    return (*estimate.cost.vector(), estimate.log_right, estimate.log_valid)
+
+
+def _equal(guess: float | Fraction, value: float) -> bool:
+    return guess == value or value != value or math.isclose(guess, value, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def _lagrange(x: Fraction) -> list[Fraction]:
+    """Weights of the values at 0, 1, 2 and 3 in the cubic through them, at x."""
     return [
-        math.prod((x - other) / (node - other) for j, other in enumerate(nodes) if j != i) for i, node in enumerate(nodes)
+        math.prod((Fraction(x - other) / (knot - other) for other in range(4) if other != knot), start=Fraction(1))
+        for knot in range(4)
     ]
 
 
-def _sampled(count: float) -> list[tuple[float, float]]:
-    """Middles of up to 256 stretches of whole steps, each weighted with its length."""
-    edges = [round(count * i / 256) for i in range(257)]
-    return [((a + b - 1) / 2, b - a) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+def _sums(gap: int, count: int) -> list[Fraction]:
+    """Weights of the values at 0, gap, 2·gap and 3·gap in the sum over 0, …, count − 1 of the cubic through them."""
+    n = count - 1
+    moments = [count, n * count // 2, n * count * (2 * n + 1) // 6, (n * count // 2) ** 2]
+    weights = []
+    for knot in range(4):
+        a, b, c = (gap * other for other in range(4) if other != knot)
+        scale = math.prod(gap * (knot - other) for other in range(4) if other != knot)
+        top = moments[3] - (a + b + c) * moments[2] + (a * b + a * c + b * c) * moments[1] - a * b * c * moments[0]
+        weights.append(Fraction(top, scale))
+    return weights
 
 
-__all__ = ["FIELDS", "CallRates", "Estimate", "Estimator", "Rates", "accumulate", "beside", "log"]
+def _weighted(weights: Sequence[Fraction], column: Sequence[float]) -> float:
+    """A weighted sum, exact for whole numbers."""
+    if all(isinstance(value, int) for value in column):
+        value = sum(weight * int(value) for weight, value in zip(weights, column, strict=True))
+        return int(value) if value == int(value) else float(value)
+    return math.fsum(float(weight) * value for weight, value in zip(weights, column, strict=True))
+
+
+__all__ = ["CallRates", "Estimate", "Estimator", "Rates", "accumulate", "beside", "in_series", "log"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from undercut.spaces.errors import InvalidAnswer
@@ -101,15 +102,16 @@ class Execution:
     async def parallel(self, jobs: Sequence[Job]) -> list[Any]:
         """Run genomes side by side; a result that raised a red flag is the `InvalidAnswer` itself, in its place."""
         children = [self._child(sample) for _, _, sample in jobs]
-        work = [child._caught(genome, inputs) for child, (genome, inputs, _) in zip(children, jobs, strict=True)]
+        work = (child._caught(genome, inputs) for child, (genome, inputs, _) in zip(children, jobs, strict=True))
         results: list[Any] = []
-        for start in range(0, len(work), WINDOW):
-            results += await self._together(work[start : start + WINDOW])
+        while len(results) < len(jobs):
+            results += await self._together(islice(work, WINDOW))
         self.depth += max((child.depth for child in children), default=0)
         return results
 
-    async def _together(self, work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
-        if self.concurrent and len(work) > 1:
+    async def _together(self, work: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
+        """Await all; one after another, each made only when its turn comes, where nothing may be concurrent."""
+        if self.concurrent:
             return await asyncio.gather(*work)
         return [await one for one in work]
 
@@ -124,7 +126,7 @@ class Execution:
         finish: dict[str, float] = dict.fromkeys(values, 0.0)
         for level in _levels(genome):
             workers = [self._child(self.sample) for _ in level]
-            results = await self._together([w._node(node, values) for w, node in zip(workers, level, strict=True)])
+            results = await self._together(w._node(node, values) for w, node in zip(workers, level, strict=True))
             for worker, node, result in zip(workers, level, results, strict=True):
                 begin = max((finish[source.key] for source in node.inputs), default=0.0)
                 finish[node.key] = begin + worker.depth

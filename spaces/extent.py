@@ -69,16 +69,67 @@ def grouped(items: Runs, size: float) -> Runs:
             if room <= 0:
                 out.append((joined(partial), 1))
                 partial, room = [], size
-        whole = count // size
-        if whole:
-            out.append((((item, size),), whole))
-        rest = count - whole * size
+        full, rest = divmod(count, size)
+        if full:
+            out.append((((item, size),), full))
         if rest > 0:
             partial.append((item, rest))
             room = size - sum(taken for _, taken in partial)
     if partial:
         out.append((joined(partial), 1))
     return joined(out)
+
+
+def windowed(items: Runs, size: int, step: int) -> Runs:
+    """Cut a list of whole counts into windows of `size` items that begin `step` apart; the last one ends the list."""
+    last = max(0, -(-(length(items) - size) // step))
+    out: list[tuple[Extent, float]] = []
+    index: float = 0
+    end: float = 0
+    for item, count in items:
+        end += count
+        inside = min(last, (end - size) // step + 1)
+        if inside > index:
+            out.append((((item, size),), inside - index))
+            index = inside
+        while index < last and index * step < end:
+            out.append((between(items, index * step, size), 1))
+            index += 1
+    if items:
+        out.append((between(items, last * step, size), 1))
+    return joined(out)
+
+
+def between(items: Runs, start: float, size: float) -> Runs:
+    """The `size` items from position `start` on, or as many as there are."""
+    out: list[tuple[Extent, float]] = []
+    for item, count in items:
+        out.append((item, min(start + size, count) - max(start, 0)))
+        start -= count
+    return joined(out)
+
+
+def settled(items: Runs) -> Runs:
+    """A list whose expected counts are rounded to whole ones, for operators that take items apart one by one."""
+    if all(isinstance(count, int) for _, count in items):
+        return items
+    out: list[tuple[Extent, float]] = []
+    end: float = 0
+    for item, count in items:
+        out.append((item, whole(end + count) - whole(end)))
+        end += count
+    return joined(out)
+
+
+def alike(first: Extent, second: Extent) -> bool:
+    """Whether two extents are equal, to within rounding."""
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return len(first) == len(second) and all(
+            alike(a, b) and alike(many, more) for (a, many), (b, more) in zip(first, second, strict=True)
+        )
+    if isinstance(first, tuple) or isinstance(second, tuple):
+        return False
+    return first == second or math.isclose(first, second, rel_tol=1e-9)
 
 
 def of_size(size: float, kind: Type) -> Extent:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -16,6 +17,9 @@ from typing import Any, TypeAlias
 import networkx as nx
 
 from undercut.spaces.errors import GenomeError
+
+INPUT = re.compile(r"x(0|[1-9][0-9]{0,3})")
+"""How the JSON form names an input."""
 
 SCHEMA = 1
 """Version of the JSON form; a reader refuses what it does not know."""
@@ -59,10 +63,10 @@ class Node:
     ) -> None:
         self.op = op
         self.inputs = tuple(inputs)
-        self.genes = dict(sorted((genes or {}).items()))
+        self.genes = {name: _plain(value) for name, value in sorted((genes or {}).items())}
         self.bodies = tuple(bodies)
         content = (op, [i.key for i in self.inputs], self.genes, [body.key for body in self.bodies])
-        self.key = hashlib.blake2b(json.dumps(content).encode(), digest_size=10).hexdigest()
+        self.key: str = hashlib.blake2b(json.dumps(content).encode(), digest_size=10).hexdigest()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Node) and other.key == self.key
@@ -75,6 +79,11 @@ class Node:
 
 
 Expression: TypeAlias = Input | Node
+
+
+def _plain(value: GeneValue) -> GeneValue:
+    """Whole floats as integers: 0.0 and 0 are one value, whichever of them a JSON writer chose."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class Genome:
@@ -161,7 +170,7 @@ class Genome:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise GenomeError(f"a genome file must hold JSON, and this is not: {error}") from error
         return cls.from_dict(data)
 
@@ -175,7 +184,10 @@ class Genome:
         if not isinstance(data, dict) or data.get("undercut") != SCHEMA:
             found = data.get("undercut") if isinstance(data, dict) else type(data).__name__
             raise GenomeError(f'a genome is an object with "undercut": {SCHEMA}, "nodes" and "output"; found {found!r}')
-        return _body_from_dict(data)
+        try:
+            return _body_from_dict({name: value for name, value in data.items() if name != "undercut"})
+        except RecursionError:
+            raise GenomeError("a genome must not be nested so deep that it cannot be read; this one is") from None
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """A networkx view: nodes carry `op`, `genes` and `body` (path of the body they stand in, "" outside)."""
@@ -189,7 +201,7 @@ def call(primitive: str, *inputs: Expression, **genes: GeneValue) -> Node:
     return Node("call", inputs, {**CALL_DEFAULTS, "primitive": primitive, **genes})
 
 
-CALL_DEFAULTS: dict[str, GeneValue] = {"model": 0, "prompt": 0, "temperature": 0.0, "cap": 0}
+CALL_DEFAULTS: dict[str, GeneValue] = {"model": 0, "prompt": 0, "temperature": 0.0, "cap": 0, "shuffle": False}
 
 
 def _body_to_dict(genome: Genome) -> dict[str, Any]:
@@ -209,15 +221,21 @@ def _body_to_dict(genome: Genome) -> dict[str, Any]:
 def _body_from_dict(data: Any) -> Genome:
     if not isinstance(data, dict) or not isinstance(data.get("nodes"), list) or "output" not in data:
         raise GenomeError('a genome and each of its bodies need "nodes" (a list) and "output"')
-    entries, made, open_nodes = data["nodes"], {}, set()
+    if len(data) > 2:
+        unknown = min(set(data) - {"nodes", "output"}, key=str)
+        raise GenomeError(f"a genome or body has the unknown field {unknown!r}; known: nodes, output")
+    entries: list[Any] = data["nodes"]
+    made: dict[int, Node] = {}
+    open_nodes: set[int] = set()
 
     def resolve(reference: Any) -> Expression:
-        if isinstance(reference, str) and reference[:1] == "x" and reference[1:].isdigit():
+        if isinstance(reference, str) and INPUT.fullmatch(reference):
             return Input(int(reference[1:]))
         if isinstance(reference, bool) or not isinstance(reference, int) or not 0 <= reference < len(entries):
-            raise GenomeError(
-                f'an input must be "x0", "x1", … or the position of a node (0 to {len(entries) - 1}), not {reference!r}'
+            nodes = (
+                f"the position of a node (0 to {len(entries) - 1})" if entries else "a node's position (there are none)"
             )
+            raise GenomeError(f'an input or output must be "x0", "x1", … or {nodes}, not {reference!r:.80}')
         if reference in open_nodes:
             raise GenomeError(f"a genome must not have a cycle, and node {reference} depends on itself")
         if reference not in made:
@@ -232,15 +250,22 @@ def _body_from_dict(data: Any) -> Genome:
         unknown = set(entry) - {"op", "inputs", "genes", "bodies"}
         genes = entry.get("genes", {})
         if unknown:
-            raise GenomeError(f"node {position} has the unknown field {min(unknown)!r}; known: op, inputs, genes, bodies")
+            field = min(unknown, key=str)
+            raise GenomeError(f"node {position} has the unknown field {field!r}; known: op, inputs, genes, bodies")
         if not isinstance(genes, dict) or not all(isinstance(value, int | float | str) for value in genes.values()):
-            raise GenomeError(f"the genes of node {position} must be an object of numbers and strings, not {genes!r:.80}")
+            raise GenomeError(
+                f"the genes of node {position} must be an object of numbers and strings, not {genes!r:.80}"
+            )
         if not isinstance(entry.get("inputs", []), list) or not isinstance(entry.get("bodies", []), list):
             raise GenomeError(f"the inputs and bodies of node {position} must be lists")
         bodies = [_body_from_dict(body) for body in entry.get("bodies", [])]
         return Node(entry["op"], [resolve(source) for source in entry.get("inputs", [])], genes, bodies)
 
-    return Genome(resolve(data["output"]))
+    genome = Genome(resolve(data["output"]))
+    unused = sorted(set(range(len(entries))) - set(made))
+    if unused:
+        raise GenomeError(f"every node must lead to the output, and node {unused[0]} does not")
+    return genome
 
 
 def _add_to_graph(graph: nx.DiGraph[str], genome: Genome, body: str) -> None:
@@ -271,6 +296,7 @@ def _describe(expression: Expression) -> str:
         notes += [f"T {genes['temperature']:g}"] if genes.get("temperature") else []
         notes += [f"model {genes['model']}"] if genes.get("model") else []
         notes += [f"cap {genes['cap']}"] if genes.get("cap") else []
+        notes += ["shuffled"] if genes.get("shuffle") else []
         label += f" ({', '.join(notes)})" if notes else ""
     else:
         genes_text = " ".join(str(value) for value in expression.genes.values())

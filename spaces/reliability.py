@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from typing import NamedTuple
+
+MANY = 101
+"""More votes than this are summed over their mean only."""
 
 
+@lru_cache(maxsize=1 << 14)
 def majority(right: float, votes: int) -> float:
     """Chance that more than half of `votes` independent answers are right, each right with chance `right`.
 
@@ -14,6 +20,21 @@ def majority(right: float, votes: int) -> float:
     terms = [math.comb(votes, k) * right**k * (1 - right) ** (votes - k) for k in range(votes + 1)]
     won = sum(terms[votes // 2 + 1 :])
     return won + (terms[votes // 2] / 2 if votes % 2 == 0 else 0.0)
+
+
+def valid_majority(right: float, valid: float, votes: int) -> float:
+    """Chance that the majority of those of `votes` answers that are valid is right.
+
+    Each is valid with chance `valid`, and a valid one right with chance `right`. Past `MANY` votes the number of valid
+    ones is taken as expected.
+    """
+    if valid >= 1:
+        return majority(right, votes)
+    if votes > MANY:
+        return majority(right, max(1, round(votes * valid)))
+    return sum(
+        math.comb(votes, k) * valid**k * (1 - valid) ** (votes - k) * majority(right, k) for k in range(1, votes + 1)
+    )
 
 
 def ahead(right: float, lead: int) -> float:
@@ -44,16 +65,47 @@ def lead_for(right: float, steps: float, target: float) -> int:
     Raises:
         ValueError: a vote that is right half of the time or less never gets there.
     """
+    if right >= 1:
+        return 1
     if right <= 0.5:
         raise ValueError(f"voting needs answers that are right more often than not, not with chance {right}")
     return max(1, math.ceil(math.log(math.expm1(-math.log(target) / steps)) / math.log((1 - right) / right)))
 
 
-def attempts(valid: float, most: int) -> float:
-    """Expected attempts until an answer is valid, at most `most`."""
-    return float(most) if valid <= 0 else (1 - (1 - valid) ** most) / valid
+class Stopping(NamedTuple):
+    """How trying until an answer is accepted ends.
+
+    Attributes:
+        attempts: how many are made, as expected.
+        accepted: chance that one is accepted.
+        kept: chance that none is, but some answer came that was refused: the last such one is kept.
+    """
+
+    attempts: float
+    accepted: float
+    kept: float
+
+
+def stopping(accepted: float, refused: float, most: int) -> Stopping:
+    """How at most `most` independent attempts end, each accepted or refused with these chances, or else worth nothing.
+
+    Source: Brown et al. 2024 (arXiv 2407.21787) for a check that is exact (`refused` = 0).
+    """
+    passed = once(accepted, most)
+    attempts = passed / accepted if accepted > 0 else float(most)
+    return Stopping(attempts, passed, max(0.0, once(accepted + refused, most) - passed))
+
+
+def once(chance: float, tries: int) -> float:
+    """Chance that at least one of some independent tries succeeds; exact for the smallest chances too."""
+    return 1.0 if chance >= 1 else -math.expm1(tries * math.log1p(-chance))
+
+
+def share(part: float, whole: float) -> float:
+    """A part's share of a whole, 0 of nothing."""
+    return part / whole if whole > 0 else 0.0
 
 
 def blended(independent: float, single: float, dependence: float) -> float:
-    """Chance of success where a share `dependence` of prompts gives every sample the same answer."""
-    return (1 - dependence) * independent + dependence * single
+    """An expectation where a share `dependence` of prompts gives every sample the same answer."""
+    return independent + dependence * (single - independent)

@@ -73,6 +73,7 @@ class Space:
         self._forms: dict[Want, tuple[Form, ...]] = {}
         self._counts: dict[Want, list[int]] = {}
         self._least: dict[Want, int] = {}
+        self._needs: dict[Want, tuple[tuple[Form, float], ...]] = {}
 
     def forms(self, want: Want) -> tuple[Form, ...]:
         """Every form of every allowed operator that makes what is wanted, from types that occur in the space."""
@@ -95,7 +96,7 @@ class Space:
         return sum(self._count(self.want, size) for size in range(most + 1))
 
     def _count(self, want: Want, size: int) -> int:
-        """How many expressions of exactly this size there are. Sizes are filled in from below, so recursion is shallow."""
+        """How many expressions of exactly this size there are; filled in from below, so that recursion is shallow."""
         counts = self._counts.setdefault(want, [])
         while len(counts) <= size:
             if not counts:
@@ -156,7 +157,7 @@ class Space:
             for form in self.forms(want):
                 for parts in self._fillings(slots(form, want), size - 1):
                     for values in product(*(gene.values for gene in form.genes)):
-                        yield _made(form, parts, dict(zip((gene.name for gene in form.genes), values, strict=True)))
+                        yield assemble(form, parts, dict(zip((gene.name for gene in form.genes), values, strict=True)))
 
     def _fillings(self, wanted: list[Want], size: int) -> Iterator[list[Expression]]:
         """Expressions for all slots, whose sizes add up to `size`."""
@@ -204,7 +205,10 @@ class Space:
             if inputs[expression.index] != target:
                 return 0, f"type clash: x{expression.index} is {inputs[expression.index]}, and {target} is needed here"
             if work:
-                return 0, f"a genome and each of its bodies must do some work, and this one only hands on x{expression.index}"
+                return (
+                    0,
+                    f"a genome and each of its bodies must do work, and this one only hands on x{expression.index}",
+                )
             found.append(here)
             return None
         if expression.op not in self.operators:
@@ -236,7 +240,11 @@ class Space:
         what = f"{node.op} {node.genes.get('primitive', node.genes.get('function', ''))}".strip()
         missing, extra = wanted.keys() - node.genes.keys(), node.genes.keys() - wanted.keys()
         if missing or extra:
-            return 1, f"the genes of {what!r} must be {', '.join(wanted) or 'none'}, and are {', '.join(node.genes) or 'none'}"
+            return (
+                1,
+                f"the genes of {what!r} must be {', '.join(wanted) or 'none'}, "
+                f"and are {', '.join(node.genes) or 'none'}",
+            )
         for name, gene in wanted.items():
             reason = gene.fault(node.genes[name])
             if reason is not None:
@@ -269,7 +277,7 @@ class Space:
         ready = [] if want.work else [Input(index) for index, kind in enumerate(want.inputs) if kind == want.target]
         if ready and generator.random() < REST:
             return generator.choice(ready)
-        forms = [form for form in self.forms(want) if self.need(form, want) <= room]
+        forms = [form for form, need in self._priced(want) if need <= room]
         if not forms:
             if ready:
                 return generator.choice(ready)
@@ -278,6 +286,13 @@ class Space:
             )
         operator = generator.choice(list(dict.fromkeys(form.op for form in forms)))
         return self.fill(generator.choice([form for form in forms if form.op == operator]), want, room, generator)
+
+    def _priced(self, want: Want) -> tuple[tuple[Form, float], ...]:
+        """The forms of what is wanted, each with the fewest nodes it needs."""
+        known = self._needs.get(want)
+        if known is None:
+            known = self._needs[want] = tuple((form, self.need(form, want)) for form in self.forms(want))
+        return known
 
     def need(self, form: Form, want: Want, given: Mapping[int, Expression] | None = None) -> float:
         """The fewest nodes of a node of this form; infinite where a part cannot be made."""
@@ -311,7 +326,7 @@ class Space:
             parts[slot] = self.grow(part, least + int(spare), generator)
             spare -= Genome(parts[slot]).size - least
         genes = {gene.name: generator.choice(gene.values) for gene in form.genes}
-        return _made(form, [parts[slot] for slot in range(len(parts))], genes)
+        return assemble(form, [parts[slot] for slot in range(len(parts))], genes)
 
 
 REST = 0.6
@@ -337,6 +352,7 @@ def _kinds(form: Form) -> Iterator[Type]:
 _Fault: TypeAlias = tuple[int, str]
 
 
-def _made(form: Form, parts: Sequence[Expression], genes: Mapping[str, GeneValue]) -> Node:
+def assemble(form: Form, parts: Sequence[Expression], genes: Mapping[str, GeneValue]) -> Node:
+    """A node of this form; `parts` are its inputs and then its bodies."""
     cut = len(form.inputs)
     return Node(form.op, parts[:cut], genes, [Genome(part) for part in parts[cut:]])

@@ -62,7 +62,7 @@ class Toolbox:
     @cached_property
     def types(self) -> tuple[Type, ...]:
         """Every type that can flow: what primitives and functions take and give, and lists of what they take."""
-        tools = (*self.primitives.values(), *self.functions.values())
+        tools: tuple[Primitive | Function, ...] = (*self.primitives.values(), *self.functions.values())
         found = dict.fromkeys(kind for tool in tools for kind in (*tool.inputs, tool.output))
         taken = dict.fromkeys(kind for tool in tools for kind in tool.inputs)
         return tuple(dict.fromkeys([*found, *(ListOf(kind) for kind in taken)]))
@@ -72,6 +72,8 @@ def _by_name(tools: Sequence[Any]) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for tool in tools:
         if tool.name in named:
-            raise TaskError(f"the names of a task's primitives and functions must differ, and {tool.name!r} stands twice")
+            raise TaskError(
+                f"the names of a task's primitives and functions must differ, and {tool.name!r} stands twice"
+            )
         named[tool.name] = tool
     return named

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from undercut.spaces.genome import Expression, Genome, Input, Node
+from undercut.spaces.genome import Expression, Genome, Node
 from undercut.spaces.operators.base import Form, Gene
 from undercut.spaces.space import Place, Space, Want, slots
 
@@ -88,7 +88,9 @@ def _reform(space: Space, genome: Genome, generator: random.Random) -> Genome | 
     place = generator.choice(space.places(genome))
     if not isinstance(place.expression, Node):
         return None
-    old = {other.want: other.expression for other in space.places(genome) if other.path[:-1] == place.path and other.path}
+    old = {
+        other.want: other.expression for other in space.places(genome) if other.path[:-1] == place.path and other.path
+    }
     return _with_form(space, genome, place, old, generator)
 
 
@@ -124,7 +126,9 @@ def _hoist(space: Space, genome: Genome, generator: random.Random) -> Genome | N
         for outer in places
         if isinstance(outer.expression, Node)
         for inner in places
-        if inner.want == outer.want and len(inner.path) > len(outer.path) and inner.path[: len(outer.path)] == outer.path
+        if inner.want == outer.want
+        and len(inner.path) > len(outer.path)
+        and inner.path[: len(outer.path)] == outer.path
     ]
     if not pairs:
         return None

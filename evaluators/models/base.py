@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from undercut.spaces.errors import ModelError
+from undercut.spaces.pricing import Price, Shape
+
+if TYPE_CHECKING:
+    from undercut.spaces.execution import Question
+
+__all__ = ["Completion", "Model", "Price", "PromptTooLongError", "Request", "Shape", "Usage", "identity_of", "price_of"]
+
+
+class PromptTooLongError(ModelError):
+    """One prompt does not fit into the model's context: the fault of the candidate that wrote it, not of the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +42,15 @@ class Request:
         temperature: 0 is greedy.
         max_tokens: the most tokens the answer may have.
         seed: for models that sample reproducibly; derived from the request's content, never from its order.
+        question: what stands behind the prompt, for models that are simulated; a real model never looks at it. It is
+            no part of the request's identity: two requests that differ in it alone are equal.
     """
 
     prompt: str
     temperature: float = 0.0
     max_tokens: int = 1024
     seed: int = 0
+    question: Question | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +62,14 @@ class Completion:
     finish: Literal["stop", "length"] = "stop"
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A transformer's shape, for FLOPs: parameters (active ones for a mixture of experts), layers, width."""
-
-    parameters: int
-    layers: int
-    width: int
-
-
 @runtime_checkable
 class Model(Protocol):
     """A language model.
 
     `generate` may be called many times at once from one event loop, and the answer to a request must not
-    depend on which other requests are under way.
+    depend on which other requests are under way. Optional, and read by `price_of`, `identity_of` and the engine:
+    `price: Price | None`; `identity: str`, where the name alone does not say who answers (a server's address);
+    `count(text) -> int`, tokens of a text.
     """
 
     @property
@@ -83,5 +91,16 @@ class Model(Protocol):
         ...
 
     async def close(self) -> None:
-        """Release connections; the model is not used after this."""
+        """Release connections; the model is not used after this. A second call does nothing."""
         ...
+
+
+def price_of(model: Model) -> Price | None:
+    """What the model charges in USD per token, where it says so."""
+    price = getattr(model, "price", None)
+    return price if isinstance(price, Price) else None
+
+
+def identity_of(model: Model) -> str:
+    """What answers of this model are stored under: its `identity` where it has one, else its name."""
+    return str(getattr(model, "identity", model.name))

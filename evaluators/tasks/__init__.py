@@ -1,0 +1,51 @@
+"""The built-in tasks, and how a task is found by what a user calls it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import sys
+from pathlib import Path
+
+from undercut.evaluators.task import Task
+from undercut.evaluators.tasks.builtin import TASKS
+from undercut.spaces.errors import TaskError
+
+__all__ = ["TASKS", "open_task"]
+
+
+def open_task(name: str) -> Task:
+    """The task that a name stands for: a built-in, `module:attribute`, or an installed package's entry point.
+
+    Raises:
+        TaskError: there is no such task.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    if ":" in name:
+        return _imported(name)
+    for entry in importlib.metadata.entry_points(group="undercut.tasks"):
+        if entry.name == name:
+            return _checked(entry.load(), name)
+    raise TaskError(
+        f"TASK must be one of {', '.join(TASKS)}, or module:attribute for a task of your own, and {name!r} is neither"
+    )
+
+
+def _imported(name: str) -> Task:
+    module, _, attribute = name.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module.removesuffix(".py").replace("/", ".")), attribute)
+    except ImportError as error:
+        raise TaskError(f"the module of {name!r} could not be imported from here: {error}") from error
+    except AttributeError as error:
+        raise TaskError(f"the module {module!r} has no attribute {attribute!r}") from error
+    return _checked(found, name)
+
+
+def _checked(found: object, name: str) -> Task:
+    if not isinstance(found, Task):
+        raise TaskError(f"{name!r} must be an undercut.Task, and is of type {type(found).__name__}")
+    return found

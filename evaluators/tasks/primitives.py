@@ -5,6 +5,7 @@ Each has three prompts, from terse to wordy; the embedded model has seen all of 
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from typing import Any
 
@@ -22,6 +23,11 @@ def _merged_length(answer: list[int], left: list[int], right: list[int]) -> bool
 
 def _from_input(answer: list[int], numbers: list[int], *_: Any) -> bool:
     return not Counter(answer) - Counter(numbers)
+
+
+def _merge(left: list[int], right: list[int]) -> list[int]:
+    """A true merge: it does not sort what came unsorted."""
+    return list(heapq.merge(left, right))
 
 
 def _is_member(answer: int, numbers: list[int]) -> bool:
@@ -82,7 +88,7 @@ MERGE = Primitive(
         "the numbers only. Lists: {0} | {1}",
     ),
     law=lambda a, b: a + b,
-    reference=lambda left, right: sorted([*left, *right]),
+    reference=_merge,
     valid=_merged_length,
 )
 ADD = Primitive(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from undercut.spaces.extent import Extent, grouped, of_size, runs
+from undercut.spaces.errors import GenomeError
+from undercut.spaces.extent import Extent, grouped, of_size, runs, settled
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import SIZES, Form, Gene, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.toolbox import Toolbox
@@ -61,21 +62,39 @@ class Fold(Operator):
         from undercut.spaces.estimate import Estimate, accumulate
 
         items, *rest = inputs
+        state: Extent
         if node.genes["start"] == GIVEN:
             state, shared = rest[0], rest[1:]
         else:
             kind = _state(node, estimator.toolbox)
             state, shared = of_size(size_of(empty_of(kind), kind), kind), rest
         done = Estimate(state)
-        for chunk, count in grouped(runs(items), whole_gene(node, "size")):
+        for chunk, count in grouped(settled(runs(items)), whole_gene(node, "size")):
 
             def step(state: Extent, chunk: Extent = chunk) -> Estimate:
                 return estimator.apply(node.bodies[0], (state, chunk, *shared))
 
-            done = done.then(accumulate(step, done.extent, count))
+            done = done.then(accumulate(step, done.extent, int(count)))
         return done
 
 
 def _state(node: Node, toolbox: Toolbox) -> Type:
-    """The type of the state of a fold that starts from nothing."""
-    return next(kind for kind in toolbox.types if str(kind) == node.genes["start"])
+    """The type of the state of a fold that starts from nothing.
+
+    Raises:
+        GenomeError: the toolbox does not know it.
+    """
+    name = str(node.genes["start"])
+    atoms = {str(kind): kind for kind in map(_innermost, toolbox.types)}
+    if name.strip("[]") not in atoms:
+        raise GenomeError(
+            f"a fold starts from {GIVEN!r} or the name of a type, not {name!r}; known: {', '.join(atoms)}"
+        )
+    kind: Type = atoms[name.strip("[]")]
+    for _ in range(name.count("[")):
+        kind = ListOf(kind)
+    return kind
+
+
+def _innermost(kind: Type) -> Type:
+    return _innermost(kind.item) if isinstance(kind, ListOf) else kind

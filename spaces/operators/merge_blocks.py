@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from undercut.spaces.extent import Extent, joined, length, runs
+from undercut.spaces.extent import Extent, Runs, between, joined, length, runs, settled
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import SIZES, Form, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.types import ListOf, Type
@@ -59,22 +59,40 @@ class MergeBlocks(Operator):
         return done + carry
 
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
-        """One body for the two first blocks, and one for the carry and each further block."""
-        from undercut.spaces.estimate import Estimate
+        """One body for the two first blocks, and one for the carry and each further block.
 
-        block = whole_gene(node, "block")
-        whole = joined([*runs(inputs[0]), *runs(inputs[1])])
-        sizes = [length(side) for side in inputs]
-        if min(sizes) <= 0:
-            return Estimate(whole)
-        item = whole[0][0]
-        done = estimator.apply(node.bodies[0], tuple(((item, min(size, block)),) for size in sizes))
-        carry = ((item, block),)
+        With a body that merges, the carry stays one block and all is exact; with one that loses items, in which order
+        the last blocks come depends on the values, and full blocks are taken to come first.
+        """
+        from undercut.spaces.estimate import Estimate, accumulate
+
+        block, body = whole_gene(node, "block"), node.bodies[0]
+        sides = [settled(runs(side)) for side in inputs]
+        sizes = [int(length(side)) for side in sides]
+        both = joined([*sides[0], *sides[1]])
+        if min(sizes) == 0:
+            return Estimate(both)
+        item = both[0][0]
+        done = estimator.apply(body, tuple(((item, min(size, block)),) for size in sizes))
+        final, carry = _cut(done.extent, block)
         full = sum(max(0, size // block - 1) for size in sizes)
-        for size, count in [(block, full), *((size % block, 1) for size in sizes if size > block)]:
-            if size > 0 and count > 0:
-                one = estimator.apply(node.bodies[0], (carry, ((item, size),)))
-                done = done.then(
-                    Estimate(whole, one.cost * count, one.log_right * count, one.log_valid * count),
-                )
-        return done._replace(extent=whole)
+        for size, count in [(block, full), *((size % block, 1) for size in sizes if size > block and size % block)]:
+
+            def step(carry: Extent, piece: Extent = ((item, size),)) -> Estimate:
+                made = estimator.apply(body, (carry, piece))
+                return made._replace(extent=_cut(made.extent, block)[1])
+
+            done = done.then(accumulate(step, carry, count))
+            if count:
+                each, _ = _cut(estimator.apply(body, (carry, ((item, size),))).extent, block)
+                final += each * count
+                carry = runs(done.extent)
+        final += length(carry)
+        return done._replace(extent=both if final == sum(sizes) else joined([(item, final)]))
+
+
+def _cut(merged: Extent, block: int) -> tuple[float, Runs]:
+    """How many items of a merged list are final, and the carry."""
+    items = settled(runs(merged))
+    final = max(0, length(items) - block)
+    return final, between(items, final, block)

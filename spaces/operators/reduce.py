@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.extent import Extent, Runs, grouped, joined, length, runs
+from undercut.spaces.extent import Extent, Runs, grouped, joined, length, runs, settled
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.types import ListOf, Type
@@ -63,37 +64,33 @@ class Reduce(Operator):
         return level[0]
 
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
-        """The sum over the levels of the tree, or over the steps of the chain."""
+        """The sum over the levels of the tree, or over the steps of the chain; there must be something to combine."""
         from undercut.spaces.estimate import Estimate, accumulate, beside
 
         arity, shared = whole_gene(node, "arity"), inputs[1:]
-        items = runs(inputs[0])
+        level = settled(runs(inputs[0]))
+        if not level:
+            return Estimate((), log_right=-math.inf, log_valid=-math.inf)
 
         def combined(group: Runs) -> Estimate:
-            if arity > 2:
-                return estimator.apply(node.bodies[0], (group, *shared))
-            return estimator.apply(node.bodies[0], (*(item for item, count in group for _ in range(int(count))), *shared))
+            operands = (group,) if arity > 2 else (item for item, count in group for _ in range(int(count)))
+            return estimator.apply(node.bodies[0], (*operands, *shared))
 
         if node.genes["shape"] == "chain":
-            return _chain(items, arity, combined, accumulate)
-        done = Estimate(())
-        level = items
+            (first, count), *others = level
+            done = Estimate(first)
+            for following, times in grouped(joined([(first, count - 1), *others]), arity - 1):
+
+                def step(state: Extent, following: Extent = following) -> Estimate:
+                    return combined(joined([(state, 1), *runs(following)]))
+
+                done = done.then(accumulate(step, done.extent, int(times)))
+            return done
+        done = Estimate(level)
         while length(level) > 1:
-            groups = grouped(level, arity)
-            made = [(combined(runs(group)), count) for group, count in groups if length(group) > 1]
-            lone = [(item, 1.0) for group, _ in groups if length(group) <= 1 for item, _ in runs(group)]
+            groups = [(runs(group), count) for group, count in grouped(level, arity)]
+            made = [(combined(group), count) for group, count in groups if length(group) > 1]
+            lone = [run for group, _ in groups if length(group) == 1 for run in group]
             level = joined([*((estimate.extent, count) for estimate, count in made), *lone])
             done = done.then(beside(made, level))
-        return done._replace(extent=level[0][0] if level else 0)
-
-
-def _chain(items: Runs, arity: int, combined: Any, accumulate: Any) -> Estimate:
-    from undercut.spaces.estimate import Estimate
-
-    if not items:
-        return Estimate(0)
-    (first, count), *others = items
-    done = Estimate(first)
-    for group, times in grouped(joined([(first, count - 1), *others]), arity - 1):
-        done = done.then(accumulate(lambda state, g=group: combined(joined([(state, 1), *runs(g)])), done.extent, times))
-    return done
+        return done._replace(extent=level[0][0])

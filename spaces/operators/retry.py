@@ -10,7 +10,7 @@ from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.extent import Extent
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Operator, Scope, Signature, numbers, whole_gene
-from undercut.spaces.reliability import attempts
+from undercut.spaces.reliability import blended, share, stopping
 from undercut.spaces.types import TRUTH, Type
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ class Retry(Operator):
     """Run the body until its answer is valid, at most `tries` times.
 
     An answer is valid when it raised no red flag and, where there is a second body, when that one says yes to the
-    answer (its first input) and the inputs (its further ones). An answer that never passes the check is given as it is; one that never
-    is without a red flag is a failure.
+    answer (its first input) and the inputs (its further ones). Where no answer passes the check, the last one that it
+    refused is given; where none is without a red flag, that is a failure.
 
     Gene: `tries`.
 
@@ -61,22 +61,25 @@ class Retry(Operator):
 
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
         """The expected number of attempts, each at the body's cost and, where there is one, the check's."""
-        from undercut.spaces.estimate import Estimate, log
+        from undercut.spaces.estimate import NOTHING_DONE, Estimate, log
 
+        body, *check = node.bodies
         most = whole_gene(node, "tries")
-        one = estimator.apply(node.bodies[0], inputs)
+        one = estimator.apply(body, inputs)
+        test = estimator.apply(check[0], (one.extent, *inputs)) if check else NOTHING_DONE
         valid, right = math.exp(one.log_valid), math.exp(one.log_right)
-        cost = one.cost
-        if len(node.bodies) > 1:
-            check = estimator.apply(node.bodies[1], (one.extent, *inputs))
-            cost = cost + check.cost.repeated(valid, check.cost.depth * valid)
-            told = math.exp(check.log_right)
-            accepted = right * told + (valid - right) * (1 - told)
-        else:
-            accepted = valid
-        times = attempts(accepted, most)
-        passed = 1 - (1 - accepted) ** most
-        some_valid = 1 - (1 - valid) ** most
-        good = right * (told if len(node.bodies) > 1 else 1.0)
-        chance = passed * good / accepted if accepted > 0 else 0.0
-        return Estimate(one.extent, cost * times, log(min(chance, some_valid)), log(some_valid))
+        tested, told = math.exp(test.log_valid), math.exp(test.log_right)
+        refuses = told if check else 0.0
+        good, bad = right * told, (valid - right) * (tested - refuses)
+        missed, caught = right * (tested - told), (valid - right) * refuses
+        end = stopping(good + bad, missed + caught, most)
+        same = estimator.alikeness(body)
+        times = blended(end.attempts, 1 + (1 - good - bad) * (most - 1), same)
+        accepted_right = end.accepted * share(good, good + bad) + end.kept * share(missed, missed + caught)
+        cost = one.cost + test.cost * valid
+        return Estimate(
+            one.extent,
+            cost * times,
+            log(blended(accepted_right, good + missed, same)),
+            log(blended(end.accepted + end.kept, good + bad + missed + caught, same)),
+        )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from undercut.spaces.extent import Extent, grouped, joined, length, runs
+from undercut.spaces.extent import Extent, between, grouped, joined, length, runs, settled, windowed
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import SIZES, Form, Operator, Scope, numbers, whole_gene
 from undercut.spaces.types import ListOf, Type
@@ -46,19 +45,15 @@ class Split(Operator):
         """Nothing; what matters is how large the pieces are."""
         from undercut.spaces.estimate import Estimate
 
-        items = runs(inputs[0])
+        items = settled(runs(inputs[0]))
+        if "parts" not in node.genes:
+            size, step = whole_gene(node, "size"), _step(node)
+            return Estimate(grouped(items, size) if step == size else windowed(items, size, step))
         count = length(items)
-        if "parts" in node.genes:
-            wanted = min(whole_gene(node, "parts"), max(1, math.floor(count)))
-            small, larger = count // wanted, count % wanted
-            head = grouped(_taken(items, larger * (small + 1)), small + 1)
-            return Estimate(joined([*head, *grouped(_dropped(items, larger * (small + 1)), small)]))
-        size, step = whole_gene(node, "size"), _step(node)
-        if step == size:
-            return Estimate(grouped(items, size))
-        full = max(0, math.ceil((count - size) / step))
-        last = count - full * step
-        return Estimate(joined([(_taken(items, size), full), (_taken(items, last), 1 if last > 0 else 0)]))
+        small, larger = divmod(count, min(whole_gene(node, "parts"), max(1, count)))
+        cut = larger * (small + 1)
+        head = grouped(between(items, 0, cut), small + 1)
+        return Estimate(joined([*head, *grouped(between(items, cut, count), small)]))
 
 
 def parts(items: list[Any], count: int) -> list[list[Any]]:
@@ -70,27 +65,12 @@ def parts(items: list[Any], count: int) -> list[list[Any]]:
 
 
 def windows(items: list[Any], size: int, overlap: int) -> list[list[Any]]:
-    """Consecutive windows of `size` items, each sharing up to `overlap` with the one before it; the last ends the list."""
+    """Consecutive windows of `size` items, each sharing up to `overlap` with the one before; the last ends the list."""
     step = max(1, size - overlap)
-    return [items[start : start + size] for start in range(0, max(len(items) - (size - step), min(1, len(items))), step)]
+    return [
+        items[start : start + size] for start in range(0, max(len(items) - (size - step), min(1, len(items))), step)
+    ]
 
 
 def _step(node: Node) -> int:
     return max(1, whole_gene(node, "size") - whole_gene(node, "overlap"))
-
-
-def _taken(items: tuple[tuple[Extent, float], ...], count: float) -> tuple[tuple[Extent, float], ...]:
-    out: list[tuple[Extent, float]] = []
-    for item, have in items:
-        out.append((item, min(have, count)))
-        count -= min(have, count)
-    return joined(out)
-
-
-def _dropped(items: tuple[tuple[Extent, float], ...], count: float) -> tuple[tuple[Extent, float], ...]:
-    out: list[tuple[Extent, float]] = []
-    for item, have in items:
-        gone = min(have, count)
-        out.append((item, have - gone))
-        count -= gone
-    return joined(out)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.extent import Extent
-from undercut.spaces.genome import Genome, Node
+from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
-from undercut.spaces.reliability import ahead, ahead_votes, blended, majority
+from undercut.spaces.reliability import ahead, ahead_votes, blended, once, valid_majority
 from undercut.spaces.types import Type
 
 if TYPE_CHECKING:
@@ -65,20 +65,25 @@ class Vote(Operator):
         one = estimator.apply(node.bodies[0], inputs)
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
-        alike = max((estimator.rates.dependence(call) for call in _calls(node.bodies[0])), default=1.0)
+        same = estimator.alikeness(node.bodies[0])
+        votes: float
         if node.genes["rule"] == "majority":
-            votes: float = whole_gene(node, "votes")
-            depth = one.cost.depth
-            chance = blended(majority(right, int(votes)), right, alike)
-            some_valid = 1 - (1 - valid) ** votes
+            votes = most = whole_gene(node, "votes")
+            rounds: float = 1
+            chance = valid_majority(right, valid, most)
         else:
             lead = whole_gene(node, "lead")
-            decisive = blended(ahead_votes(right, lead), lead, alike)
-            votes = min(decisive / valid, lead * PATIENCE) if valid > 0 else lead * PATIENCE
-            depth = one.cost.depth * (1 + votes - lead)
-            chance = blended(ahead(right, lead), right, alike)
-            some_valid = 1 - (1 - valid) ** (lead * PATIENCE)
-        return Estimate(one.extent, one.cost.repeated(votes, depth), log(chance * some_valid), log(some_valid))
+            most = lead * PATIENCE
+            votes = min(ahead_votes(right, lead) / valid, most) if valid > 0 else most
+            votes = blended(votes, lead + (1 - valid) * (most - lead), same)
+            rounds = 1 + votes - lead
+            chance = ahead(right, lead) * once(valid, most)
+        return Estimate(
+            one.extent,
+            one.cost.repeated(votes, one.cost.depth * rounds),
+            log(blended(chance, right * valid, same)),
+            log(blended(once(valid, most), valid, same)),
+        )
 
 
 def winner(answers: Sequence[Any]) -> Any:
@@ -101,7 +106,3 @@ def _counts(answers: Sequence[Any]) -> Counter[str]:
 def _lead(answers: Sequence[Any]) -> int:
     top = [count for _, count in _counts(answers).most_common(2)]
     return (top[0] if top else 0) - (top[1] if len(top) > 1 else 0)
-
-
-def _calls(body: Genome) -> list[Node]:
-    return [node for node in body.walk() if node.op == "call"]

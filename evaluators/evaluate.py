@@ -1,0 +1,94 @@
+"""What a genome is worth: accuracy by size with its interval, measured cost, failures as their own class."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.statistics import Accuracy, accuracy
+from undercut.evaluators.task import Instance, Task
+from undercut.evaluators.trace import CallRecord
+from undercut.spaces.cost import NO_COST, Cost
+from undercut.spaces.genome import Genome
+from undercut.spaces.toolbox import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One genome on one instance.
+
+    Attributes:
+        size: the instance's size in items.
+        score: in [0, 1]; 0 for a failure.
+        failure: the class of the failure, None where there was an output to score.
+        cost: what it costs uncached, whatever came from the cache.
+        records: every call.
+    """
+
+    size: int
+    score: float
+    failure: str | None
+    cost: Cost
+    output: Any = None
+    records: tuple[CallRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is known of a genome after running it."""
+
+    accuracy: dict[int, Accuracy]
+    cost: dict[int, Cost]
+    failures: dict[str, int]
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome], level: float = 0.95) -> Evaluation:
+        """Sum up outcomes by size; costs are means an instance."""
+        by_size: dict[int, list[Outcome]] = {}
+        for outcome in outcomes:
+            by_size.setdefault(outcome.size, []).append(outcome)
+        return cls(
+            {size: accuracy([o.score for o in found], level) for size, found in sorted(by_size.items())},
+            {size: mean_cost([o.cost for o in found]) for size, found in sorted(by_size.items())},
+            dict(Counter(outcome.failure for outcome in outcomes if outcome.failure is not None)),
+        )
+
+
+def mean_cost(costs: Sequence[Cost]) -> Cost:
+    """The mean of costs, field by field, the critical path included."""
+    total = NO_COST
+    for cost in costs:
+        total += cost
+    return total * (1 / len(costs)) if costs else NO_COST
+
+
+async def run_once(genome: Genome, instance: Instance, task: Task, toolbox: Toolbox, engine: Engine) -> Outcome:
+    """Run a genome on one instance.
+
+    Raises:
+        ModelError: a model could not answer.
+        BudgetError: a limit would have been exceeded.
+    """
+    trace = await engine.run(genome, instance.inputs, toolbox)
+    score, failure = 0.0, trace.failure
+    if failure is None:
+        score = float(task.score(trace.output, instance.target))
+        if not 0 <= score <= 1:
+            score, failure = 0.0, "unscored"
+    return Outcome(instance.size, score, failure, trace.cost(engine.models), trace.output, tuple(trace.records))
+
+
+async def evaluate(
+    genome: Genome, instances: Sequence[Instance], task: Task, toolbox: Toolbox, engine: Engine
+) -> list[Outcome]:
+    """Run a genome on instances, side by side; outcomes come in the order of the instances.
+
+    Raises:
+        ModelError: a model could not answer.
+        BudgetError: a limit would have been exceeded.
+    """
+    return list(await asyncio.gather(*(run_once(genome, instance, task, toolbox, engine) for instance in instances)))

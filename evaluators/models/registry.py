@@ -1,0 +1,124 @@
+"""Models by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from undercut.evaluators.models import gpt35
+from undercut.evaluators.models.base import Model, Shape
+from undercut.evaluators.models.simulated import Capability, SimulatedModel, count_pieces
+from undercut.spaces.errors import ModelNameError
+from undercut.spaces.primitive import Primitive
+
+PERFECT = {1: 1.0}
+NOISY = {0: 1.0, 500: 0.0}
+"""Right with probability 1 - 0.002 n."""
+NOMINAL = Shape(parameters=1_000_000_000, layers=16, width=2048)
+"""The shape of models that never existed, so that their answers have FLOPs."""
+
+SIMULATED: Mapping[str, tuple[str, Capability, Shape | None]] = {
+    "perfect": ("never errs", Capability({}, PERFECT), NOMINAL),
+    "noisy": ("wrong with probability 0.2 % per item, each sample anew", Capability({}, NOISY), NOMINAL),
+    "stubborn": ("as noisy, and every sample of a prompt is the same", Capability({}, NOISY, dependence=1.0), NOMINAL),
+    "gpt-3.5": (
+        "errs as often as gpt-3.5-turbo-0125 was measured to",
+        Capability(gpt35.MEASURED, gpt35.ASSUMED),
+        None,
+    ),
+}
+"""Simulated models: what they are, what they can do, and their shape. Their tokens are words, numbers and signs."""
+
+
+def list_models() -> list[tuple[str, str]]:
+    """Every name that `open_model` takes, each with one line that says what it is."""
+    return [
+        ("embedded", "a small transformer that ships with undercut; no network, no key"),
+        *((f"simulated/{name}", f"a simulation: {line}") for name, (line, _, _) in SIMULATED.items()),
+        ("PROVIDER/MODEL", "any model that litellm knows, such as openai/gpt-5-mini or ollama/llama3.2"),
+        ("NAME --api-base URL", "any model of an OpenAI-compatible server of your own"),
+    ]
+
+
+def open_model(name: str, *, api_base: str | None = None, primitives: Iterable[Primitive] | None = None) -> Model:
+    """Open a model by its name; nothing is sent yet.
+
+    Args:
+        name: `embedded`, `simulated/NAME`, `provider/model` as litellm writes it, or, with `api_base`, any name.
+        api_base: URL of a server of one's own; embedded and simulated models do without it.
+        primitives: what it will be asked; a simulated model is refused where it could not answer one of them.
+
+    Raises:
+        ModelNameError: no such model, its key is not set, or it cannot answer one of the primitives.
+    """
+    if name == "embedded":
+        return _embedded()
+    if name.startswith("simulated/"):
+        return _simulated(name, primitives or ())
+    if api_base is not None:
+        return _served(name, api_base)
+    if not re.fullmatch(r"[^/\s]+/\S+", name):
+        raise _unknown(name)
+    return _litellm(name)
+
+
+def _embedded() -> Model:
+    from undercut.evaluators.models.embedded import EmbeddedModel
+
+    try:
+        return EmbeddedModel()
+    except FileNotFoundError as error:
+        raise ModelNameError(
+            "the embedded model needs its weights, which this installation lacks; install again"
+        ) from error
+
+
+def _simulated(name: str, primitives: Iterable[Primitive]) -> Model:
+    known = SIMULATED.get(name.removeprefix("simulated/"))
+    if known is None:
+        raise _unknown(name)
+    lacking = [primitive.name for primitive in primitives if primitive.reference is None]
+    if lacking:
+        raise ModelNameError(
+            f"a simulated model answers by a primitive's reference, and {', '.join(lacking)} has none; use embedded or "
+            "a real model"
+        )
+    _, capability, shape = known
+    return SimulatedModel(name, capability, shape=shape, count=count_pieces)
+
+
+def _served(name: str, api_base: str) -> Model:
+    from undercut.evaluators.models.litellm_model import LitellmModel
+
+    if not re.match(r"https?://[^/\s]+", api_base):  # not repeated in the error: an address may hold a password
+        raise ModelNameError("an API base must be a URL such as http://localhost:8000/v1, and the one given is not")
+    if not name.strip():
+        raise ModelNameError("a model of a server of your own needs the name that the server gives it, and '' is none")
+    return LitellmModel(name, api_base=api_base)
+
+
+def _litellm(name: str) -> Model:
+    from undercut.evaluators.models.litellm_model import LitellmModel, import_litellm
+
+    litellm = import_litellm()
+    try:
+        litellm.get_llm_provider(name)
+    except Exception:  # what it raises for an unknown name differs between versions, and its text is a page
+        raise _unknown(name) from None
+    # Other lacks than a key (a region, a base with a default, AWS credentials in a profile) are not always lacks.
+    found = litellm.validate_environment(name)
+    keys = [key for key in found["missing_keys"] if key.endswith("_API_KEY")]
+    if keys and not found["keys_in_environment"]:
+        raise ModelNameError(
+            f"the model {name!r} needs a key in the environment variable {' or '.join(keys)}, which is not set; set "
+            "it, or name a server of your own with --api-base"
+        )
+    return LitellmModel(name)
+
+
+def _unknown(name: str) -> ModelNameError:
+    simulated = ", ".join(f"simulated/{known}" for known in SIMULATED)
+    return ModelNameError(
+        f"a model must be known, and {name!r} is not: embedded, {simulated}, a provider/model of litellm such as "
+        "openai/gpt-5-mini or ollama/llama3.2, or any name with --api-base URL would work"
+    )

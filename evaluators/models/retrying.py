@@ -1,0 +1,95 @@
+"""The one place where a request to a model is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeAlias, TypeVar
+
+from undercut.spaces.errors import ModelError
+
+T = TypeVar("T")
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+
+class TransientError(Exception):
+    """A failure that may pass: a full server (429), a broken one (5xx), a timeout, a dropped connection.
+
+    `wait` is how long the server asks to wait, in seconds; None where it does not say.
+    """
+
+    def __init__(self, message: str, wait: float | None = None) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often, and after how long, a request is sent again.
+
+    The wait doubles from `first` up to `longest`, and is drawn from the upper half of that, so that clients which
+    failed together do not come back together. A server's own wish (Retry-After) goes before; one beyond `patience`
+    ends the attempts, since to come back earlier than asked only fails again. All waits are in seconds.
+    """
+
+    attempts: int = 6
+    first: float = 0.5
+    longest: float = 30.0
+    patience: float = 120.0
+
+    def wait(self, failures: int, generator: random.Random) -> float:
+        """How long to wait after so many failures (1 or more), in seconds."""
+        longest: float = min(self.longest, self.first * 2.0 ** (failures - 1))
+        return longest * (1 + generator.random()) / 2
+
+
+async def retrying(
+    send: Callable[[], Awaitable[T]],
+    policy: RetryPolicy,
+    *,
+    seed: int = 0,
+    sleep: Sleep = asyncio.sleep,
+) -> T:
+    """Send until it works; only a `TransientError` is tried again.
+
+    Args:
+        send: one attempt.
+        policy: how often and how long apart.
+        seed: what the jitter is drawn from.
+        sleep: how to wait.
+
+    Raises:
+        ModelError: it failed `policy.attempts` times, or the server asks for more patience than the policy has.
+    """
+    generator = random.Random(seed)
+    for failures in range(1, policy.attempts + 1):
+        try:
+            return await send()
+        except TransientError as error:
+            if failures == policy.attempts:
+                raise ModelError(f"{error} ({failures} attempts); once it is back, resume") from None
+            if error.wait is not None and error.wait > policy.patience:
+                raise ModelError(f"{error}, and it asks to wait {error.wait:.0f} s; resume after that") from None
+            wait = policy.wait(failures, generator) if error.wait is None else error.wait
+        await sleep(wait)
+    raise ValueError("a retry policy needs at least one attempt")
+
+
+def retry_after(value: str | None) -> float | None:
+    """Read a Retry-After header (seconds, or a date): seconds to wait, None where there is none to be read."""
+    if value is None:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,119 @@
+"""What is to be solved: instances by size, a scorer, and the primitives that a model can be asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from undercut.spaces.errors import TaskError
+from undercut.spaces.extent import Extent, of_size
+from undercut.spaces.operators.base import Signature
+from undercut.spaces.primitive import Primitive
+from undercut.spaces.toolbox import Function, Toolbox
+from undercut.spaces.types import ListOf, Type, size_of
+
+Split: TypeAlias = Literal["search", "select", "test"]
+SPLITS: tuple[Split, ...] = ("search", "select", "test")
+PATIENCE = 1000
+"""Draws of an instance until a task is said to have too few of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One problem: its inputs, the right output, and its size in items."""
+
+    inputs: tuple[Any, ...]
+    target: Any
+    size: int
+
+
+def exact(output: Any, target: Any) -> float:
+    """1 where the output equals the target, else 0."""
+    return float(output == target)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A family of problems of growing size.
+
+    Attributes:
+        name: how the task is called.
+        inputs: types of a problem's inputs.
+        output: type of its output.
+        primitives: what a model can be asked for.
+        make: `make(size, generator) -> (inputs, target)`, a random problem; the generator is a `random.Random`.
+        score: `score(output, target) -> [0, 1]`; exact equality, if not given.
+        functions: what may be done in code, where the user allows code.
+        sizes: the sizes that a search runs at, unless the user says otherwise.
+        overlaps: how many items two windows of a split may share.
+        summary: one line for lists.
+
+    Example:
+        >>> from undercut.spaces.types import NUMBER, NUMBERS
+        >>> task = Task("largest", (NUMBERS,), NUMBER, (), lambda n, rng: (([n] * n,), n))
+        >>> task.instances(3, 1)[0].target
+        3
+    """
+
+    name: str
+    inputs: tuple[Type, ...]
+    output: Type
+    primitives: tuple[Primitive, ...]
+    make: Callable[[int, random.Random], tuple[tuple[Any, ...], Any]] = field(compare=False)
+    score: Callable[[Any, Any], float] = field(default=exact, compare=False)
+    functions: tuple[Function, ...] = ()
+    sizes: tuple[int, ...] = (8, 16, 32)
+    overlaps: tuple[int, ...] = (0,)
+    summary: str = ""
+
+    @property
+    def signature(self) -> Signature:
+        """What a decomposition of this task takes and gives."""
+        return Signature(self.inputs, self.output)
+
+    def toolbox(self, models: Sequence[str], allow_code: bool = False) -> Toolbox:
+        """What genomes of this task may use, over these models."""
+        functions = self.functions if allow_code else ()
+        return Toolbox(self.primitives, functions, models, overlaps=self.overlaps)
+
+    def extents(self, size: int) -> tuple[Extent, ...]:
+        """Extents of a problem's inputs at a size: lists have `size` items, atoms are one."""
+        return tuple(of_size(size if isinstance(kind, ListOf) else 1, kind) for kind in self.inputs)
+
+    def instances(self, size: int, count: int, split: Split = "search", seed: int = 0) -> list[Instance]:
+        """Random problems of a size: the same for the same arguments.
+
+        A problem belongs to one split by its own content, so no problem is ever in two of them.
+
+        Raises:
+            TaskError: there are not enough problems of this size.
+        """
+        generator = random.Random(f"{self.name}/{size}/{split}/{seed}")
+        found: list[Instance] = []
+        for _ in range(count):
+            for _ in range(PATIENCE):
+                inputs, target = self.make(size, generator)
+                if split_of(inputs) == split:
+                    found.append(Instance(tuple(inputs), target, size))
+                    break
+            else:
+                raise TaskError(
+                    f"task {self.name!r} has too few problems of size {size} to keep some apart for {split!r}"
+                )
+        return found
+
+
+def split_of(inputs: Sequence[Any]) -> Split:
+    """The split that a problem belongs to."""
+    digest = hashlib.blake2b(json.dumps(list(inputs)).encode(), digest_size=4).digest()
+    return SPLITS[int.from_bytes(digest, "big") % len(SPLITS)]
+
+
+def size_of_inputs(inputs: Sequence[Any], kinds: Sequence[Type]) -> int:
+    """A problem's size: that of its largest list, or of its largest input where there is none."""
+    sizes = [size_of(value, kind) for value, kind in zip(inputs, kinds, strict=True) if isinstance(kind, ListOf)]
+    return max(sizes or [size_of(value, kind) for value, kind in zip(inputs, kinds, strict=True)], default=1)

@@ -1,0 +1,48 @@
+"""What makes an exported file a command: a model to begin with, and reading and printing JSON.
+
+Like `runtime`, this is copied as source and runs on Python 3.9 with the standard library alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from undercut.spaces.errors import InvalidAnswer
+
+
+def llm(prompt: str, temperature: float = 0.0, model: str = "", max_tokens: int = 0) -> str:
+    """PUT YOUR MODEL HERE. Any function from a prompt to a text will do; it may leave out the options.
+
+    As it stands, it asks the OpenAI-compatible endpoint that the environment names: OPENAI_BASE_URL (up to and with
+    /v1), MODEL, and OPENAI_API_KEY where the endpoint wants one.
+    """
+    base, name = os.environ.get("OPENAI_BASE_URL"), model or os.environ.get("MODEL")
+    if not base or not name:
+        sys.exit("This file has no model yet: set OPENAI_BASE_URL and MODEL, or put your own code into llm().")
+    body = {"model": name, "messages": [{"role": "user", "content": prompt}], "temperature": temperature}
+    if max_tokens:
+        body["max_tokens"] = max_tokens
+    headers = {"Content-Type": "application/json"}
+    if os.environ.get("OPENAI_API_KEY"):
+        headers["Authorization"] = "Bearer " + os.environ["OPENAI_API_KEY"]
+    request = urllib.request.Request(base.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=600) as answer:
+        return json.load(answer)["choices"][0]["message"]["content"] or ""
+
+
+def main(solve: Callable[..., Any]) -> None:
+    """Read a JSON list of the inputs from the file that is named, or from standard input; print the result as JSON."""
+    if len(sys.argv) > 1:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            inputs = json.load(file)
+    else:
+        inputs = json.load(sys.stdin)
+    try:
+        print(json.dumps(solve(llm, *inputs)))
+    except InvalidAnswer as error:
+        sys.exit(f"The model gave no valid answer: {error}")

@@ -1,0 +1,29 @@
+"""Fronts: what no other genome beats in accuracy and cost at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+Named = TypeVar("Named")
+
+STEP = 0.02
+"""Accuracy that a dearer genome must add to stand on a reported front: less is within the noise of any measurement."""
+
+
+def front(worths: Iterable[tuple[Named, float, float]]) -> list[tuple[Named, float, float]]:
+    """The non-dominated of (what, accuracy, cost), cheapest first; of equals the first given."""
+    kept: list[tuple[Named, float, float]] = []
+    for what, accuracy, cost in sorted(worths, key=lambda worth: (worth[2], -worth[1])):
+        if not kept or accuracy > kept[-1][1]:
+            kept.append((what, accuracy, cost))
+    return kept
+
+
+def thinned(found: Sequence[tuple[Named, float, float]], step: float = STEP) -> list[tuple[Named, float, float]]:
+    """A front without the points that add less than `step` accuracy to a cheaper one; the most accurate steps count."""
+    kept: list[tuple[Named, float, float]] = []
+    for point in found:
+        if point[1] > 0 and (not kept or point[1] >= kept[-1][1] + step):
+            kept.append(point)
+    return kept

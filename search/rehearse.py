@@ -1,0 +1,74 @@
+"""Rehearsal: a genome run on the primitives' references, before any model is asked.
+
+It tells for nothing whether a genome would be right if every call were, and what its calls would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from undercut.evaluators.task import Instance, Task
+from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.execution import Answer, Execution, Question, run_now
+from undercut.spaces.genome import Genome
+from undercut.spaces.toolbox import Toolbox
+from undercut.spaces.types import size_of
+
+MOST_CALLS, CALLS_PER_ITEM = 200, 20
+"""A genome that asks more on one instance, for a start and for each item of it, is not worth a look."""
+MOST_ITEMS = 8
+"""Nor is one that shows the model more than so many times the instance in one call."""
+
+
+class _NoReferenceError(Exception):
+    """A primitive has no reference, so nothing can be said before a model is asked."""
+
+
+class _WastefulError(Exception):
+    """The genome asks far more than the instance holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a rehearsal told.
+
+    Attributes:
+        right: whether every instance came out right, without waste; None where a primitive has no reference.
+        questions: the calls, as primitive names and inputs.
+    """
+
+    right: bool | None
+    questions: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+
+
+def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox: Toolbox) -> Rehearsal:
+    """Run a genome on references; it ends at the first instance that comes out wrong."""
+    questions: list[tuple[str, tuple[Any, ...]]] = []
+    calls_left = most_items = 0
+
+    async def ask(question: Question) -> Answer:
+        nonlocal calls_left
+        calls_left -= 1
+        reference = question.primitive.reference
+        if reference is None:
+            raise _NoReferenceError
+        size = sum(size_of(value, kind) for value, kind in zip(question.values, question.primitive.inputs, strict=True))
+        if calls_left < 0 or size > most_items:
+            raise _WastefulError
+        questions.append((question.primitive.name, question.values))
+        return Answer(reference(*question.values))
+
+    for instance in instances:
+        calls_left = MOST_CALLS + CALLS_PER_ITEM * instance.size
+        most_items = MOST_ITEMS * (instance.size + 2)
+        try:
+            output = run_now(Execution(ask, toolbox, concurrent=False).apply(genome, instance.inputs))
+        except _NoReferenceError:
+            return Rehearsal(None)
+        except (_WastefulError, InvalidAnswer, TypeError, ValueError, ArithmeticError, LookupError):
+            return Rehearsal(False)
+        if task.score(output, instance.target) < 1:
+            return Rehearsal(False)
+    return Rehearsal(True, tuple(questions))

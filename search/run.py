@@ -1,0 +1,306 @@
+"""A search: calibrate, forecast many, run few, measure the best afresh."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from undercut.evaluators.calibrate import Calibration
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.base import Model, price_of
+from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.task import Instance, Split, Task
+from undercut.evaluators.tasks import open_task
+from undercut.search.calibration import calibrate
+from undercut.search.designs import known_designs
+from undercut.search.forecast import Forecaster, unit_of
+from undercut.search.front import front, thinned
+from undercut.search.proposers import open_proposer
+from undercut.search.rehearse import rehearse
+from undercut.search.settings import Settings
+from undercut.search.store import Store
+from undercut.spaces.genome import Genome
+from undercut.spaces.growth import growth
+from undercut.spaces.normal import normal
+from undercut.spaces.space import Space
+
+Progress: TypeAlias = Callable[[str, int, int, str], None]
+"""`progress(phase, done, total, words)`."""
+
+AT_ONCE = 4
+"""Genomes run on the model between two looks at the forecasts."""
+FIRST, SELECT = 8, 24
+"""Instances a size for a candidate, and for a finalist."""
+QUIET = 3
+"""Rounds without a promising genome after which the search ends."""
+PRIOR = 10.0
+"""Instances that a forecast counts for beside the measured ones."""
+
+
+@dataclass
+class Search:
+    """One run in progress.
+
+    The order of events is fixed by the settings alone: rounds of proposals, of runs side by side, of news to the
+    proposer. Concurrency changes how long that takes and nothing else.
+    """
+
+    settings: Settings
+    task: Task
+    models: Sequence[Model]
+    store: Store
+    progress: Progress
+    concurrency: int = 64
+    _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
+    _outcomes: dict[Genome, list[Outcome]] = field(default_factory=dict)
+    _forecast_count: int = 0
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        self.unit = unit_of(settings.cost)
+        self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
+        self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
+        self.ledger = Ledger(settings.max_calls, settings.max_tokens, settings.max_usd)
+        self.engine = Engine(self.models, cache=self.store.answers, ledger=self.ledger, concurrency=self.concurrency)
+
+    async def run(self) -> dict[str, Any]:
+        """Search to the end and give the front in its JSON form.
+
+        Raises:
+            ModelError: a model could not answer; the run can be resumed.
+            BudgetError: a limit was reached; the run can be resumed with a higher one.
+        """
+        settings = self.settings
+        sizes = sorted({*settings.sizes, settings.target_size})
+        self.calibration = await calibrate(
+            self.space, self.task, self.engine, sizes, settings.seed, lambda a, b: self.progress("calibrate", a, b, "calls")
+        )
+        self._refit()
+        await self._explore()
+        result = await self._conclude()
+        self.store.finish(result)
+        return result
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    async def _explore(self) -> None:
+        """Rounds of forecasts and runs, until the runs are used up or nothing new looks promising."""
+        proposer = open_proposer(self.settings.strategy, self.space, self.settings.seed)
+        known: dict[Genome, tuple[float, float]] = {}
+        quiet = 0
+        while quiet < QUIET and len(self._outcomes) < self.settings.evaluations:
+            asked = 0
+            for _ in range(proposer.batch):
+                genome = proposer.ask()
+                if genome is None:
+                    break
+                asked += 1
+                genome = normal(genome)
+                known.setdefault(genome, (0.0, math.inf))
+                known[genome] = self._worth(genome)
+                proposer.tell(genome, *known[genome])
+            self._forecast_count = len(known)
+            chosen = self._promising(known)
+            quiet = 0 if chosen else quiet + 1
+            if not chosen and not asked:
+                break
+            await self._measure(chosen, "search", FIRST)
+            self._refit()
+            for genome, (accuracy, _) in list(known.items()):
+                if accuracy > 0:
+                    known[genome] = self._worth(genome)
+                    proposer.tell(genome, *known[genome])
+
+    def _worth(self, genome: Genome) -> tuple[float, float]:
+        """Accuracy, halfway between the largest size run and the target, and cost at the target."""
+        if self._right(genome) is False:
+            return 0.0, math.inf
+        target = self._forecaster.at(genome, self.settings.target_size)
+        cost = self.unit(target.cost)
+        return (self._accuracy(genome) + (target.accuracy or 0.0)) / 2, cost if cost == cost else math.inf
+
+    def _accuracy(self, genome: Genome) -> float:
+        """At the largest size run: the forecast, moved by what was measured there."""
+        largest = self.settings.sizes[-1]
+        forecast = self._forecaster.at(genome, largest).accuracy or 0.0
+        scores = [outcome.score for outcome in self._outcomes.get(genome, ()) if outcome.size == largest]
+        return (PRIOR * forecast + sum(scores)) / (PRIOR + len(scores))
+
+    def _right(self, genome: Genome) -> bool | None:
+        """Whether the genome would be right if every call were, at each size that matters."""
+        if genome not in self._rehearsed:
+            self._rehearsed[genome] = rehearse(genome, self._checks, self.task, self.toolbox).right
+        return self._rehearsed[genome]
+
+    @property
+    def _checks(self) -> list[Instance]:
+        """Instances for rehearsals: two of every size run, small ones first, and one of the target's."""
+        if not hasattr(self, "_check_instances"):
+            sizes = [(size, 2) for size in self.settings.sizes] + [(self.settings.target_size, 1)]
+            self._check_instances = [
+                instance for size, count in sizes for instance in self._instances(size, count, "search")
+            ]
+        return self._check_instances
+
+    def _promising(self, known: dict[Genome, tuple[float, float]]) -> list[Genome]:
+        """Genomes on the front of what is known that were not run yet, the most accurate first."""
+        left = self.settings.evaluations - len(self._outcomes)
+        worths = [(genome, *worth) for genome, worth in known.items() if worth[0] > 0]
+        fresh = [point for point in thinned(front(worths)) if point[0] not in self._outcomes]
+        return [genome for genome, _, _ in sorted(fresh, key=lambda point: -point[1])][: min(AT_ONCE, left)]
+
+    # -- measuring -------------------------------------------------------------------------------------------------
+
+    def _instances(self, size: int, count: int, split: Split) -> list[Instance]:
+        return self.task.instances(size, count, split, self.settings.seed)
+
+    async def _measure(self, genomes: Sequence[Genome], split: Split, count: int) -> list[Evaluation]:
+        """Run genomes side by side on the same instances; every call is counted in the calibration."""
+        instances = [instance for size in self.settings.sizes for instance in self._instances(size, count, split)]
+        runs = [evaluate(genome, instances, self.task, self.toolbox, self.engine) for genome in genomes]
+        evaluations = []
+        for genome, outcomes in zip(genomes, await asyncio.gather(*runs), strict=True):
+            for outcome in outcomes:
+                self.calibration.add(outcome.records, self.toolbox.primitives)
+            if split == "search":
+                self._outcomes[genome] = [replace(outcome, records=()) for outcome in outcomes]
+            evaluation = Evaluation.of(outcomes)
+            evaluations.append(evaluation)
+            largest = self.settings.sizes[-1]
+            values = (evaluation.accuracy[largest].mean, self.unit(evaluation.cost[largest]))
+            self.store.add(genome, split, values, measured(evaluation))
+            self._report(split)
+        return evaluations
+
+    def _report(self, split: Split) -> None:
+        spent = self.ledger.spent
+        words = f"{self._forecast_count:,} forecast, {len(self._outcomes)} run, {spent.calls:,} calls"
+        total = self.settings.evaluations
+        self.progress("search" if split == "search" else "measure", len(self._outcomes), total, words)
+
+    def _refit(self) -> None:
+        shapes = [model.shape for model in self.models]
+        rates = self.calibration.rates(self.toolbox, shapes, [price_of(model) for model in self.models])
+        self._forecaster = Forecaster(rates, self.task, self.toolbox)
+
+    # -- concluding ------------------------------------------------------------------------------------------------
+
+    async def _conclude(self) -> dict[str, Any]:
+        """Choose the front on one fresh set, measure it and the known designs on another."""
+        worths = front([(genome, *self._worth(genome)) for genome in self._outcomes])
+        finalists = [genome for genome, accuracy, _ in worths if accuracy > 0]
+        await self._measure(finalists, "select", SELECT)
+        self._refit()
+        chosen = [genome for genome, _, _ in thinned(front([(g, *self._worth(g)) for g in finalists]))]
+        designs = self._designs()
+        measured_now = await self._measure([*chosen, *designs.values()], "test", self.settings.samples)
+        self._refit()
+        items = [self._item(genome, found) for genome, found in zip([*chosen, *designs.values()], measured_now, strict=True)]
+        best_first = sorted(items[: len(chosen)], key=lambda item: -self._cost_at_target(item))
+        for position, item in enumerate(best_first):
+            item["id"] = _letter(position)
+        for name, item in zip(designs, items[len(chosen) :], strict=True):
+            item["id"] = name
+        spent = self.ledger.spent
+        return {
+            "task": self.settings.task,
+            "models": list(self.settings.models),
+            "seed": self.settings.seed,
+            "target_size": self.settings.target_size,
+            "cost": self.settings.cost,
+            "spent": {"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
+            "front": best_first,
+            "baselines": items[len(chosen) :],
+        }
+
+    def _designs(self) -> dict[str, Genome]:
+        """Known designs that are right for this task when every call is."""
+        found: dict[str, Genome] = {}
+        for name, genome in known_designs(self.task, self.settings.sizes[0]):
+            if name not in found and self._right(genome) is not False:
+                found[name] = genome
+        return found
+
+    def _item(self, genome: Genome, evaluation: Evaluation) -> dict[str, Any]:
+        target = self.settings.target_size
+        forecast = self._forecaster.interval(genome, target)
+        law = growth(lambda size: self.unit(self._forecaster.at(genome, size).cost))
+        return {
+            "id": None,
+            "name": str(genome),
+            "genome": genome.to_dict(),
+            **measured(evaluation),
+            "predicted": {str(target): forecast.to_dict()},
+            "law": None if law is None else str(law),
+        }
+
+    def _cost_at_target(self, item: dict[str, Any]) -> float:
+        predicted = item["predicted"][str(self.settings.target_size)]["cost"]
+        field_name = {"latency": "depth"}.get(self.settings.cost, self.settings.cost)
+        value = predicted[field_name]
+        return math.inf if value is None else float(value)
+
+
+def measured(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation in its JSON form."""
+    return {
+        "accuracy": {str(size): found.to_dict() for size, found in evaluation.accuracy.items()},
+        "cost": {str(size): found.to_dict() for size, found in evaluation.cost.items()},
+        "failures": evaluation.failures,
+    }
+
+
+def _letter(position: int) -> str:
+    return chr(ord("a") + position) if position < 26 else f"z{position}"
+
+
+def _silent(phase: str, done: int, total: int, words: str) -> None:
+    """No progress is shown."""
+
+
+def run_search(
+    settings: Settings,
+    folder: Path | str,
+    *,
+    storage: str | None = None,
+    concurrency: int = 64,
+    progress: Progress = _silent,
+    resume: bool = False,
+    task: Task | None = None,
+    models: Sequence[Model] | None = None,
+) -> dict[str, Any]:
+    """Run a search to its end in a folder, or go on with the one that is there; the one blocking door.
+
+    `task` and `models` stand in for those that the settings name.
+
+    Raises:
+        UsageError: something in the settings or the folder cannot be used.
+        ModelError: a model could not answer; the run can be resumed.
+        BudgetError: a limit was reached; the run can be resumed.
+    """
+    found = task or open_task(settings.task)
+    opened = list(models or (open_model(n, api_base=settings.api_base, primitives=found.primitives) for n in settings.models))
+    store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
+
+    async def whole() -> dict[str, Any]:
+        search = Search(settings, found, opened, store, progress, concurrency)
+        try:
+            return await search.run()
+        finally:
+            await search.engine.close()
+            for model in opened:
+                await model.close()
+
+    try:
+        return asyncio.run(whole())
+    finally:
+        store.close()
+
+
+__all__ = ["Calibration", "Progress", "Search", "run_search"]

@@ -1,0 +1,78 @@
+"""What a run was asked to do: everything that its result depends on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from undercut.search.forecast import unit_of
+from undercut.search.proposers import STRATEGIES
+from undercut.spaces.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A run's settings, checked.
+
+    Attributes:
+        task: what the user called the task.
+        models: names of the models; a call's gene picks one of them.
+        strategy: the proposer.
+        sizes: the problem sizes run, in items, ascending.
+        target_size: the size whose forecast is the objective; at least the largest of `sizes`.
+        cost: the objective's unit.
+        seed: everything random follows from it.
+        allow_code: whether the task's functions may be used.
+        api_base: where the models are served; None for their own provider.
+        data: a file with the task's instances; None generates them.
+        max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
+        evaluations: most genomes run on the model before the front is measured afresh.
+        samples: instances a size in that last measurement.
+
+    Raises:
+        UsageError: a setting cannot be used.
+    """
+
+    task: str
+    models: tuple[str, ...] = ("embedded",)
+    strategy: str = "evolution"
+    sizes: tuple[int, ...] = (8, 16, 32)
+    target_size: int = 64
+    cost: str = "tokens"
+    seed: int = 0
+    allow_code: bool = False
+    api_base: str | None = None
+    data: str | None = None
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_usd: float | None = None
+    evaluations: int = 40
+    samples: int = 50
+    max_size: int = 9
+
+    def __post_init__(self) -> None:
+        unit_of(self.cost)
+        if self.strategy not in STRATEGIES:
+            raise UsageError(f"--strategy must be one of {', '.join(STRATEGIES)}, and {self.strategy!r} is not")
+        if not self.sizes or any(size < 1 for size in self.sizes):
+            raise UsageError(f"--sizes must be whole numbers of 1 or more, as in 8,16,32, not {list(self.sizes)}")
+        if list(self.sizes) != sorted(set(self.sizes)):
+            raise UsageError(f"--sizes must ascend without doubles, as in 8,16,32, not {list(self.sizes)}")
+        if self.target_size < self.sizes[-1]:
+            raise UsageError(
+                f"--target-size must be at least the largest of --sizes ({self.sizes[-1]}), not {self.target_size}"
+            )
+        for name in ("evaluations", "samples", "max_size"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, not {getattr(self, name)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Settings:
+        """Read the JSON form back."""
+        known = {field.name for field in fields(cls)}
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+        return cls(**{name: value for name, value in values.items() if name in known})

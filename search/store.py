@@ -1,0 +1,124 @@
+"""Where a run lives: an Optuna study for its trials, a file of answers beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+
+from undercut.evaluators.cache import AnswerCache
+from undercut.search.settings import Settings
+from undercut.spaces.errors import RunFolderError
+from undercut.spaces.genome import Genome
+
+JOURNAL, ANSWERS = "journal.log", "answers.sqlite"
+
+
+class Store:
+    """A run's study and answers.
+
+    Every genome that was run is a trial with its genome and outcomes as attributes; the settings and the final front
+    are attributes of the study. Nothing else is kept: a run resumes by doing again what it did, with every answer it
+    had already in `answers`.
+    """
+
+    def __init__(self, folder: Path, study: optuna.Study) -> None:
+        self.folder = folder
+        self.study = study
+        self.answers = AnswerCache(folder / ANSWERS)
+        self._trials = {trial.user_attrs["id"] for trial in study.get_trials(deepcopy=False)}
+
+    @classmethod
+    def create(cls, folder: Path, settings: Settings, url: str | None = None) -> Store:
+        """Begin a run in a folder that holds none, or go on with the same run.
+
+        Raises:
+            RunFolderError: the folder cannot be written, or holds another run.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(f"no permission to write in {folder}")
+            foreign = [path.name for path in folder.iterdir() if path.name not in _known(folder)]
+        except OSError as error:
+            raise RunFolderError(f"--out must be a folder that can be written, and {str(folder)!r} is not: {error}") from error
+        if foreign and not (folder / JOURNAL).exists():
+            raise RunFolderError(f"--out must be an empty folder or one of this run, and {str(folder)!r} holds {foreign[0]!r}")
+        store = cls(folder, _study(folder, url))
+        earlier = store.study.user_attrs.get("settings")
+        if earlier is not None and Settings.from_dict(earlier) != settings:
+            raise RunFolderError(
+                f"{str(folder)!r} holds a run with other settings; `undercut resume {folder}` goes on with that one, "
+                "and --out names a folder for a new one"
+            )
+        if earlier is None:
+            store.study.set_user_attr("settings", settings.to_dict())
+        return store
+
+    @classmethod
+    def open(cls, folder: Path, url: str | None = None) -> Store:
+        """Open a run that is there.
+
+        Raises:
+            RunFolderError: the folder holds none.
+        """
+        if not (folder / JOURNAL).exists() and url is None:
+            raise RunFolderError(f"DIR must be the folder of a run, and {str(folder)!r} holds none; `undercut search` makes one")
+        store = cls(folder, _study(folder, url))
+        if "settings" not in store.study.user_attrs:
+            raise RunFolderError(f"{str(folder)!r} holds a run that had not begun; start it again with `undercut search`")
+        return store
+
+    @property
+    def settings(self) -> Settings:
+        """What the run was asked to do."""
+        return Settings.from_dict(self.study.user_attrs["settings"])
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The run's front in its JSON form, once it has ended."""
+        found: dict[str, Any] | None = self.study.user_attrs.get("result")
+        return found
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Keep the run's front."""
+        self.study.set_user_attr("result", result)
+
+    def add(self, genome: Genome, stage: str, values: Sequence[float], evaluation: dict[str, Any]) -> None:
+        """Keep what a genome was measured to be at a stage of the run; the same again is not kept twice."""
+        identity = f"{genome.key}/{stage}"
+        if identity in self._trials:
+            return
+        self._trials.add(identity)
+        attributes = {"id": identity, "genome": json.dumps(genome.to_dict()), "name": str(genome), "stage": stage}
+        trial = optuna.trial.create_trial(values=list(values), user_attrs={**attributes, "evaluation": evaluation})
+        self.study.add_trial(trial)
+
+    def close(self) -> None:
+        """Close the answers."""
+        self.answers.close()
+
+
+def _known(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob(f"{JOURNAL}*")} | {path.name for path in folder.glob(f"{ANSWERS}*")}
+
+
+def _study(folder: Path, url: str | None) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        storage: Any = url
+        if url is None:
+            backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
+            storage = optuna.storages.JournalStorage(backend)
+        return optuna.create_study(
+            study_name=folder.resolve().name,
+            storage=storage,
+            directions=["maximize", "minimize"],
+            load_if_exists=True,
+        )

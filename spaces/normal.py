@@ -1,0 +1,49 @@
+"""Normal form: genomes that do the same become the same genome, so that none is tried twice under another name."""
+
+from __future__ import annotations
+
+from undercut.spaces.genome import Expression, Genome, Input, Node
+
+SAMPLING = ("vote", "retry")
+"""Operators that take further samples of their body; elsewhere only the first sample is ever asked for."""
+
+
+def normal(genome: Genome, temperature: float = 0.0) -> Genome:
+    """The genome that does the same with nothing idle in it.
+
+    Votes of one and single tries become their body; what is split and joined at once stays as it was; a call of which
+    only one sample is taken is greedy (`temperature`) and has nothing to shuffle.
+    """
+    return Genome(_normal(genome.output, temperature, sampled=False))
+
+
+def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Expression:
+    if isinstance(expression, Input):
+        return expression
+    node = expression
+    inputs = [_normal(source, temperature, sampled=sampled) for source in node.inputs]
+    if node.op in SAMPLING and _single(node):
+        return _inlined(_normal(node.bodies[0].output, temperature, sampled=sampled), inputs)
+    inner = sampled or node.op in SAMPLING
+    bodies = [Genome(_normal(body.output, temperature, sampled=inner)) for body in node.bodies]
+    genes = dict(node.genes)
+    if node.op == "call" and not sampled:
+        genes.update(temperature=temperature, shuffle=False)
+    source = inputs[0] if inputs else None
+    if node.op == "join" and isinstance(source, Node) and source.op == "split" and not source.genes.get("overlap"):
+        return source.inputs[0]
+    return Node(node.op, inputs, genes, bodies)
+
+
+def _single(node: Node) -> bool:
+    """Whether a vote or a retry takes one sample only; with a check, a single try still costs the check."""
+    if node.op == "vote":
+        return node.genes.get("votes", node.genes.get("lead")) == 1
+    return node.genes.get("tries") == 1
+
+
+def _inlined(body: Expression, inputs: list[Expression]) -> Expression:
+    """The body with its inputs put in the places where it reads them."""
+    if isinstance(body, Input):
+        return inputs[body.index]
+    return Node(body.op, [_inlined(source, inputs) for source in body.inputs], body.genes, body.bodies)

@@ -1,0 +1,1 @@
+../../../search/_root/__init__.py

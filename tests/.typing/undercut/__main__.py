@@ -1,0 +1,1 @@
+../../../search/_root/__main__.py

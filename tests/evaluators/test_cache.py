@@ -1,0 +1,152 @@
+"""The store of answers: found by content, committed before used, shared between processes, never misread."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from undercut.evaluators.cache import AnswerCache, answer_key
+from undercut.evaluators.models.base import Completion, Usage
+from undercut.spaces.errors import RunFolderError
+
+ANSWER = Completion("1 2 é", Usage(7, 3, 2), "stop")
+OTHER = Completion("9", Usage(None, None), "length")
+
+
+@pytest.fixture(params=["memory", "file"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path | None:
+    return tmp_path / "answers.sqlite" if request.param == "file" else None
+
+
+def test_what_was_put_is_found_whole(path: Path | None) -> None:
+    cache = AnswerCache(path)
+    assert cache.get("a") is None and len(cache) == 0
+    assert asyncio.run(cache.put("a", ANSWER)) == ANSWER
+    asyncio.run(cache.put("b", OTHER))
+    assert cache.get("a") == ANSWER and cache.get("b") == OTHER and len(cache) == 2
+    cache.close()
+    cache.close()
+
+
+def test_the_first_answer_stays(path: Path | None) -> None:
+    cache = AnswerCache(path)
+    asyncio.run(cache.put("a", ANSWER))
+    assert asyncio.run(cache.put("a", OTHER)) == ANSWER
+    assert cache.get("a") == ANSWER and len(cache) == 1
+    cache.close()
+
+
+def test_an_answer_is_committed_before_it_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    cache, witness = AnswerCache(path), AnswerCache(path)
+
+    async def use() -> None:
+        await asyncio.gather(*(cache.put(f"k{index}", ANSWER) for index in range(50)))
+        assert len(witness) == 50  # another connection sees only what is committed
+
+    asyncio.run(use())
+    cache.close()
+    witness.close()
+
+
+def test_answers_of_one_turn_are_committed_together(tmp_path: Path) -> None:
+    cache = AnswerCache(tmp_path / "answers.sqlite")
+    statements: list[str] = []
+    assert cache._connection is not None
+    cache._connection.set_trace_callback(statements.append)
+
+    async def use() -> None:
+        await asyncio.gather(*(cache.put(f"k{index}", ANSWER) for index in range(20)))
+
+    asyncio.run(use())
+    assert sum(statement.startswith("COMMIT") for statement in statements) == 1
+    cache.close()
+
+
+def test_answers_survive_a_second_opening_and_a_close_with_some_pending(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+
+    async def use() -> None:
+        cache = AnswerCache(path)
+        pending = asyncio.create_task(cache.put("a", ANSWER))
+        await asyncio.sleep(0)
+        cache.close()
+        assert await pending == ANSWER
+
+    asyncio.run(use())
+    again = AnswerCache(path)
+    assert again.get("a") == ANSWER
+    again.close()
+
+
+def test_one_asker_who_leaves_takes_nobody_elses_answer(tmp_path: Path) -> None:
+    cache = AnswerCache(tmp_path / "answers.sqlite")
+
+    async def use() -> None:
+        leaving = asyncio.create_task(cache.put("a", ANSWER))
+        staying = asyncio.create_task(cache.put("b", ANSWER))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        assert await staying == ANSWER
+
+    asyncio.run(use())
+    assert len(cache) == 2
+    cache.close()
+
+
+def test_two_stores_over_one_file_agree_on_the_first_answer(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    one, two = AnswerCache(path), AnswerCache(path)
+    assert asyncio.run(one.put("a", ANSWER)) == ANSWER
+    assert asyncio.run(two.put("a", OTHER)) == ANSWER
+    one.close()
+    two.close()
+
+
+def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("this is a text, and long enough for a header of a database, which it is not" * 20)
+    with pytest.raises(RunFolderError, match="SQLite"):
+        AnswerCache(text)
+    with pytest.raises(RunFolderError, match="folder"):
+        AnswerCache(tmp_path / "nowhere" / "answers")
+
+
+@pytest.mark.parametrize("version", [0, 99])
+def test_another_database_is_refused_and_left_alone(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE things (x)")
+        connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    with pytest.raises(RunFolderError, match="another database"):
+        AnswerCache(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("things",)]
+    connection.close()
+
+
+PARTS = st.tuples(
+    st.sampled_from(["m", "n"]),
+    st.sampled_from(["p", "q", "p\x00"]),
+    st.sampled_from([0.0, 0.7]),
+    st.sampled_from([1, 16]),
+    st.sampled_from([(), (1,), (0, 1), (1, 1)]),
+)
+
+
+@given(PARTS, PARTS)
+@settings(max_examples=200)
+def test_a_key_stands_for_all_that_an_answer_depends_on(
+    one: tuple[str, str, float, int, tuple[int, ...]], two: tuple[str, str, float, int, tuple[int, ...]]
+) -> None:
+    assert (answer_key(*one) == answer_key(*two)) == (one == two)
+
+
+def test_a_key_does_not_tell_0_from_0() -> None:
+    assert answer_key("m", "p", 0, 16, ()) == answer_key("m", "p", 0.0, 16, [])

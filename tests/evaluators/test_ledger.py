@@ -1,0 +1,194 @@
+"""The bill: never above a limit, whatever the order, and never below what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from undercut.evaluators.ledger import Ledger, Spent
+from undercut.evaluators.models.base import Usage
+from undercut.spaces.errors import BudgetError, UsageError
+from undercut.spaces.pricing import Price
+
+PRICE = Price(prompt=0.001, completion=0.004, cached=0.0005)
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> dict[str, Any]:
+    """A call: its worst case, what it really uses, when it asks, how long it takes, and how it ends."""
+    prompt, completion = draw(st.integers(0, 50)), draw(st.integers(0, 50))
+    used = draw(st.integers(0, prompt))
+    return {
+        "worst": (prompt, completion),
+        "usage": Usage(used, draw(st.integers(0, completion)), draw(st.integers(0, used))),
+        "before": draw(st.integers(0, 5)),
+        "during": draw(st.integers(0, 5)),
+        "end": draw(st.sampled_from(["settle", "settle", "settle", "release", "unknown"])),
+    }
+
+
+@given(
+    st.lists(jobs(), max_size=25),
+    st.none() | st.integers(0, 12),
+    st.none() | st.integers(0, 500),
+    st.none() | st.floats(0, 1),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_limit_is_ever_crossed(
+    work: list[dict[str, Any]], calls: int | None, tokens: int | None, usd: float | None
+) -> None:
+    ledger = Ledger(calls, tokens, usd)
+    refused = 0
+
+    def check() -> None:
+        spent = ledger.spent
+        assert calls is None or spent.calls <= calls
+        assert tokens is None or spent.tokens <= tokens
+        assert usd is None or (spent.usd is not None and spent.usd <= usd + 1e-9)
+
+    async def run(job: dict[str, Any]) -> None:
+        nonlocal refused
+        for _ in range(job["before"]):
+            await asyncio.sleep(0)
+        try:
+            prompt, completion = job["worst"]
+            reservation = await ledger.reserve(prompt, completion, PRICE)
+        except BudgetError:
+            refused += 1
+            return
+        for _ in range(job["during"]):
+            await asyncio.sleep(0)
+        if job["end"] == "release":
+            ledger.release(reservation)
+        else:
+            ledger.settle(reservation, job["usage"] if job["end"] == "settle" else None)
+        check()
+
+    async def run_all() -> None:
+        await asyncio.gather(*(run(job) for job in work))
+
+    asyncio.run(run_all())
+    check()
+    assert ledger.spent.calls + refused == len(work)
+    assert not (refused and calls is tokens is usd is None)
+
+
+def settled(ledger: Ledger, *usages: Usage | None, price: Price | None = None) -> Spent:
+    """What is spent after calls with these usages, each with a worst case of 10 and 10 tokens."""
+
+    async def run() -> None:
+        for usage in usages:
+            ledger.settle(await ledger.reserve(10, 10, price), usage)
+
+    asyncio.run(run())
+    return ledger.spent
+
+
+def test_what_was_used_is_what_is_billed() -> None:
+    spent = settled(Ledger(), Usage(5, 2), Usage(7, 3, cached=4), price=PRICE)
+    assert (spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.tokens) == (2, 12, 5, 17)
+    assert spent.usd == pytest.approx(0.001 * (5 + 3) + 0.0005 * 4 + 0.004 * 5)
+
+
+def test_usage_that_is_not_told_is_taken_at_its_most() -> None:
+    spent = settled(Ledger(), Usage(None, None), None, Usage(3, 1), price=PRICE)
+    assert (spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.unmetered) == (3, 23, 21, 2)
+
+
+def test_without_a_price_the_dollars_are_unknown_for_good() -> None:
+    ledger = Ledger()
+    assert settled(ledger, Usage(1, 1)).usd is None
+    assert settled(ledger, Usage(1, 1), price=PRICE).usd is None
+
+
+def test_a_limit_in_dollars_refuses_models_without_a_price() -> None:
+    with pytest.raises(BudgetError, match="--max-tokens"):
+        settled(Ledger(max_usd=1), Usage(1, 1))
+
+
+def test_a_limit_in_dollars_refuses_a_run_that_lost_count_of_them() -> None:
+    with pytest.raises(BudgetError, match="without a price"):
+        settled(Ledger(max_usd=1, spent=Spent(calls=1, usd=None)), Usage(1, 1), price=PRICE)
+
+
+def test_the_error_says_limit_spent_and_what_to_raise() -> None:
+    ledger = Ledger(max_tokens=30)
+    with pytest.raises(BudgetError, match=r"30 tokens, 14 are spent .* raise --max-tokens"):
+        settled(ledger, Usage(7, 7), Usage(1, 1))
+    assert ledger.spent.calls == 1
+
+
+def test_a_call_waits_for_what_others_may_leave() -> None:
+    ledger = Ledger(max_tokens=30)
+    order: list[str] = []
+
+    async def first() -> None:
+        reservation = await ledger.reserve(10, 10)
+        order.append("first is under way")
+        for _ in range(3):
+            await asyncio.sleep(0)
+        ledger.settle(reservation, Usage(2, 2))
+
+    async def second() -> None:
+        reservation = await ledger.reserve(10, 10)
+        order.append("second is under way")
+        ledger.settle(reservation, Usage(3, 3))
+
+    async def run() -> None:
+        await asyncio.gather(first(), second())
+
+    asyncio.run(run())
+    assert order == ["first is under way", "second is under way"]
+    assert ledger.spent.tokens == 10
+
+
+def test_one_who_waits_and_leaves_blocks_nobody() -> None:
+    ledger = Ledger(max_calls=2, max_tokens=20)
+
+    async def run() -> None:
+        reservation = await ledger.reserve(10, 10)
+        leaving = asyncio.create_task(_used(ledger))
+        staying = asyncio.create_task(_used(ledger))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        ledger.settle(reservation, Usage(0, 0))
+        await staying
+
+    asyncio.run(run())
+    assert ledger.spent.calls == 2
+
+
+def _used(ledger: Ledger) -> Coroutine[Any, Any, None]:
+    async def use() -> None:
+        ledger.settle(await ledger.reserve(10, 10), Usage(1, 1))
+
+    return use()
+
+
+def test_a_failed_call_is_a_call_without_tokens() -> None:
+    ledger = Ledger()
+
+    async def run() -> None:
+        ledger.release(await ledger.reserve(10, 10, PRICE))
+
+    asyncio.run(run())
+    assert ledger.spent == Spent(calls=1)
+
+
+def test_a_run_goes_on_from_what_was_spent() -> None:
+    before = Spent.from_dict(json.loads(json.dumps(Spent(3, 10, 20, 0.5, 1).to_dict())))
+    assert before == Spent(3, 10, 20, 0.5, 1)
+    with pytest.raises(BudgetError, match="3 are spent"):
+        settled(Ledger(max_calls=3, spent=before), Usage(1, 1))
+
+
+@pytest.mark.parametrize("limits", [{"max_calls": -1}, {"max_tokens": -5}, {"max_usd": float("nan")}])
+def test_a_limit_below_nothing_is_refused(limits: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="--max-"):
+        Ledger(**limits)

@@ -1,0 +1,450 @@
+"""Every model keeps one contract; the model behind a server maps what servers do to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from undercut.evaluators.models.base import Completion, Model, PromptTooLongError, Request, identity_of, price_of
+from undercut.evaluators.models.litellm_model import LitellmModel, without_secrets
+from undercut.evaluators.models.registry import SIMULATED, list_models, open_model
+from undercut.evaluators.models.retrying import RetryPolicy, TransientError, retry_after, retrying
+from undercut.evaluators.models.scripted import ScriptedModel
+from undercut.evaluators.tasks.primitives import PRIMITIVES
+from undercut.spaces.errors import ModelError, ModelNameError
+from undercut.spaces.execution import Question
+
+SORT = PRIMITIVES["sort"]
+KEY = "sk-very-secret-0123456789"
+
+
+def sorted_text(prompt: str) -> str:
+    """The numbers of a prompt in ascending order."""
+    return " ".join(map(str, sorted(map(int, re.findall(r"\d+", prompt)))))
+
+
+def chat(text: str | None, prompt: str, **changes: Any) -> web.Response:
+    """A reply in OpenAI's form; a field given as None is left out."""
+    usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len((text or "").split()), "total_tokens": 9}
+    body = {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "usage": usage,
+        **changes,
+    }
+    return web.json_response({name: value for name, value in body.items() if value is not None})
+
+
+def failure(status: int, message: str, **headers: str) -> web.Response:
+    """An error in OpenAI's form."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return web.json_response({"error": {"message": message, "type": "x", "code": None}}, status=status, headers=named)
+
+
+class Server:
+    """An OpenAI-compatible server on the loopback, in a thread of its own; the model's name says how it behaves."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        self.bodies: list[dict[str, Any]] = []
+        self._loop = asyncio.new_event_loop()
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, args=(ready,), daemon=True)
+        self._thread.start()
+        assert ready.wait(20)
+
+    def _serve(self, ready: threading.Event) -> None:
+        asyncio.set_event_loop(self._loop)
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._reply)
+        self._runner = web.AppRunner(app)
+        self._loop.run_until_complete(self._runner.setup())
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        self._loop.run_until_complete(site.start())
+        self.base = f"http://127.0.0.1:{self._runner.addresses[0][1]}/v1"
+        ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._runner.cleanup())
+        self._loop.close()
+
+    async def _reply(self, request: web.Request) -> web.StreamResponse:
+        body = await request.json()
+        self.bodies.append(body)
+        model, prompt = body["model"], body["messages"][-1]["content"]
+        self.seen[model] += 1
+        return BEHAVIOURS[model](prompt, self.seen[model])
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(20)
+
+
+TOO_LONG = "This model's maximum context length is 10 tokens. However, your messages resulted in 99 tokens."
+BEHAVIOURS: dict[str, Callable[[str, int], web.Response]] = {
+    "sorter": lambda prompt, _: chat(sorted_text(prompt), prompt),
+    "locked": lambda prompt, _: failure(401, f"Incorrect API key provided: {KEY}"),
+    "wrong": lambda prompt, _: failure(400, f"unknown parameter, your key is {KEY}"),
+    "busy": lambda prompt, n: failure(429, "slow down", retry_after="7") if n < 3 else chat("1", prompt),
+    "for-hours": lambda prompt, _: failure(429, "slow down", retry_after="7200"),
+    "shaky": lambda prompt, n: failure(500, "oops") if n < 3 else chat("1", prompt),
+    "broken": lambda prompt, _: failure(503, "oops"),
+    "no-choice": lambda prompt, _: chat("1", prompt, choices=[]),
+    "null": lambda prompt, _: chat(None, prompt),
+    "unmetered": lambda prompt, _: chat("1 2", prompt, usage=None),
+    "metered-at-0": lambda prompt, _: chat(
+        "1 2", prompt, usage={"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+    ),
+    "half-metered": lambda prompt, _: chat(
+        "1 2", prompt, usage={"prompt_tokens": 4, "completion_tokens": 0, "total_tokens": 4}
+    ),
+    "cut": lambda prompt, _: chat(
+        "1", prompt, choices=[{"index": 0, "message": {"role": "assistant", "content": "1"}, "finish_reason": "length"}]
+    ),
+    "discounted": lambda prompt, _: chat(
+        "1",
+        prompt,
+        usage={
+            "prompt_tokens": 9,
+            "completion_tokens": 1,
+            "total_tokens": 10,
+            "prompt_tokens_details": {"cached_tokens": 6},
+        },
+    ),
+    "short": lambda prompt, _: web.json_response(
+        {"error": {"message": TOO_LONG, "type": "invalid_request_error", "code": "context_length_exceeded"}}, status=400
+    ),
+    "org/sorter": lambda prompt, _: chat(sorted_text(prompt), prompt),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests neither need nor see the keys of whoever runs them."""
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Waits:
+    """Stands in for a sleep: returns at once and remembers for how long."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+# ---- the contract, for every kind of model
+
+MAKERS: dict[str, Callable[[Server], Model]] = {
+    "embedded": lambda server: open_model("embedded"),
+    "scripted": lambda server: ScriptedModel(lambda request: sorted_text(request.prompt)),
+    **{f"simulated/{name}": lambda server, name=name: open_model(f"simulated/{name}") for name in SIMULATED},  # type: ignore[misc]
+    "litellm": lambda server: LitellmModel("openai/sorter", api_base=server.base),
+}
+
+
+@pytest.fixture(params=list(MAKERS))
+def model(request: pytest.FixtureRequest, server: Server) -> Model:
+    try:
+        return MAKERS[request.param](server)
+    except ModelNameError as error:
+        pytest.skip(str(error))
+
+
+def some_requests(count: int = 12) -> list[Request]:
+    """Requests to sort lists of growing length."""
+    found = []
+    for index in range(count):
+        question = Question(SORT, ([(index * 37 + step * 53) % 100 for step in range(1 + index % 9)],), index % 3)
+        prompt = SORT.prompt(question.values, question.prompt)
+        found.append(Request(prompt, temperature=0.7 * (index % 2), max_tokens=64, seed=index, question=question))
+    return found
+
+
+async def one_by_one(model: Model, requests: list[Request]) -> list[Completion]:
+    return [await model.generate(request) for request in requests]
+
+
+async def all_at_once(model: Model, requests: list[Request]) -> list[Completion]:
+    return list(await asyncio.gather(*(model.generate(request) for request in requests)))
+
+
+def test_the_same_request_gets_the_same_answer(model: Model) -> None:
+    requests = some_requests()
+    assert asyncio.run(one_by_one(model, requests)) == asyncio.run(one_by_one(model, requests[::-1]))[::-1]
+
+
+def test_answers_do_not_depend_on_what_is_under_way(model: Model) -> None:
+    requests = some_requests()
+    assert asyncio.run(all_at_once(model, requests)) == asyncio.run(one_by_one(model, requests))
+
+
+def test_usage_is_known_and_positive(model: Model) -> None:
+    for completion in asyncio.run(one_by_one(model, some_requests())):
+        assert completion.usage.prompt is not None and completion.usage.prompt > 0
+        assert completion.usage.completion is not None and completion.usage.completion > 0
+        assert 0 <= completion.usage.cached <= completion.usage.prompt
+
+
+def test_it_is_a_model_with_a_name(model: Model) -> None:
+    assert isinstance(model, Model)
+    assert model.name and identity_of(model)
+    shape = model.shape
+    assert shape is None or min(shape.parameters, shape.layers, shape.width) > 0
+
+
+def test_closing_twice_is_closing_once(model: Model) -> None:
+    async def use() -> None:
+        await model.generate(some_requests(1)[0])
+        await model.close()
+        await model.close()
+
+    asyncio.run(use())
+
+
+def test_an_answer_keeps_its_limit(model: Model) -> None:
+    if isinstance(model, LitellmModel):
+        pytest.skip("the limit of a served model is the server's to keep")
+    question = Question(SORT, ([9, 8, 7, 6, 5, 4],))
+    request = Request(SORT.prompt(question.values), max_tokens=2, question=question)
+    completion = asyncio.run(model.generate(request))
+    assert completion.finish == "length"
+    assert completion.usage.completion is not None and completion.usage.completion <= 2
+
+
+# ---- the model behind a server
+
+
+def ask(server: Server, behaviour: str, waits: Waits | None = None, prompt: str = "sort: 2 1") -> Completion:
+    """One request to the server, as it behaves under this name."""
+    server.seen.clear()
+    model = LitellmModel(f"openai/{behaviour}", api_base=server.base, sleep=waits or Waits())
+    return asyncio.run(model.generate(Request(prompt, seed=5)))
+
+
+def test_a_dead_server_is_a_model_error() -> None:
+    waits = Waits()
+    model = LitellmModel("openai/sorter", api_base="http://127.0.0.1:9/v1", sleep=waits)
+    with pytest.raises(ModelError, match="6 attempts"):
+        asyncio.run(model.generate(Request("sort: 2 1")))
+    assert len(waits.seconds) == 5
+
+
+def test_a_wrong_key_is_refused_at_once_and_never_shown(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with pytest.raises(ModelError, match="refused the key") as caught:
+        ask(server, "locked")
+    assert KEY not in str(caught.value)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__  # nor in a traceback
+    assert server.seen["locked"] == 1
+
+
+def test_a_bad_request_is_not_sent_again_and_shows_no_key(server: Server) -> None:
+    with pytest.raises(ModelError, match="unknown parameter") as caught:
+        ask(server, "wrong")
+    assert KEY not in str(caught.value)
+    assert server.seen["wrong"] == 1
+
+
+def test_a_full_server_is_asked_again_when_it_says(server: Server) -> None:
+    waits = Waits()
+    assert ask(server, "busy", waits).text == "1"
+    assert waits.seconds == [7.0, 7.0]
+    assert server.seen["busy"] == 3
+
+
+def test_a_server_that_asks_for_hours_ends_the_attempts(server: Server) -> None:
+    waits = Waits()
+    with pytest.raises(ModelError, match="7200 s"):
+        ask(server, "for-hours", waits)
+    assert waits.seconds == []
+
+
+def test_a_shaky_server_is_asked_again_after_growing_waits(server: Server) -> None:
+    waits = Waits()
+    assert ask(server, "shaky", waits).text == "1"
+    assert 0.25 <= waits.seconds[0] <= 0.5 <= waits.seconds[1] <= 1.0
+
+
+def test_a_broken_server_is_a_model_error_after_a_few_attempts(server: Server) -> None:
+    with pytest.raises(ModelError, match="HTTP 503"):
+        ask(server, "broken")
+    assert server.seen["broken"] == RetryPolicy().attempts
+
+
+@pytest.mark.parametrize("behaviour", ["no-choice", "null"])
+def test_no_content_is_an_empty_answer(server: Server, behaviour: str) -> None:
+    assert ask(server, behaviour).text == ""
+
+
+@pytest.mark.parametrize("behaviour", ["unmetered", "metered-at-0"])
+def test_usage_that_is_not_told_is_unknown(server: Server, behaviour: str) -> None:
+    completion = ask(server, behaviour)
+    assert completion.text == "1 2"
+    assert completion.usage.prompt is None and completion.usage.completion is None
+
+
+def test_a_text_of_no_tokens_has_an_unknown_number_of_them(server: Server) -> None:
+    usage = ask(server, "half-metered").usage
+    assert (usage.prompt, usage.completion) == (4, None)
+
+
+def test_an_answer_that_was_cut_says_so(server: Server) -> None:
+    assert ask(server, "cut").finish == "length"
+
+
+def test_tokens_from_the_providers_cache_are_counted(server: Server) -> None:
+    assert ask(server, "discounted").usage.cached == 6
+
+
+def test_a_prompt_that_is_too_long_is_the_candidates_fault(server: Server) -> None:
+    with pytest.raises(PromptTooLongError):
+        ask(server, "short")
+    assert server.seen["short"] == 1
+
+
+def test_what_is_sent_is_what_was_asked(server: Server) -> None:
+    server.bodies.clear()
+    ask(server, "sorter")
+    (body,) = server.bodies
+    assert body["messages"] == [{"role": "user", "content": "sort: 2 1"}]
+    assert (body["temperature"], body["max_tokens"], body["seed"]) == (0.0, 1024, 5)
+    assert "question" not in json.dumps(body)
+
+
+@pytest.mark.parametrize("name", ["sorter", "org/sorter"])
+def test_a_server_of_ones_own_names_its_models_as_it_likes(server: Server, name: str) -> None:
+    model = open_model(name, api_base=server.base)
+    assert asyncio.run(model.generate(Request("sort: 2 1"))).text == "1 2"
+    assert model.name == name and server.base in identity_of(model)
+
+
+# ---- sending again
+
+
+def test_the_jitter_comes_from_the_seed() -> None:
+    def waits_of(seed: int) -> list[float]:
+        waits = Waits()
+
+        async def fail() -> None:
+            raise TransientError("down")
+
+        with pytest.raises(ModelError):
+            asyncio.run(retrying(fail, RetryPolicy(attempts=9), seed=seed, sleep=waits))
+        return waits.seconds
+
+    assert waits_of(1) == waits_of(1) != waits_of(2)
+    assert max(waits_of(1)) <= RetryPolicy().longest
+
+
+def test_other_errors_are_not_tried_again() -> None:
+    async def fail() -> None:
+        raise ModelError("refused")
+
+    waits = Waits()
+    with pytest.raises(ModelError, match="refused"):
+        asyncio.run(retrying(fail, RetryPolicy(), sleep=waits))
+    assert waits.seconds == []
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [(None, None), ("3", 3.0), ("-1", 0.0), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
+)
+def test_retry_after_is_read(header: str | None, seconds: float | None) -> None:
+    assert retry_after(header) == seconds
+
+
+def test_secrets_are_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_API_KEY", "abcdefghij")
+    text = without_secrets(f"no: abcdefghij\n{KEY} Bearer qwertz, ok")
+    assert "abcdefghij" not in text and KEY not in text and "qwertz" not in text
+    assert text.startswith("no: ***") and text.endswith("ok")
+
+
+# ---- names
+
+
+def test_every_simulated_model_is_listed() -> None:
+    names = [name for name, _ in list_models()]
+    assert names[0] == "embedded"
+    assert {f"simulated/{name}" for name in SIMULATED} < set(names)
+    assert all(line and "\n" not in line for _, line in list_models())
+
+
+@pytest.mark.parametrize("name", ["foo", "", "simulated/foo", "simulated/", "foo/", "no_such_provider/x"])
+def test_an_unknown_name_is_refused_with_what_would_work(name: str) -> None:
+    with pytest.raises(ModelNameError, match="simulated/perfect") as caught:
+        open_model(name)
+    assert repr(name) in str(caught.value)
+
+
+def test_a_bare_name_is_refused_without_litellm(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never() -> None:
+        raise AssertionError("litellm was asked")
+
+    monkeypatch.setattr("undercut.evaluators.models.litellm_model.import_litellm", never)
+    with pytest.raises(ModelNameError):
+        open_model("foo")
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(ModelNameError, match="OPENAI_API_KEY"):
+        open_model("openai/gpt-5-mini")
+
+
+def test_a_key_in_the_environment_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    model = open_model("openai/gpt-5-mini")
+    price = price_of(model)
+    assert price is not None and 0 < price.prompt < price.completion < 1e-3
+    assert price.cached is not None and price.cached < price.prompt
+
+
+def test_a_local_provider_needs_no_key_and_has_no_price() -> None:
+    assert price_of(open_model("ollama/llama3")) is None
+
+
+def test_an_api_base_must_be_a_url() -> None:
+    with pytest.raises(ModelNameError, match="http://localhost") as caught:
+        open_model("x", api_base="user:password@host")
+    assert "password" not in str(caught.value)
+
+
+def test_models_of_our_own_ignore_the_api_base() -> None:
+    assert open_model("simulated/perfect", api_base="http://localhost:1/v1").name == "simulated/perfect"
+
+
+def test_a_simulated_model_needs_references() -> None:
+    from dataclasses import replace
+
+    with pytest.raises(ModelNameError, match="sort"):
+        open_model("simulated/perfect", primitives=[replace(SORT, reference=None)])
+
+
+def test_a_scripted_model_answers_from_its_table() -> None:
+    model = ScriptedModel({"a": "b"})
+    assert asyncio.run(model.generate(Request("a"))).text == "b"
+    with pytest.raises(ModelError, match="table"):
+        asyncio.run(model.generate(Request("c")))
+    assert [request.prompt for request in model.requests] == ["a", "c"]
