@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from undercut.evaluators.ledger import Spent
 from undercut.evaluators.models.base import Completion, Usage
 from undercut.spaces.errors import RunFolderError
 
@@ -21,7 +22,7 @@ VERSION = 1
 """Of the table and of the key; a store of another version is refused, never misread."""
 BUSY_SECONDS = 60.0
 _TABLE = """CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL, prompt INTEGER, completion INTEGER, cached INTEGER
+    key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL, prompt INTEGER, completion INTEGER, cached INTEGER, usd REAL
 ) WITHOUT ROWID"""
 _COLUMNS = "text, finish, prompt, completion, cached"
 
@@ -50,7 +51,7 @@ class AnswerCache:
         self._memory: dict[str, Completion] = {}
         self._connection = None if path is None else _opened(Path(path))
         self._path = path
-        self._pending: list[tuple[str, Completion, asyncio.Future[Completion]]] = []
+        self._pending: list[tuple[str, Completion, float | None, asyncio.Future[Completion]]] = []
 
     def __len__(self) -> int:
         """Number of answers."""
@@ -72,8 +73,19 @@ class AnswerCache:
             raise self._failed(error) from error
         return None if row is None else _completion(row)
 
-    async def put(self, key: str, completion: Completion) -> Completion:
-        """Store an answer; returns the one that is stored under this key from now on.
+    def spent(self) -> Spent:
+        """What all answers here were billed: calls, tokens, US dollars (unknown once one of them is)."""
+        if self._connection is None:
+            return Spent()
+        row = self._connection.execute(
+            "SELECT count(*), total(prompt), total(completion), total(usd), "
+            "count(*) - count(usd), count(*) - count(prompt + completion) FROM answers"
+        ).fetchone()
+        calls, prompt, completion, usd, unpriced, unmetered = row
+        return Spent(calls, int(prompt), int(completion), None if unpriced else usd, unmetered)
+
+    async def put(self, key: str, completion: Completion, usd: float | None = None) -> Completion:
+        """Store an answer and what it was billed in US dollars; returns the one stored under this key from now on.
 
         Raises:
             RunFolderError: it could not be written.
@@ -82,7 +94,7 @@ class AnswerCache:
             return self._memory.setdefault(key, completion)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Completion] = loop.create_future()
-        self._pending.append((key, completion, future))
+        self._pending.append((key, completion, usd, future))
         if len(self._pending) == 1:
             loop.call_soon(self._commit)
         return await future
@@ -101,21 +113,21 @@ class AnswerCache:
         try:
             with self._connection:
                 self._connection.execute("BEGIN IMMEDIATE")
-                kept = [self._insert(key, completion) for key, completion, _ in batch]
+                kept = [self._insert(key, completion, usd) for key, completion, usd, _ in batch]
         except sqlite3.Error as error:
-            for _, _, future in batch:
+            for *_, future in batch:
                 if not future.done():
                     future.set_exception(self._failed(error))
             return
-        for completion, (_, _, future) in zip(kept, batch, strict=True):
+        for completion, (*_, future) in zip(kept, batch, strict=True):
             if not future.done():  # whoever asked may be gone
                 future.set_result(completion)
 
-    def _insert(self, key: str, completion: Completion) -> Completion:
+    def _insert(self, key: str, completion: Completion, usd: float | None) -> Completion:
         assert self._connection is not None
         usage = completion.usage
-        row = (key, completion.text, completion.finish, usage.prompt, usage.completion, usage.cached)
-        if self._connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row).rowcount:
+        row = (key, completion.text, completion.finish, usage.prompt, usage.completion, usage.cached, usd)
+        if self._connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", row).rowcount:
             return completion
         return _completion(self._connection.execute(f"SELECT {_COLUMNS} FROM answers WHERE key = ?", (key,)).fetchone())
 

@@ -17,7 +17,16 @@ from typing import Any
 from undercut.evaluators.cache import AnswerCache, answer_key
 from undercut.evaluators.judge import Judge
 from undercut.evaluators.ledger import Ledger
-from undercut.evaluators.models.base import Completion, Model, PromptTooLongError, Request, Usage, identity_of, price_of
+from undercut.evaluators.models.base import (
+    Completion,
+    Model,
+    Price,
+    PromptTooLongError,
+    Request,
+    Usage,
+    identity_of,
+    price_of,
+)
 from undercut.evaluators.trace import CallRecord, Trace
 from undercut.spaces.cost import UNKNOWN
 from undercut.spaces.errors import InvalidAnswer, ModelError
@@ -163,7 +172,7 @@ class Engine:
                 self.ledger.settle(reservation, None)  # it was sent, and may be charged for
                 raise
             self.ledger.settle(reservation, completion.usage)
-        return await self.cache.put(call.key, completion)
+        return await self.cache.put(call.key, completion, _billed(completion.usage, price_of(call.model)))
 
     def _answered(self, question: Question, call: _Call, completion: Completion, cached: bool, trace: Trace) -> Answer:
         primitive, usage = question.primitive, completion.usage
@@ -191,6 +200,13 @@ class Engine:
         )
         passes = UNKNOWN if usage.completion is None else max(1, usage.completion)
         return Answer(value, passes, flag)
+
+
+def _billed(usage: Usage, price: Price | None) -> float | None:
+    """What a call was billed in US dollars; None where that is unknown."""
+    if price is None or usage.prompt is None or usage.completion is None:
+        return None
+    return price.usd(usage.prompt, usage.completion, usage.cached)
 
 
 def seed_of(prompt: str, sample: Sequence[int]) -> int:

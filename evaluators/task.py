@@ -51,6 +51,7 @@ class Task:
         sizes: the sizes that a search runs at, unless the user says otherwise.
         overlaps: how many items two windows of a split may share.
         summary: one line for lists.
+        problems: problems from a file; where there are some, none are made.
 
     Example:
         >>> from undercut.spaces.types import NUMBER, NUMBERS
@@ -69,6 +70,7 @@ class Task:
     sizes: tuple[int, ...] = (8, 16, 32)
     overlaps: tuple[int, ...] = (0,)
     summary: str = ""
+    problems: tuple[Instance, ...] = field(default=(), compare=False)
 
     @property
     def signature(self) -> Signature:
@@ -85,7 +87,7 @@ class Task:
         return tuple(of_size(size if isinstance(kind, ListOf) else 1, kind) for kind in self.inputs)
 
     def instances(self, size: int, count: int, split: Split = "search", seed: int = 0) -> list[Instance]:
-        """Random problems of a size: the same for the same arguments.
+        """Problems of a size, random or from the file: the same for the same arguments.
 
         A problem belongs to one split by its own content, so no problem is ever in two of them.
 
@@ -93,6 +95,8 @@ class Task:
             TaskError: there are not enough problems of this size.
         """
         generator = random.Random(f"{self.name}/{size}/{split}/{seed}")
+        if self.problems:
+            return self._from_file(size, count, split, generator)
         found: list[Instance] = []
         for _ in range(count):
             for _ in range(PATIENCE):
@@ -105,6 +109,18 @@ class Task:
                     f"task {self.name!r} has too few problems of size {size} to keep some apart for {split!r}"
                 )
         return found
+
+    def has(self, size: int) -> bool:
+        """Whether there are problems of a size: any size, unless they come from a file."""
+        return not self.problems or any(problem.size == size for problem in self.problems)
+
+    def _from_file(self, size: int, count: int, split: Split, generator: random.Random) -> list[Instance]:
+        """At most `count` problems of the file, drawn without repetition."""
+        fit = [problem for problem in self.problems if problem.size == size and split_of(problem.inputs) == split]
+        if not fit:
+            sizes = sorted({problem.size for problem in self.problems})
+            raise TaskError(f"the file has no problems of size {size} for {split!r}; it has sizes {sizes[:20]}")
+        return generator.sample(fit, min(count, len(fit)))
 
 
 def split_of(inputs: Sequence[Any]) -> Split:

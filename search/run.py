@@ -66,7 +66,7 @@ class Search:
         self.unit = unit_of(settings.cost)
         self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
         self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
-        self.ledger = Ledger(settings.max_calls, settings.max_tokens, settings.max_usd)
+        self.ledger = Ledger(settings.max_calls, settings.max_tokens, settings.max_usd, spent=self.store.answers.spent())
         self.engine = Engine(self.models, cache=self.store.answers, ledger=self.ledger, concurrency=self.concurrency)
 
     async def run(self) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class Search:
             BudgetError: a limit was reached; the run can be resumed with a higher one.
         """
         settings = self.settings
-        sizes = sorted({*settings.sizes, settings.target_size})
+        sizes = [size for size in sorted({*settings.sizes, settings.target_size}) if self.task.has(size)]
         self.calibration = await calibrate(
             self.space, self.task, self.engine, sizes, settings.seed, lambda a, b: self.progress("calibrate", a, b, "calls")
         )
@@ -142,9 +142,12 @@ class Search:
     def _checks(self) -> list[Instance]:
         """Instances for rehearsals: two of every size run, small ones first, and one of the target's."""
         if not hasattr(self, "_check_instances"):
-            sizes = [(size, 2) for size in self.settings.sizes] + [(self.settings.target_size, 1)]
+            sizes = [*self.settings.sizes, self.settings.sizes[0], self.settings.target_size]
             self._check_instances = [
-                instance for size, count in sizes for instance in self._instances(size, count, "search")
+                instance
+                for position, size in enumerate(sizes)
+                if self.task.has(size)
+                for instance in self.task.instances(size, 1, "search", self.settings.seed + position)
             ]
         return self._check_instances
 
@@ -284,7 +287,7 @@ def run_search(
         ModelError: a model could not answer; the run can be resumed.
         BudgetError: a limit was reached; the run can be resumed.
     """
-    found = task or open_task(settings.task)
+    found = task or open_task(settings.task, settings.data)
     opened = list(models or (open_model(n, api_base=settings.api_base, primitives=found.primitives) for n in settings.models))
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from undercut.spaces.errors import GenomeError
 from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node
 from undercut.spaces.operators import OPERATORS
-from undercut.spaces.operators.base import Form, Scope, Signature
+from undercut.spaces.operators.base import Form, Gene, Scope, Signature
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import Type
 
@@ -39,6 +39,9 @@ class Place:
     want: Want
     path: tuple[int, ...] = ()
 
+
+Library: TypeAlias = Mapping[Want, Sequence[Expression]]
+"""Parts that have proved useful, by what they were wanted for."""
 
 IDLE = ("split", "join")
 """Operators that move items about without any work on them."""
@@ -150,16 +153,25 @@ class Space:
         found = (expression for size in range(most + 1) for expression in self._enumerate(self.want, size))
         return map(Genome, islice(found, limit))
 
-    def _enumerate(self, want: Want, size: int) -> Iterator[Expression]:
+    def skeletons(self, generator: random.Random, max_size: int) -> Iterator[Genome]:
+        """Every structure up to a size, small ones first: the first value of a choice, a random one of a number."""
+        for size in range(max_size + 1):
+            yield from map(Genome, self._enumerate(self.want, size, generator))
+
+    def _enumerate(self, want: Want, size: int, generator: random.Random | None = None) -> Iterator[Expression]:
+        """Expressions of exactly a size, with all genes; with a generator, each structure with one set of genes."""
         if size == 0 and not want.work:
             yield from (Input(index) for index, kind in enumerate(want.inputs) if kind == want.target)
         elif size and self._count(want, size):
             for form in self.forms(want):
-                for parts in self._fillings(slots(form, want), size - 1):
-                    for values in product(*(gene.values for gene in form.genes)):
+                for parts in self._fillings(slots(form, want), size - 1, generator):
+                    choices = (
+                        gene.values if generator is None else (_typical(gene, generator),) for gene in form.genes
+                    )
+                    for values in product(*choices):
                         yield assemble(form, parts, dict(zip((gene.name for gene in form.genes), values, strict=True)))
 
-    def _fillings(self, wanted: list[Want], size: int) -> Iterator[list[Expression]]:
+    def _fillings(self, wanted: list[Want], size: int, generator: random.Random | None) -> Iterator[list[Expression]]:
         """Expressions for all slots, whose sizes add up to `size`."""
         if not wanted:
             if size == 0:
@@ -168,8 +180,8 @@ class Space:
         first, rest = wanted[0], wanted[1:]
         for below in range(size + 1) if rest else (size,):
             if self._count(first, below):
-                for others in self._fillings(rest, size - below):
-                    for expression in self._enumerate(first, below):
+                for others in self._fillings(rest, size - below, generator):
+                    for expression in self._enumerate(first, below, generator):
                         yield [expression, *others]
 
     # -- validating -----------------------------------------------------------------------------------------------
@@ -268,8 +280,8 @@ class Space:
             raise GenomeError(f"no genome of at most {self.max_size} nodes makes {self.want.target} here")
         return Genome(self.grow(self.want, generator.randint(least, self.max_size), generator))
 
-    def grow(self, want: Want, room: int, generator: random.Random) -> Expression:
-        """A random expression of at most `room` nodes.
+    def grow(self, want: Want, room: int, generator: random.Random, library: Library | None = None) -> Expression:
+        """A random expression of at most `room` nodes; some of its parts come from the library, where there is one.
 
         Raises:
             GenomeError: there is none.
@@ -277,6 +289,10 @@ class Space:
         ready = [] if want.work else [Input(index) for index, kind in enumerate(want.inputs) if kind == want.target]
         if ready and generator.random() < REST:
             return generator.choice(ready)
+        if library and generator.random() < REUSE:
+            known = [part for part in library.get(want, ()) if Genome(part).size <= room]
+            if known:
+                return generator.choice(known)
         forms = [form for form, need in self._priced(want) if need <= room]
         if not forms:
             if ready:
@@ -285,7 +301,8 @@ class Space:
                 f"nothing of type {want.target} can be made from {', '.join(map(str, want.inputs))} in {room} nodes"
             )
         operator = generator.choice(list(dict.fromkeys(form.op for form in forms)))
-        return self.fill(generator.choice([form for form in forms if form.op == operator]), want, room, generator)
+        form = generator.choice([form for form in forms if form.op == operator])
+        return self.fill(form, want, room, generator, library=library)
 
     def _priced(self, want: Want) -> tuple[tuple[Form, float], ...]:
         """The forms of what is wanted, each with the fewest nodes it needs."""
@@ -310,6 +327,7 @@ class Space:
         room: int,
         generator: random.Random,
         given: Mapping[int, Expression] | None = None,
+        library: Library | None = None,
     ) -> Node:
         """A node of this form of at most `room` nodes, with random genes; `given` holds parts that are there already.
 
@@ -323,7 +341,7 @@ class Space:
         wanted = [(slot, part) for slot, part in enumerate(slots(form, want)) if slot not in parts]
         for slot, part in generator.sample(wanted, len(wanted)):
             least = self.least(part) or 0
-            parts[slot] = self.grow(part, least + int(spare), generator)
+            parts[slot] = self.grow(part, least + int(spare), generator, library)
             spare -= Genome(parts[slot]).size - least
         genes = {gene.name: generator.choice(gene.values) for gene in form.genes}
         return assemble(form, [parts[slot] for slot in range(len(parts))], genes)
@@ -331,6 +349,8 @@ class Space:
 
 REST = 0.6
 """How often growth stops at an input that fits."""
+REUSE = 0.5
+"""How often growth takes a part from the library that fits."""
 
 
 def slots(form: Form, want: Want) -> list[Want]:
@@ -341,6 +361,10 @@ def slots(form: Form, want: Want) -> list[Want]:
     idle = want.work and form.op in IDLE
     inputs = [Want(kind, want.inputs, idle) for kind in form.inputs]
     return inputs + [Want(body.output, body.inputs, True) for body in form.bodies]
+
+
+def _typical(gene: Gene, generator: random.Random) -> GeneValue:
+    return generator.choice(gene.values) if gene.low is not None else gene.values[0]
 
 
 def _kinds(form: Form) -> Iterator[Type]:

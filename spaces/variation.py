@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from undercut.spaces.genome import Expression, Genome, Node
 from undercut.spaces.operators.base import Form, Gene
-from undercut.spaces.space import Place, Space, Want, slots
+from undercut.spaces.space import Library, Place, Space, Want, slots
 
 Mutation: TypeAlias = Callable[[Space, Genome, random.Random], Genome | None]
 TRIES = 20
@@ -41,6 +41,16 @@ def crossover(space: Space, first: Genome, second: Genome, generator: random.Ran
         if child not in (first, second) and _fits(space, child):
             return child
     return mutate(space, first, generator)
+
+
+def rebuild(space: Space, genome: Genome, library: Library, generator: random.Random) -> Genome:
+    """The genome with a part grown afresh around parts of the library."""
+    for _ in range(TRIES):
+        place = generator.choice(space.places(genome))
+        changed = _replaced(genome, place, space.grow(place.want, _room(space, genome, place), generator, library))
+        if changed != genome and _fits(space, changed):
+            return changed
+    return mutate(space, genome, generator)
 
 
 def neighbours(space: Space, genome: Genome) -> Iterator[Genome]:

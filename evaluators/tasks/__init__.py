@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from undercut.evaluators.task import Task
@@ -14,12 +15,25 @@ from undercut.spaces.errors import TaskError
 __all__ = ["TASKS", "open_task"]
 
 
-def open_task(name: str) -> Task:
+def open_task(name: str, data: str | None = None) -> Task:
     """The task that a name stands for: a built-in, `module:attribute`, or an installed package's entry point.
 
+    Args:
+        name: what a user calls the task.
+        data: a JSONL or CSV file with its problems; without one they are generated.
+
     Raises:
-        TaskError: there is no such task.
+        TaskError: there is no such task, or the file does not hold its problems.
     """
+    task = _found(name)
+    if data is None:
+        return task
+    from undercut.evaluators.tasks.files import read_problems
+
+    return replace(task, problems=read_problems(Path(data), task))
+
+
+def _found(name: str) -> Task:
     if name in TASKS:
         return TASKS[name]
     if ":" in name:

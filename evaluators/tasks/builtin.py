@@ -6,8 +6,8 @@ import heapq
 import random
 from typing import Any
 
-from undercut.evaluators.task import Task
 from undercut.evaluators.models.embedded.tokenizer import NAMES
+from undercut.evaluators.task import Task
 from undercut.evaluators.tasks.primitives import (
     ADD,
     CHECK,
@@ -23,8 +23,8 @@ from undercut.evaluators.tasks.primitives import (
     SORT,
     SUM,
 )
-from undercut.spaces.types import NUMBER, NUMBERS
 from undercut.spaces.toolbox import Function
+from undercut.spaces.types import NUMBER, NUMBERS
 
 Problem = tuple[tuple[Any, ...], Any]
 
@@ -117,7 +117,9 @@ TASKS: dict[str, Task] = {
             sizes=(12, 24, 48),
             summary="count how often a digit occurs among n digits",
         ),
-        Task("maximum", (NUMBERS,), NUMBER, (MAX,), _maximum, sizes=(16, 32, 64), summary="find the largest of n numbers"),
+        Task(
+            "maximum", (NUMBERS,), NUMBER, (MAX,), _maximum, sizes=(16, 32, 64), summary="find the largest of n numbers"
+        ),
         Task(
             "intersection",
             (NUMBERS, NUMBERS),

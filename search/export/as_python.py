@@ -100,7 +100,8 @@ class _Writer:
             ("What the model is asked", list(self.questions.values())),
             ("The decomposition", [*self.code, *last]),
         ]
-        parts = [f'"""{one_line(title)}\n\n' + "".join(f"{one_line(note)}\n" for note in notes) + _HOW + '"""']
+        lines = "".join(f"{one_line(note)}\n" for note in notes)
+        parts = [f'"""{one_line(title)}\n' + (f"\n{lines}" if lines else "") + _HOW + '"""']
         for heading, blocks in sections:
             if heading and blocks:
                 parts.append(f"# -- {heading} ".ljust(100, "-"))

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import islice
 from typing import Any
 
 from deap import base, tools
 
-from undercut.spaces.genome import Genome
-from undercut.spaces.space import Space
-from undercut.spaces.variation import crossover, mutate
+from undercut.spaces.genome import Expression, Genome, Node
+from undercut.spaces.space import Space, Want
+from undercut.spaces.variation import crossover, mutate, rebuild
+
+
+SMALL, FIRST = 3, 3000
+"""Structures of up to so many nodes, and at most so many of them, are tried before evolution begins."""
 
 
 class _Worth(base.Fitness):  # type: ignore[misc]
@@ -37,28 +42,30 @@ class Evolution:
     Source: Deb et al. 2002, NSGA-II (IEEE TEC 6(2)), in DEAP's selNSGA2.
     """
 
-    batch = 200
+    batch = 400
 
-    def __init__(self, space: Space, generator: random.Random, keep: int = 60, start: int = 200) -> None:
+    def __init__(self, space: Space, generator: random.Random, keep: int = 60) -> None:
         self._space = space
         self._generator = generator
         self._keep = keep
-        self._start = start
-        self._asked = 0
+        self._first = islice(space.skeletons(generator, SMALL), FIRST)
         self._members: dict[Genome, _Individual] = {}
+        self._library: dict[Want, list[Expression]] = {}
 
     def ask(self) -> Genome | None:
-        """A random genome at first and now and then; else a mutant, or a crossing of two."""
-        self._asked += 1
-        generator = self._generator
-        if self._asked <= self._start or not self._members or generator.random() < 0.1:
-            return self._space.sample(generator)
+        """Small structures and random ones at first; then mutants, crossings, and parts of the best put together anew."""
+        generator, space = self._generator, self._space
+        small = next(self._first, None)
+        if small is not None:
+            return small
+        draw = generator.random()
+        if not self._members or draw < 0.1:
+            return space.sample(generator)
         mother = self._parent()
-        if generator.random() < 0.35:
-            child = crossover(self._space, mother, self._parent(), generator)
-            return child if generator.random() < 0.5 else mutate(self._space, child, generator)
-        child = mutate(self._space, mother, generator)
-        return child if generator.random() < 0.7 else mutate(self._space, child, generator)
+        if draw < 0.35:
+            return rebuild(space, mother, self._library, generator)
+        child = crossover(space, mother, self._parent(), generator) if draw < 0.6 else mutate(space, mother, generator)
+        return child if generator.random() < 0.7 else mutate(space, child, generator)
 
     def tell(self, genome: Genome, accuracy: float, cost: float) -> None:
         """Take a genome in, where it is worth anything, and let the worst go when there are many."""
@@ -69,6 +76,16 @@ class Evolution:
         if len(self._members) > self._keep * 3 // 2:
             kept: list[Any] = tools.selNSGA2(list(self._members.values()), self._keep, nd="log")
             self._members = {individual.genome: individual for individual in kept}
+            self._library = self._parts()
+
+    def _parts(self) -> dict[Want, list[Expression]]:
+        """What the members are made of, by what it is wanted for."""
+        parts: dict[Want, dict[Expression, None]] = {}
+        for genome in self._members:
+            for place in self._space.places(genome):
+                if isinstance(place.expression, Node):
+                    parts.setdefault(place.want, {}).setdefault(place.expression)
+        return {want: list(found) for want, found in parts.items()}
 
     def _parent(self) -> Genome:
         """The better of two random members."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from undercut.spaces.extent import Extent, Runs, between, joined, length, runs, settled
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import SIZES, Form, Operator, Scope, Signature, numbers, whole_gene
-from undercut.spaces.types import ListOf, Type
+from undercut.spaces.types import Atom, ListOf, Type
 
 if TYPE_CHECKING:
     from undercut.spaces.estimate import Estimate, Estimator
@@ -34,8 +34,8 @@ class MergeBlocks(Operator):
     summary = "merge two sorted lists a block at a time, carrying the larger half"
 
     def forms(self, target: Type, scope: Scope) -> Iterator[Form]:
-        """A list, from two of its kind."""
-        if isinstance(target, ListOf):
+        """A list of atoms, from two of its kind: lists of lists have no order to merge by."""
+        if isinstance(target, ListOf) and isinstance(target.item, Atom):
             body = Signature((target, target), target)
             yield Form(self.name, (target, target), (body,), (numbers("block", SIZES, 1, LARGEST),))
 

@@ -180,7 +180,7 @@ ERRING: dict[str, Node] = {
         "vote", [X], {"rule": "majority", "votes": 3}, [Genome(Node("retry", [X], {"tries": 2}, [body()]))]
     ),
 }
-RUNS = 4000
+RUNS = 2000
 
 
 @pytest.mark.parametrize(("right", "valid"), [(0.8, 0.9), (0.6, 1.0), (0.55, 0.7)])
@@ -203,10 +203,10 @@ def test_estimates_of_votes_and_retries_hold_in_simulation(
         rounds.append(execution.depth)
     for chance, count in ((math.exp(declared.log_right), good), (math.exp(declared.log_valid), answered)):
         assert abs(count / RUNS - chance) <= 4.5 * math.sqrt(chance * (1 - chance) / RUNS) + 1e-9
-    assert model.calls / RUNS == pytest.approx(declared.cost.calls, rel=0.04)
+    assert model.calls / RUNS == pytest.approx(declared.cost.calls, rel=0.05)
     if name in ("majority of 3", "ahead by 2", "ahead by 3", "retry 3"):
         one = Estimator(make_rates(), TOOLBOX).apply(body(), [((1, 3),)]).cost.depth
-        assert sum(rounds) / RUNS == pytest.approx(declared.cost.depth / one, rel=0.04)
+        assert sum(rounds) / RUNS == pytest.approx(declared.cost.depth / one, rel=0.05)
 
 
 class SameAgain:

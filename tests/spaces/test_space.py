@@ -106,7 +106,7 @@ def test_neighbours_of_an_ordered_gene_are_next_to_it() -> None:
 
 
 SMALL = {
-    "call": (("call",), 4),
+    "call": (("call",), 3),
     "vote": (("call", "vote"), 3),
     "reduce": (("call", "reduce"), 2),
     "merge_blocks": (("call", "merge_blocks"), 2),

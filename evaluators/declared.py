@@ -1,0 +1,40 @@
+"""Rates that are declared rather than measured: every answer right, tokens as the prompts and types say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from undercut.evaluators.models.base import Model, price_of
+from undercut.spaces.estimate import CallRates
+from undercut.spaces.genome import Node
+from undercut.spaces.pricing import call_cost
+from undercut.spaces.primitive import Primitive
+
+
+class DeclaredRates:
+    """`Rates` of a model that never errs: a prompt's header as the model counts it, one token an item, one for the end.
+
+    A model that cannot count tokens is taken to see one for each word.
+    """
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self._models = models
+        self._headers: dict[tuple[str, int, int], float] = {}
+
+    def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
+        """Rates of one call."""
+        model, variant = int(node.genes["model"]), int(node.genes["prompt"])
+        asked = self._models[model]
+        prompt = self._header(primitive, variant, model) + sum(sizes)
+        return CallRates(call_cost(prompt, 1 + primitive.law(*sizes), 0, asked.shape, price_of(asked)))
+
+    def dependence(self, node: Node) -> float:
+        """All samples are right, and so alike."""
+        return 1.0
+
+    def _header(self, primitive: Primitive, variant: int, model: int) -> float:
+        key = (primitive.name, variant, model)
+        if key not in self._headers:
+            count: Callable[[str], int] = getattr(self._models[model], "count", lambda text: len(text.split()))
+            self._headers[key] = count(primitive.prompts[variant].format(*[""] * len(primitive.inputs)))
+        return self._headers[key]

@@ -1,0 +1,56 @@
+"""The blocking door: a search as one function call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from undercut.evaluators.task import Task
+from undercut.evaluators.tasks import open_task
+from undercut.search.run import Progress, run_search
+from undercut.search.settings import Settings
+
+
+def _silent(phase: str, done: int, total: int, words: str) -> None:
+    """No progress is shown."""
+
+
+def optimize(
+    task: str | Task,
+    *,
+    out: Path | str | None = None,
+    sizes: tuple[int, ...] | None = None,
+    target_size: int | None = None,
+    storage: str | None = None,
+    concurrency: int = 64,
+    progress: Progress = _silent,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Search for decompositions of a task and give the front in its JSON form.
+
+    Args:
+        task: a `Task`, or what the command would call it.
+        out: the run's folder; a temporary one, if not given.
+        sizes: problem sizes to run at, ascending; the task's own, if not given.
+        target_size: problem size to optimise for; twice the largest, if not given.
+        storage: a database for the trials; a journal in the folder, if not given.
+        concurrency: most calls under way at once; the front does not depend on it.
+        progress: called with phase, done, total and words.
+        **settings: any other field of `Settings`, such as `models`, `strategy`, `seed`, `max_calls`.
+
+    Raises:
+        UsageError: something cannot be used.
+        ModelError: a model could not answer; the run in `out` can be resumed.
+        BudgetError: a limit was reached; the run in `out` can be resumed.
+    """
+    found = open_task(task) if isinstance(task, str) else task
+    wanted = sizes or found.sizes
+    known = Settings(
+        task=task if isinstance(task, str) else task.name,
+        sizes=tuple(wanted),
+        target_size=target_size or 2 * wanted[-1],
+        **settings,
+    )
+    folder = Path(out) if out is not None else Path(mkdtemp(prefix="undercut-"))
+    return run_search(known, folder, storage=storage, concurrency=concurrency, progress=progress, task=found)

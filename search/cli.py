@@ -1,0 +1,372 @@
+"""The command `undercut`. What `--help` does not need is imported where it is used."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from undercut.spaces.errors import UndercutError, UsageError
+
+if TYPE_CHECKING:
+    from undercut.spaces.genome import Genome
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FORMATS = ("python", "json", "mermaid")
+
+
+class Sizes(click.ParamType):
+    """Problem sizes: whole numbers of 1 or more with commas between them."""
+
+    name = "N,N,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Read the sizes."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",")]
+        if not all(word.isdigit() and int(word) > 0 for word in words):
+            self.fail(f"sizes must be whole numbers of 1 or more with commas between them, as in 8,16,32, not {value!r}")
+        return tuple(int(word) for word in words)
+
+
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order in which help shows them."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_models = _options(
+    click.option(
+        "-m", "--model", "models", multiple=True, default=("embedded",), show_default=True, metavar="MODEL",
+        help="embedded, simulated/NAME, or any litellm name such as openai/gpt-5-mini; may be given several times.",
+    ),
+    click.option("--api-base", metavar="URL", help="An OpenAI-compatible server that has the models."),
+)  # fmt: skip
+_limits = _options(
+    click.option("--max-calls", type=int, help="Never send more calls than this."),
+    click.option("--max-tokens", type=int, help="Never use more tokens than this, in and out together."),
+    click.option("--max-usd", type=float, help="Never spend more US dollars than this."),
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print plain JSON on standard output.")
+_concurrency = click.option(
+    "--concurrency", type=click.IntRange(1), default=64, show_default=True, help="Most calls under way at once."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="undercut")
+def commands() -> None:
+    """Find, by search, the cheapest way to split a problem over language-model calls.
+
+    \b
+    undercut search sort --sizes 8,16,32 --target-size 64    search on the model that comes with undercut
+    undercut export runs/sort-1 --pick best -o sort.py       take the best one away as code
+    """
+
+
+@commands.command()
+@click.argument("task")
+@_models
+@click.option(
+    "--strategy", default="evolution", show_default=True, metavar="NAME",
+    help="What proposes: evolution, bayes, random or exhaustive.",
+)  # fmt: skip
+@click.option("--sizes", type=Sizes(), help="Problem sizes to run at, ascending.  [default: the task's own]")
+@click.option("--target-size", type=int, help="Problem size to optimise for, by forecast.  [default: twice the largest]")
+@click.option(
+    "--cost", default="tokens", show_default=True, metavar="UNIT",
+    help="What to save: tokens, passes, flops, aalp, usd or latency.",
+)  # fmt: skip
+@_limits
+@click.option("--evaluations", type=int, default=40, show_default=True, help="Most decompositions run on the model.")
+@click.option("--samples", type=int, default=50, show_default=True, help="Held-out problems a size for the final front.")
+@click.option("--max-size", type=int, default=9, show_default=True, help="Most nodes of a decomposition.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Everything random follows from it.")
+@click.option("--allow-code", is_flag=True, help="Let decompositions use the task's functions in code.")
+@click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.  [default: generated]")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.  [default: runs/TASK-N]")
+@click.option("--storage", metavar="URL", help="Database for the trials.  [default: a journal in DIR]")
+@_concurrency
+@_json
+def search(
+    task: str,
+    models: tuple[str, ...],
+    sizes: tuple[int, ...] | None,
+    target_size: int | None,
+    out: Path | None,
+    storage: str | None,
+    concurrency: int,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Search for decompositions of TASK and print the Pareto front.
+
+    TASK is the name of a built-in (see `undercut tasks`), module:attribute for one of your own, or an installed
+    package's entry point. The run is kept in DIR and goes on with `undercut resume DIR` if it was cut off.
+    """
+    from undercut.evaluators.tasks import open_task
+    from undercut.search.settings import Settings
+
+    wanted = sizes or open_task(task).sizes
+    settings = Settings(
+        task=task, models=models, sizes=wanted, target_size=target_size or 2 * wanted[-1], **options
+    )
+    _run(settings, out or _free_folder(task), storage, concurrency, as_json, resume=False)
+
+
+@commands.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@_limits
+@click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
+@_concurrency
+@_json
+def resume(
+    folder: Path, storage: str | None, concurrency: int, as_json: bool, **limits: int | float | None
+) -> None:
+    """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised."""
+    from dataclasses import replace
+
+    from undercut.search.store import Store
+
+    store = Store.open(folder, storage)
+    settings = replace(store.settings, **{name: value for name, value in limits.items() if value is not None})
+    store.close()
+    _run(settings, folder, storage, concurrency, as_json, resume=True)
+
+
+@commands.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
+@_json
+def front(folder: Path, storage: str | None, as_json: bool) -> None:
+    """Print the front of the run in DIR."""
+    from undercut.search.table import show
+
+    result = _result(folder, storage)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        show(result)
+
+
+@commands.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--pick", default="best", show_default=True, help="best (most accurate), cheapest, or an ID of the front.")
+@click.option("--format", "form", default="python", show_default=True, help="python, json or mermaid.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to.  [default: standard output]")
+def export(folder: Path, pick: str, form: str, output: Path | None) -> None:
+    """Write one decomposition of the run in DIR as a Python file that needs only llm(prompt) -> str, or as data."""
+    from undercut.search.picking import exported, picked
+
+    if form not in FORMATS:
+        raise UsageError(f"--format must be one of {', '.join(FORMATS)}, and {form!r} is not")
+    result = _result(folder, None)
+    text = exported(result, picked(result, pick), form)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text)
+    except OSError as error:
+        raise UsageError(f"-o must be a file that can be written, and {str(output)!r} is not: {error.strerror}") from error
+    click.echo(f"{output} holds {pick} of {folder} as {form}", err=True)
+
+
+@commands.command("eval")
+@click.argument("genome", type=click.Path(path_type=Path))
+@click.argument("task")
+@_models
+@click.option("--sizes", type=Sizes(), help="Problem sizes.  [default: the task's own]")
+@click.option("--samples", type=click.IntRange(1), default=50, show_default=True, help="Problems a size.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Which problems.")
+@click.option("--allow-code", is_flag=True, help="Let the genome use the task's functions in code.")
+@click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.  [default: generated]")
+@_limits
+@_concurrency
+@_json
+def eval_(genome: Path, task: str, models: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Measure the decomposition in the file GENOME on held-out problems of TASK."""
+    from undercut.search.single import evaluate_genome
+    from undercut.search.table import show
+
+    result = evaluate_genome(_genome(genome), task, models, **options)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        show(result)
+
+
+@commands.command()
+@click.argument("genome", type=click.Path(path_type=Path))
+@click.argument("inputs", nargs=-1, required=True)
+@click.option("--task", help="The task whose primitives it uses.  [default: the one named in the file]")
+@_models
+@click.option("--allow-code", is_flag=True, help="Let the genome use the task's functions in code.")
+@_json
+def run(
+    genome: Path, inputs: tuple[str, ...], task: str | None, models: tuple[str, ...], as_json: bool, **options: Any
+) -> None:
+    """Run the decomposition in the file GENOME once; INPUTS are JSON, one argument for each input.
+
+    \b
+    undercut run sort.json '[3, 1, 2]'
+    """
+    from undercut.search.single import run_genome
+
+    result = run_genome(_genome(genome), _task_of(genome, task), inputs, models, **options)
+    click.echo(json.dumps(result if as_json else result["output"]))
+
+
+@commands.command()
+@click.argument("genome", type=click.Path(path_type=Path))
+@click.option("--size", "sizes", type=click.IntRange(1), multiple=True, default=(8, 64, 1000), show_default=True,
+              help="Problem size; may be given several times.")  # fmt: skip
+@click.option("--task", help="The task whose primitives it uses.  [default: the one named in the file]")
+@_models
+@click.option("--allow-code", is_flag=True, help="Let the genome use the task's functions in code.")
+@_json
+def cost(genome: Path, sizes: tuple[int, ...], task: str | None, as_json: bool, **options: Any) -> None:
+    """Print what the decomposition in the file GENOME costs at any size, and how that grows. No call is made."""
+    from undercut.search.single import declared_cost
+    from undercut.search.table import show_cost
+
+    result = declared_cost(_genome(genome), _task_of(genome, task), sizes, **options)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        show_cost(result)
+
+
+@commands.command()
+@_json
+def tasks(as_json: bool) -> None:
+    """List the built-in tasks."""
+    from undercut.evaluators.tasks import TASKS
+
+    _list([(task.name, task.summary) for task in TASKS.values()], as_json)
+
+
+@commands.command()
+@_json
+def models(as_json: bool) -> None:
+    """List the models that need no key, and how others are named."""
+    from undercut.evaluators.models.registry import list_models
+
+    _list(list_models(), as_json)
+
+
+@commands.command()
+@_json
+def operators(as_json: bool) -> None:
+    """List the operators that decompositions are made of."""
+    from undercut.spaces.operators import OPERATORS
+
+    _list([(operator.name, operator.summary) for operator in OPERATORS.values()], as_json)
+
+
+def _list(rows: Sequence[tuple[str, str]], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([{"name": name, "summary": summary} for name, summary in rows], indent=1))
+        return
+    width = max(len(name) for name, _ in rows)
+    for name, summary in rows:
+        click.echo(f"{name:<{width}}  {summary}")
+
+
+def _run(settings: Any, folder: Path, storage: str | None, concurrency: int, as_json: bool, *, resume: bool) -> None:
+    from undercut.search.progress import Bar
+    from undercut.search.run import run_search
+    from undercut.search.table import headline, show
+
+    click.echo(f"{headline(settings.to_dict())} · {folder}", err=True)
+    with Bar() as bar:
+        result = run_search(
+            settings, folder, storage=storage, concurrency=concurrency, progress=bar.update, resume=resume
+        )
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+        return
+    show(result)
+    click.echo(f"\nNext: undercut export {folder} --pick best --format python -o {folder.name.rsplit('-', 1)[0]}.py")
+
+
+def _free_folder(task: str) -> Path:
+    """The first of runs/TASK-1, runs/TASK-2, … that is not there."""
+    name = task.rpartition(":")[2].rpartition("/")[2]
+    number = 1
+    while Path("runs", f"{name}-{number}").exists():
+        number += 1
+    return Path("runs", f"{name}-{number}")
+
+
+def _result(folder: Path, storage: str | None) -> dict[str, Any]:
+    from undercut.search.store import Store
+
+    store = Store.open(folder, storage)
+    result = store.result
+    store.close()
+    if result is None:
+        raise UsageError(f"the run in {str(folder)!r} has not ended; `undercut resume {folder}` goes on with it")
+    return result
+
+
+def _data(path: Path) -> Any:
+    from undercut.spaces.errors import GenomeError
+
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise GenomeError(f"GENOME must be a file that can be read, and {str(path)!r} is not: {error.strerror}") from error
+    except ValueError as error:
+        raise GenomeError(f"a genome file must hold JSON, and {str(path)!r} does not: {error}") from error
+
+
+def _genome(path: Path) -> Genome:
+    from undercut.spaces.genome import Genome
+
+    return Genome.from_dict(_data(path))
+
+
+def _task_of(path: Path, task: str | None) -> str:
+    found = task or (_data(path).get("task"))
+    if not isinstance(found, str):
+        raise UsageError(f"{str(path)!r} does not say which task it is for; --task names it")
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; gives its exit code: 0 done, 1 a run that could not finish, 2 wrong use."""
+    try:
+        commands.main(args=None if arguments is None else list(arguments), prog_name="undercut", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped; `undercut resume DIR` goes on", err=True)
+        return 1
+    except UsageError as error:
+        click.echo(f"undercut: {error}", err=True)
+        return 2
+    except UndercutError as error:
+        click.echo(f"undercut: {error}", err=True)
+        return 1
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Taking one decomposition out of a run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from undercut.evaluators.tasks import open_task
+from undercut.search.export import to_mermaid, to_python
+from undercut.spaces.errors import UsageError
+from undercut.spaces.genome import Genome
+
+
+def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
+    """The item of a front that `best`, `cheapest` or its ID names.
+
+    Raises:
+        UsageError: there is no such item.
+    """
+    items: list[dict[str, Any]] = [*result["front"], *result["baselines"]]
+    if not result["front"]:
+        raise UsageError("this run's front is empty, so there is nothing to pick")
+    if pick == "best":
+        return max(result["front"], key=lambda item: (_accuracy(item), -_cost(item, result["cost"])))
+    if pick == "cheapest":
+        return min(result["front"], key=lambda item: _cost(item, result["cost"]))
+    for item in items:
+        if item["id"] == pick:
+            return item
+    raise UsageError(f"--pick must be best, cheapest or one of {', '.join(i['id'] for i in items)}, and {pick!r} is not")
+
+
+def exported(result: dict[str, Any], item: dict[str, Any], form: str) -> str:
+    """An item of a run as `python`, `json` or `mermaid` text."""
+    genome = Genome.from_dict(item["genome"])
+    if form == "json":
+        return json.dumps({**genome.to_dict(), "task": result["task"]}, indent=1) + "\n"
+    if form == "mermaid":
+        return to_mermaid(genome)
+    task = open_task(result["task"])
+    notes = [f"{size}: accuracy {found['mean']:.2f}" for size, found in item["accuracy"].items()]
+    notes = [f"Measured on {', '.join(result['models'])}, held out, n = " + "; n = ".join(notes), f"Grows as {item['law']}"]
+    toolbox = task.toolbox(result["models"], allow_code=True)
+    return to_python(genome, toolbox, title=f"{result['task']}: {item['name']}", notes=notes)
+
+
+def _accuracy(item: dict[str, Any]) -> float:
+    """Halfway between the largest size measured and the forecast at the target, as in the search."""
+    measured = list(item["accuracy"].values())[-1]["mean"]
+    predicted = next(iter(item["predicted"].values()))["accuracy"]
+    return float(measured if predicted is None else (measured + predicted["mean"]) / 2)
+
+
+def _cost(item: dict[str, Any], unit: str) -> float:
+    value = next(iter(item["predicted"].values()))["cost"]["depth" if unit == "latency" else unit]
+    return float("inf") if value is None else float(value)

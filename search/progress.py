@@ -1,0 +1,50 @@
+"""Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+EVERY = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Bar:
+    """Shows the phases of a run; use it as a context manager and pass `update` as the run's progress."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars = Progress(
+            TextColumn("{task.description:<10}"),
+            TextColumn("{task.fields[words]:<42}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
+        self._phases: dict[str, TaskID] = {}
+        self._told = 0.0
+
+    def __enter__(self) -> Bar:
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def update(self, phase: str, done: int, total: int, words: str) -> None:
+        """Show how far a phase is."""
+        if self._console.is_terminal:
+            if phase not in self._phases:
+                for task in self._phases.values():
+                    self._bars.stop_task(task)
+                self._phases[phase] = self._bars.add_task(phase, total=total, words=words)
+            words = f"{done:,} of {total:,} {words}" if phase == "calibrate" else words
+            self._bars.update(self._phases[phase], completed=done, total=total, words=words)
+        elif phase not in self._phases or time.monotonic() - self._told > EVERY:
+            self._phases.setdefault(phase, TaskID(0))
+            self._told = time.monotonic()
+            self._console.print(f"{phase} {done:,}/{total:,} {words}", highlight=False, soft_wrap=True)

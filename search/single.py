@@ -1,0 +1,178 @@
+"""One genome by itself: measure it, run it once, or say what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.declared import DeclaredRates
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.evaluate import Evaluation, evaluate
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.base import Model
+from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.task import Task
+from undercut.evaluators.tasks import open_task
+from undercut.search.run import measured
+from undercut.spaces.cost import FIELDS, Cost
+from undercut.spaces.errors import TaskError
+from undercut.spaces.estimate import Estimator
+from undercut.spaces.genome import Genome
+from undercut.spaces.growth import growth
+from undercut.spaces.space import Space
+
+Result = TypeVar("Result")
+ANY_SIZE = 10**6
+"""A genome of the user's own may be as large as they like."""
+
+
+def evaluate_genome(
+    genome: Genome,
+    task_name: str,
+    models: Sequence[str],
+    *,
+    sizes: tuple[int, ...] | None = None,
+    samples: int = 50,
+    seed: int = 0,
+    allow_code: bool = False,
+    data: str | None = None,
+    api_base: str | None = None,
+    max_calls: int | None = None,
+    max_tokens: int | None = None,
+    max_usd: float | None = None,
+    concurrency: int = 64,
+) -> dict[str, Any]:
+    """Measure a genome on held-out problems; the JSON form of a front with one item.
+
+    Raises:
+        UsageError: the genome, the task or a model cannot be used.
+        ModelError: a model could not answer.
+        BudgetError: a limit was reached.
+    """
+    task = open_task(task_name, data)
+    _validated(genome, task, models, allow_code)
+    instances = [i for size in sizes or task.sizes for i in task.instances(size, samples, "test", seed)]
+    opened = _opened(models, task, api_base)
+    ledger = Ledger(max_calls, max_tokens, max_usd)
+    engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency)
+    outcomes = _blocking(evaluate(genome, instances, task, task.toolbox(models, allow_code), engine), engine, opened)
+    spent = ledger.spent
+    item = {
+        "id": "a",
+        "name": str(genome),
+        "genome": genome.to_dict(),
+        **measured(Evaluation.of(outcomes)),
+        "predicted": None,
+        "law": _laws(genome, task, models, allow_code, opened)["tokens"],
+    }
+    return {
+        "task": task_name,
+        "models": list(models),
+        "seed": seed,
+        "target_size": None,
+        "cost": "tokens",
+        "spent": {"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
+        "front": [item],
+        "baselines": [],
+    }
+
+
+def run_genome(
+    genome: Genome,
+    task_name: str,
+    inputs: Sequence[str],
+    models: Sequence[str],
+    *,
+    allow_code: bool = False,
+    api_base: str | None = None,
+) -> dict[str, Any]:
+    """Run a genome once on inputs given as JSON: its output, and what it cost.
+
+    Raises:
+        UsageError: the genome, the task, a model or an input cannot be used.
+        ModelError: a model could not answer.
+    """
+    task = open_task(task_name)
+    _validated(genome, task, models, allow_code)
+    if len(inputs) != len(task.inputs):
+        kinds = ", ".join(map(str, task.inputs))
+        raise TaskError(f"task {task_name!r} takes {len(task.inputs)} inputs ({kinds}), and {len(inputs)} were given")
+    try:
+        values = [json.loads(text) for text in inputs]
+    except ValueError as error:
+        raise TaskError(f"each of INPUTS must be JSON, as in '[3, 1, 2]', and one is not: {error}") from error
+    opened = _opened(models, task, api_base)
+    engine = Engine(opened, cache=AnswerCache(), ledger=Ledger())
+    trace = _blocking(engine.run(genome, values, task.toolbox(models, allow_code)), engine, opened)
+    return {
+        "output": trace.output,
+        "failure": trace.failure,
+        "reason": trace.reason,
+        "cost": trace.cost(opened).to_dict(),
+    }
+
+
+def declared_cost(
+    genome: Genome,
+    task_name: str,
+    sizes: Sequence[int],
+    *,
+    models: Sequence[str] = ("embedded",),
+    allow_code: bool = False,
+    api_base: str | None = None,
+) -> dict[str, Any]:
+    """What a genome costs at any size and how that grows, with answers that are always right; no call is made.
+
+    Raises:
+        UsageError: the genome, the task or a model cannot be used.
+    """
+    task = open_task(task_name)
+    _validated(genome, task, models, allow_code)
+    opened = _opened(models, task, api_base)
+    toolbox = task.toolbox(models, allow_code)
+    estimator = Estimator(DeclaredRates(opened), toolbox)
+    return {
+        "task": task_name,
+        "models": list(models),
+        "name": str(genome),
+        "genome": genome.to_dict(),
+        "cost": {str(size): estimator.apply(genome, task.extents(size)).cost.to_dict() for size in sizes},
+        "law": _laws(genome, task, models, allow_code, opened),
+    }
+
+
+def _laws(
+    genome: Genome, task: Task, models: Sequence[str], allow_code: bool, opened: Sequence[Model]
+) -> dict[str, str | None]:
+    """How each field of the cost grows with the size."""
+    estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code))
+
+    def of(name: str, size: int) -> float:
+        cost: Cost = estimator.apply(genome, task.extents(size)).cost
+        return float(getattr(cost, name))
+
+    laws = {name: growth(lambda size, name=name: of(name, size)) for name in (*FIELDS, "tokens")}  # type: ignore[misc]
+    return {name: None if law is None else str(law) for name, law in laws.items()}
+
+
+def _validated(genome: Genome, task: Task, models: Sequence[str], allow_code: bool) -> None:
+    Space(task.signature, task.toolbox(models, allow_code), max_size=max(genome.size, 1)).validate(genome)
+
+
+def _opened(models: Sequence[str], task: Task, api_base: str | None) -> list[Model]:
+    return [open_model(name, api_base=api_base, primitives=task.primitives) for name in models]
+
+
+def _blocking(work: Coroutine[Any, Any, Result], engine: Engine, models: Sequence[Model]) -> Result:
+    async def whole() -> Result:
+        try:
+            return await work
+        finally:
+            await engine.close()
+            for model in models:
+                await model.close()
+
+    return asyncio.run(whole())

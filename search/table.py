@@ -1,0 +1,110 @@
+"""Results as a person reads them: aligned, plain where they are piped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+FIELDS = {"latency": "depth"}
+
+
+def headline(settings: dict[str, Any]) -> str:
+    """What a run is about, in one line."""
+    sizes = " ".join(map(str, settings["sizes"]))
+    models = " ".join(settings["models"])
+    return (
+        f"{settings['task']} · {models} · sizes {sizes}, target {settings['target_size']} · "
+        f"cost in {settings['cost']} · {settings['strategy']} · seed {settings['seed']}"
+    )
+
+
+def show(result: dict[str, Any]) -> None:
+    """Print a front with its baselines."""
+    items = [*result["front"], *result["baselines"]]
+    if not items:
+        print("no decomposition was found that is right often enough to measure; try more --evaluations or a larger --max-size")
+        return
+    sizes = list(items[0]["accuracy"])
+    unit, target, largest = result["cost"], str(result["target_size"]), sizes[-1]
+    forecast = any(item["predicted"] for item in items)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+    table.add_column("")
+    for size in sizes:
+        table.add_column(f"accuracy\nn = {size}", justify="right")
+    if forecast:
+        table.add_column(f"\n{target}*", justify="right")
+    table.add_column(f"{unit}\nn = {largest}", justify="right")
+    if forecast:
+        table.add_column(f"\n{target}*", justify="right")
+    table.add_column("\ngrows as")
+    table.add_column("\ndecomposition", overflow="fold")
+    for item in items:
+        known = item in result["front"]
+        row = [item["id"] if known else "·", *(_accuracy(item["accuracy"][size]) for size in sizes)]
+        predicted = (item["predicted"] or {}).get(target)
+        if forecast:
+            row.append(_forecast(predicted["accuracy"] if predicted else None))
+        row.append(_number(item["cost"][largest][FIELDS.get(unit, unit)]))
+        if forecast:
+            row.append(_number(predicted["cost"][FIELDS.get(unit, unit)] if predicted else None))
+        name = item["name"] if known else f"{item['name']}  ({item['id']})"
+        table.add_row(*row, item["law"] or "?", name)
+    console = _console()
+    console.print(table)
+    if forecast:
+        console.print("* forecast, with the ends of its 90 % interval; · known designs, on the same held-out problems")
+    for line in _words(result, largest, unit):
+        console.print(line)
+
+
+def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
+    spent = result["spent"]
+    lines = [f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens"]
+    once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
+    best = max(result["front"], key=lambda item: item["accuracy"][largest]["mean"], default=None)
+    if once and best:
+        costs = [item["cost"][largest][FIELDS.get(unit, unit)] for item in (best, once)]
+        if None not in costs and costs[1]:
+            lines.insert(
+                0,
+                f"{best['id']} costs {costs[0] / costs[1]:.1f}× one call at n = {largest} and is right "
+                f"{best['accuracy'][largest]['mean']:.0%} of the time, one call {once['accuracy'][largest]['mean']:.0%}",
+            )
+    return lines
+
+
+def show_cost(result: dict[str, Any]) -> None:
+    """Print what a genome costs by size, and how that grows."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+    table.add_column("")
+    for size in result["cost"]:
+        table.add_column(f"n = {size}", justify="right")
+    table.add_column("grows as")
+    for name, law in result["law"].items():
+        table.add_row(name, *(_number(cost[name]) for cost in result["cost"].values()), law or "?")
+    console = _console()
+    console.print(result["name"], highlight=False)
+    console.print(table)
+    console.print(f"declared for {', '.join(result['models'])} with answers that are always right; no call was made")
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=240)
+
+
+def _accuracy(found: dict[str, Any]) -> str:
+    """Mean and half the interval's width."""
+    return f"{found['mean']:.2f} ±{(found['high'] - found['low']) / 2:.2f}"
+
+
+def _forecast(found: dict[str, Any] | None) -> str:
+    return "?" if found is None else f"{found['mean']:.2f} ({found['low']:.2f}–{found['high']:.2f})"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "?"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
