@@ -187,7 +187,10 @@ def _row(cell: Cell) -> list[float]:
 
 
 def _line(sizes: np.ndarray, tokens: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Constant and slopes of tokens in sizes: least squares, held weakly to one token an item where sizes do not vary."""
+    """Constant and slopes of tokens in sizes: least squares, held weakly to one token an item.
+
+    The hold decides where sizes do not vary.
+    """
     columns = np.hstack([np.ones((len(sizes), 1)), sizes])
     prior = np.array([0.0, *np.ones(sizes.shape[1])])
     hold = np.diag([1e-9, *np.full(sizes.shape[1], 1e-2)])

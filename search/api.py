@@ -49,7 +49,7 @@ def optimize(
     known = Settings(
         task=task if isinstance(task, str) else task.name,
         sizes=tuple(wanted),
-        target_size=target_size or 2 * wanted[-1],
+        target_size=2 * wanted[-1] if target_size is None else target_size,
         **settings,
     )
     folder = Path(out) if out is not None else Path(mkdtemp(prefix="undercut-"))

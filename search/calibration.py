@@ -86,10 +86,15 @@ async def calibrate(
 
     await asyncio.gather(*(one(question) for question in questions))
     table = Calibration()
-    table.add(trace.records, space.toolbox.primitives)
+    # Answers come in any order, and sums of floats depend on it.
+    table.add(sorted(trace.records, key=lambda record: record.key), space.toolbox.primitives)
     return table
 
 
 def variants(primitive: Primitive, values: tuple[Any, ...], models: int) -> list[Question]:
     """The same inputs asked with every prompt of every model."""
-    return [Question(primitive, values, prompt, model) for model in range(models) for prompt in range(len(primitive.prompts))]
+    return [
+        Question(primitive, values, prompt, model)
+        for model in range(models)
+        for prompt in range(len(primitive.prompts))
+    ]

@@ -19,19 +19,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FORMATS = ("python", "json", "mermaid")
 
 
-class Sizes(click.ParamType):
+def _read_sizes(text: str) -> tuple[int, ...]:
     """Problem sizes: whole numbers of 1 or more with commas between them."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise UsageError(f"--sizes must be whole numbers of 1 or more with commas between, as in 8,16,32, not {text!r}")
+    return tuple(int(word) for word in words)
 
-    name = "N,N,…"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Read the sizes."""
-        if isinstance(value, tuple):
-            return value
-        words = [word.strip() for word in str(value).split(",")]
-        if not all(word.isdigit() and int(word) > 0 for word in words):
-            self.fail(f"sizes must be whole numbers of 1 or more with commas between them, as in 8,16,32, not {value!r}")
-        return tuple(int(word) for word in words)
+def _sizes(words: str) -> Callable[[Command], Command]:
+    return click.option("--sizes", type=_read_sizes, metavar="N,N,…", help=words)
 
 
 def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -66,7 +63,7 @@ _concurrency = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="undercut")
 def commands() -> None:
-    """Find, by search, the cheapest way to split a problem over language-model calls.
+    r"""Find, by search, the cheapest way to split a problem over language-model calls.
 
     \b
     undercut search sort --sizes 8,16,32 --target-size 64    search on the model that comes with undercut
@@ -81,15 +78,19 @@ def commands() -> None:
     "--strategy", default="evolution", show_default=True, metavar="NAME",
     help="What proposes: evolution, bayes, random or exhaustive.",
 )  # fmt: skip
-@click.option("--sizes", type=Sizes(), help="Problem sizes to run at, ascending.  [default: the task's own]")
-@click.option("--target-size", type=int, help="Problem size to optimise for, by forecast.  [default: twice the largest]")
+@_sizes("Problem sizes to run at, ascending.  [default: the task's own]")
+@click.option(
+    "--target-size", type=int, help="Problem size to optimise for, by forecast.  [default: twice the largest]"
+)
 @click.option(
     "--cost", default="tokens", show_default=True, metavar="UNIT",
     help="What to save: tokens, passes, flops, aalp, usd or latency.",
 )  # fmt: skip
 @_limits
 @click.option("--evaluations", type=int, default=40, show_default=True, help="Most decompositions run on the model.")
-@click.option("--samples", type=int, default=50, show_default=True, help="Held-out problems a size for the final front.")
+@click.option(
+    "--samples", type=int, default=50, show_default=True, help="Held-out problems a size for the final front."
+)
 @click.option("--max-size", type=int, default=9, show_default=True, help="Most nodes of a decomposition.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything random follows from it.")
 @click.option("--allow-code", is_flag=True, help="Let decompositions use the task's functions in code.")
@@ -118,9 +119,8 @@ def search(
     from undercut.search.settings import Settings
 
     wanted = sizes or open_task(task).sizes
-    settings = Settings(
-        task=task, models=models, sizes=wanted, target_size=target_size or 2 * wanted[-1], **options
-    )
+    target = 2 * wanted[-1] if target_size is None else target_size
+    settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **options)
     _run(settings, out or _free_folder(task), storage, concurrency, as_json, resume=False)
 
 
@@ -130,16 +130,14 @@ def search(
 @click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
 @_concurrency
 @_json
-def resume(
-    folder: Path, storage: str | None, concurrency: int, as_json: bool, **limits: int | float | None
-) -> None:
+def resume(folder: Path, storage: str | None, concurrency: int, as_json: bool, **limits: int | float | None) -> None:
     """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised."""
-    from dataclasses import replace
-
+    from undercut.search.settings import Settings
     from undercut.search.store import Store
 
     store = Store.open(folder, storage)
-    settings = replace(store.settings, **{name: value for name, value in limits.items() if value is not None})
+    raised = {name: value for name, value in limits.items() if value is not None}
+    settings = Settings.from_dict({**store.settings.to_dict(), **raised})
     store.close()
     _run(settings, folder, storage, concurrency, as_json, resume=True)
 
@@ -161,9 +159,13 @@ def front(folder: Path, storage: str | None, as_json: bool) -> None:
 
 @commands.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--pick", default="best", show_default=True, help="best (most accurate), cheapest, or an ID of the front.")
+@click.option(
+    "--pick", default="best", show_default=True, help="best (most accurate), cheapest, or an ID of the front."
+)
 @click.option("--format", "form", default="python", show_default=True, help="python, json or mermaid.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to.  [default: standard output]")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to.  [default: standard output]"
+)
 def export(folder: Path, pick: str, form: str, output: Path | None) -> None:
     """Write one decomposition of the run in DIR as a Python file that needs only llm(prompt) -> str, or as data."""
     from undercut.search.picking import exported, picked
@@ -176,9 +178,11 @@ def export(folder: Path, pick: str, form: str, output: Path | None) -> None:
         click.echo(text, nl=False)
         return
     try:
-        output.write_text(text)
+        output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"-o must be a file that can be written, and {str(output)!r} is not: {error.strerror}") from error
+        raise UsageError(
+            f"-o must be a file that can be written, and {str(output)!r} is not: {error.strerror}"
+        ) from error
     click.echo(f"{output} holds {pick} of {folder} as {form}", err=True)
 
 
@@ -186,7 +190,7 @@ def export(folder: Path, pick: str, form: str, output: Path | None) -> None:
 @click.argument("genome", type=click.Path(path_type=Path))
 @click.argument("task")
 @_models
-@click.option("--sizes", type=Sizes(), help="Problem sizes.  [default: the task's own]")
+@_sizes("Problem sizes.  [default: the task's own]")
 @click.option("--samples", type=click.IntRange(1), default=50, show_default=True, help="Problems a size.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which problems.")
 @click.option("--allow-code", is_flag=True, help="Let the genome use the task's functions in code.")
@@ -216,7 +220,7 @@ def eval_(genome: Path, task: str, models: tuple[str, ...], as_json: bool, **opt
 def run(
     genome: Path, inputs: tuple[str, ...], task: str | None, models: tuple[str, ...], as_json: bool, **options: Any
 ) -> None:
-    """Run the decomposition in the file GENOME once; INPUTS are JSON, one argument for each input.
+    r"""Run the decomposition in the file GENOME once; INPUTS are JSON, one argument for each input.
 
     \b
     undercut run sort.json '[3, 1, 2]'
@@ -288,8 +292,7 @@ def _run(settings: Any, folder: Path, storage: str | None, concurrency: int, as_
     from undercut.search.run import run_search
     from undercut.search.table import headline, show
 
-    click.echo(f"{headline(settings.to_dict())} · {folder}", err=True)
-    with Bar() as bar:
+    with Bar(f"{headline(settings.to_dict())} · {folder}") as bar:
         result = run_search(
             settings, folder, storage=storage, concurrency=concurrency, progress=bar.update, resume=resume
         )
@@ -324,17 +327,22 @@ def _data(path: Path) -> Any:
     from undercut.spaces.errors import GenomeError
 
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise GenomeError(f"GENOME must be a file that can be read, and {str(path)!r} is not: {error.strerror}") from error
-    except ValueError as error:
+        raise GenomeError(
+            f"GENOME must be a file that can be read, and {str(path)!r} is not: {error.strerror}"
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise GenomeError(f"a genome file must hold JSON, and {str(path)!r} does not: {error}") from error
 
 
 def _genome(path: Path) -> Genome:
     from undercut.spaces.genome import Genome
 
-    return Genome.from_dict(_data(path))
+    data = _data(path)
+    if isinstance(data, dict):
+        data.pop("task", None)
+    return Genome.from_dict(data)
 
 
 def _task_of(path: Path, task: str | None) -> str:
@@ -344,14 +352,23 @@ def _task_of(path: Path, task: str | None) -> str:
     return found
 
 
+def _sentence(error: click.ClickException) -> str:
+    """What click says of wrong use, as one sentence in the manner of ours."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    more = "" if context is None else f"; `{context.command_path} --help` says more"
+    return said[:1].lower() + said[1:] + more
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit code: 0 done, 1 a run that could not finish, 2 wrong use."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        commands.main(args=None if arguments is None else list(arguments), prog_name="undercut", standalone_mode=False)
+        commands.main(args=given or ["--help"], prog_name="undercut", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        error.show()
+        click.echo(f"undercut: {_sentence(error)}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped; `undercut resume DIR` goes on", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from undercut.evaluators.task import Task
-from undercut.spaces.genome import Expression, Genome, Input, Node, call
+from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node, call
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.types import ListOf, Type, empty_of
 
@@ -40,7 +40,7 @@ def _chunked(task: Task, tool: Primitive, chunk: int) -> Iterator[tuple[str, Gen
             if empty_of(task.output) is not None:
                 piece = _ask(tool, (task.output, *task.inputs), first=1)
                 step = Genome(call(combine.name, Input(0), piece))
-                genes = {"size": chunk, "start": str(task.output)}
+                genes: dict[str, GeneValue] = {"size": chunk, "start": str(task.output)}
                 yield "fold", Genome(Node("fold", [Input(0), *shared], genes, [step]))
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from undercut.evaluators.calibrate import FittedRates
+from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.task import Task
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
 from undercut.spaces.estimate import Estimator
 from undercut.spaces.genome import Genome
+from undercut.spaces.pricing import call_cost
 from undercut.spaces.toolbox import Toolbox
 
 UNITS: dict[str, Callable[[Cost], float]] = {
@@ -37,6 +39,21 @@ def unit_of(name: str) -> Callable[[Cost], float]:
     if name not in UNITS:
         raise UsageError(f"--cost must be one of {', '.join(UNITS)}, and {name!r} is not")
     return UNITS[name]
+
+
+def known_unit(name: str, models: Sequence[Model]) -> Callable[[Cost], float]:
+    """The cost unit of a name, where it can be known for these models.
+
+    Raises:
+        UsageError: there is none of that name, or a model lacks what it needs.
+    """
+    unit = unit_of(name)
+    for model in models:
+        one = call_cost(1, 1, 0, model.shape, price_of(model))
+        if math.isnan(unit(one)):
+            known = [other for other, measure in UNITS.items() if not math.isnan(measure(one))]
+            raise UsageError(f"--cost {name} cannot be known for {model.name!r}; these can: {', '.join(known)}")
+    return unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     for item in items:
         if item["id"] == pick:
             return item
-    raise UsageError(f"--pick must be best, cheapest or one of {', '.join(i['id'] for i in items)}, and {pick!r} is not")
+    raise UsageError(
+        f"--pick must be best, cheapest or one of {', '.join(i['id'] for i in items)}, and {pick!r} is not"
+    )
 
 
 def exported(result: dict[str, Any], item: dict[str, Any], form: str) -> str:
@@ -39,7 +41,10 @@ def exported(result: dict[str, Any], item: dict[str, Any], form: str) -> str:
         return to_mermaid(genome)
     task = open_task(result["task"])
     notes = [f"{size}: accuracy {found['mean']:.2f}" for size, found in item["accuracy"].items()]
-    notes = [f"Measured on {', '.join(result['models'])}, held out, n = " + "; n = ".join(notes), f"Grows as {item['law']}"]
+    notes = [
+        f"Measured on {', '.join(result['models'])}, held out, n = " + "; n = ".join(notes),
+        f"Grows as {item['law']}",
+    ]
     toolbox = task.toolbox(result["models"], allow_code=True)
     return to_python(genome, toolbox, title=f"{result['task']}: {item['name']}", notes=notes)
 

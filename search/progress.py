@@ -13,9 +13,14 @@ EVERY = 10.0
 
 
 class Bar:
-    """Shows the phases of a run; use it as a context manager and pass `update` as the run's progress."""
+    """Shows the phases of a run; use it as a context manager and pass `update` as the run's progress.
 
-    def __init__(self) -> None:
+    Args:
+        title: a line that stands above the first phase.
+    """
+
+    def __init__(self, title: str) -> None:
+        self._title = title
         self._console = Console(stderr=True)
         self._bars = Progress(
             TextColumn("{task.description:<10}"),
@@ -28,15 +33,19 @@ class Bar:
         self._told = 0.0
 
     def __enter__(self) -> Bar:
-        if self._console.is_terminal:
-            self._bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bars.stop()
 
     def update(self, phase: str, done: int, total: int, words: str) -> None:
         """Show how far a phase is."""
+        if not self._phases:
+            self._console.print(self._title, highlight=False, markup=False, soft_wrap=True)
+            if self._console.is_terminal:
+                self._bars.start()
         if self._console.is_terminal:
             if phase not in self._phases:
                 for task in self._phases.values():

@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,16 +20,18 @@ from undercut.evaluators.task import Instance, Split, Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
-from undercut.search.forecast import Forecaster, unit_of
+from undercut.search.forecast import Forecaster, known_unit
 from undercut.search.front import front, thinned
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
 from undercut.search.store import Store
+from undercut.spaces.errors import TaskError
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
 from undercut.spaces.normal import normal
 from undercut.spaces.space import Space
+from undercut.spaces.variation import neighbours
 
 Progress: TypeAlias = Callable[[str, int, int, str], None]
 """`progress(phase, done, total, words)`."""
@@ -37,6 +40,10 @@ AT_ONCE = 4
 """Genomes run on the model between two looks at the forecasts."""
 FIRST, SELECT = 8, 24
 """Instances a size for a candidate, and for a finalist."""
+WARM_UP = 8
+"""Batches of forecasts before the first look at the model: they cost nothing but time."""
+RAZOR = 0.002
+"""Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 QUIET = 3
 """Rounds without a promising genome after which the search ends."""
 PRIOR = 10.0
@@ -59,14 +66,16 @@ class Search:
     concurrency: int = 64
     _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
     _outcomes: dict[Genome, list[Outcome]] = field(default_factory=dict)
-    _forecast_count: int = 0
+    _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         settings = self.settings
-        self.unit = unit_of(settings.cost)
+        self.unit = known_unit(settings.cost, self.models)
         self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
         self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
-        self.ledger = Ledger(settings.max_calls, settings.max_tokens, settings.max_usd, spent=self.store.answers.spent())
+        self.ledger = Ledger(
+            settings.max_calls, settings.max_tokens, settings.max_usd, spent=self.store.answers.spent()
+        )
         self.engine = Engine(self.models, cache=self.store.answers, ledger=self.ledger, concurrency=self.concurrency)
 
     async def run(self) -> dict[str, Any]:
@@ -79,7 +88,12 @@ class Search:
         settings = self.settings
         sizes = [size for size in sorted({*settings.sizes, settings.target_size}) if self.task.has(size)]
         self.calibration = await calibrate(
-            self.space, self.task, self.engine, sizes, settings.seed, lambda a, b: self.progress("calibrate", a, b, "calls")
+            self.space,
+            self.task,
+            self.engine,
+            sizes,
+            settings.seed,
+            lambda a, b: self.progress("calibrate", a, b, "calls"),
         )
         self._refit()
         await self._explore()
@@ -91,31 +105,42 @@ class Search:
 
     async def _explore(self) -> None:
         """Rounds of forecasts and runs, until the runs are used up or nothing new looks promising."""
-        proposer = open_proposer(self.settings.strategy, self.space, self.settings.seed)
-        known: dict[Genome, tuple[float, float]] = {}
-        quiet = 0
+        self._proposer = open_proposer(self.settings.strategy, self.space, self.settings.seed)
+        quiet, batches = 0, WARM_UP
         while quiet < QUIET and len(self._outcomes) < self.settings.evaluations:
-            asked = 0
-            for _ in range(proposer.batch):
-                genome = proposer.ask()
-                if genome is None:
-                    break
-                asked += 1
-                genome = normal(genome)
-                known.setdefault(genome, (0.0, math.inf))
-                known[genome] = self._worth(genome)
-                proposer.tell(genome, *known[genome])
-            self._forecast_count = len(known)
-            chosen = self._promising(known)
-            quiet = 0 if chosen else quiet + 1
+            asked = sum(self._propose() for _ in range(batches))
+            self._polish()
+            chosen = self._promising()
             if not chosen and not asked:
                 break
+            quiet, batches = (0 if chosen else quiet + 1), 1
             await self._measure(chosen, "search", FIRST)
             self._refit()
-            for genome, (accuracy, _) in list(known.items()):
+            for genome, (accuracy, _) in list(self._known.items()):
                 if accuracy > 0:
-                    known[genome] = self._worth(genome)
-                    proposer.tell(genome, *known[genome])
+                    self._forecast(genome)
+
+    def _propose(self) -> int:
+        """Forecast a batch of the proposer's genomes; how many there were."""
+        for asked in range(self._proposer.batch):
+            genome = self._proposer.ask()
+            if genome is None:
+                return asked
+            self._forecast(normal(genome))
+        self.progress("search", len(self._outcomes), self.settings.evaluations, self._words())
+        return self._proposer.batch
+
+    def _polish(self) -> None:
+        """Turn every gene of the genomes on the forecast's front by one step."""
+        for genome, _, _ in self._front():
+            for near in neighbours(self.space, genome):
+                if normal(near) not in self._known:
+                    self._forecast(normal(near))
+
+    def _forecast(self, genome: Genome) -> None:
+        """Work out what a genome is worth by what is known now, and tell the proposer."""
+        self._known[genome] = self._worth(genome)
+        self._proposer.tell(genome, *self._known[genome])
 
     def _worth(self, genome: Genome) -> tuple[float, float]:
         """Accuracy, halfway between the largest size run and the target, and cost at the target."""
@@ -123,7 +148,7 @@ class Search:
             return 0.0, math.inf
         target = self._forecaster.at(genome, self.settings.target_size)
         cost = self.unit(target.cost)
-        return (self._accuracy(genome) + (target.accuracy or 0.0)) / 2, cost if cost == cost else math.inf
+        return (self._accuracy(genome) + (target.accuracy or 0.0)) / 2, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
 
     def _accuracy(self, genome: Genome) -> float:
         """At the largest size run: the forecast, moved by what was measured there."""
@@ -138,24 +163,30 @@ class Search:
             self._rehearsed[genome] = rehearse(genome, self._checks, self.task, self.toolbox).right
         return self._rehearsed[genome]
 
-    @property
+    @cached_property
     def _checks(self) -> list[Instance]:
-        """Instances for rehearsals: two of every size run, small ones first, and one of the target's."""
-        if not hasattr(self, "_check_instances"):
-            sizes = [*self.settings.sizes, self.settings.sizes[0], self.settings.target_size]
-            self._check_instances = [
-                instance
-                for position, size in enumerate(sizes)
-                if self.task.has(size)
-                for instance in self.task.instances(size, 1, "search", self.settings.seed + position)
-            ]
-        return self._check_instances
+        """Instances for rehearsals: small ones first, which most wrong genomes fail already.
 
-    def _promising(self, known: dict[Genome, tuple[float, float]]) -> list[Genome]:
+        The last one is beyond the target, so that nothing passes which is right up to there alone.
+        """
+        sizes = [*self.settings.sizes, self.settings.sizes[0], self.settings.target_size, beyond(self.settings.target_size)]
+        found: list[Instance] = []
+        for position, size in enumerate(sizes):
+            try:
+                found += self.task.instances(size, 1, "search", self.settings.seed + position)
+            except TaskError:
+                if size in self.settings.sizes:
+                    raise
+        return found
+
+    def _front(self) -> list[tuple[Genome, float, float]]:
+        """The front of what is known."""
+        return thinned(front((genome, *worth) for genome, worth in self._known.items() if worth[0] > 0))
+
+    def _promising(self) -> list[Genome]:
         """Genomes on the front of what is known that were not run yet, the most accurate first."""
         left = self.settings.evaluations - len(self._outcomes)
-        worths = [(genome, *worth) for genome, worth in known.items() if worth[0] > 0]
-        fresh = [point for point in thinned(front(worths)) if point[0] not in self._outcomes]
+        fresh = [point for point in self._front() if point[0] not in self._outcomes]
         return [genome for genome, _, _ in sorted(fresh, key=lambda point: -point[1])][: min(AT_ONCE, left)]
 
     # -- measuring -------------------------------------------------------------------------------------------------
@@ -171,21 +202,19 @@ class Search:
         for genome, outcomes in zip(genomes, await asyncio.gather(*runs), strict=True):
             for outcome in outcomes:
                 self.calibration.add(outcome.records, self.toolbox.primitives)
-            if split == "search":
-                self._outcomes[genome] = [replace(outcome, records=()) for outcome in outcomes]
+            if split != "test":
+                self._outcomes.setdefault(genome, []).extend(replace(outcome, records=()) for outcome in outcomes)
             evaluation = Evaluation.of(outcomes)
             evaluations.append(evaluation)
             largest = self.settings.sizes[-1]
             values = (evaluation.accuracy[largest].mean, self.unit(evaluation.cost[largest]))
             self.store.add(genome, split, values, measured(evaluation))
-            self._report(split)
+            phase = "search" if split == "search" else "measure"
+            self.progress(phase, len(self._outcomes), self.settings.evaluations, self._words())
         return evaluations
 
-    def _report(self, split: Split) -> None:
-        spent = self.ledger.spent
-        words = f"{self._forecast_count:,} forecast, {len(self._outcomes)} run, {spent.calls:,} calls"
-        total = self.settings.evaluations
-        self.progress("search" if split == "search" else "measure", len(self._outcomes), total, words)
+    def _words(self) -> str:
+        return f"{len(self._known):,} forecast, {len(self._outcomes)} run, {self.ledger.spent.calls:,} calls"
 
     def _refit(self) -> None:
         shapes = [model.shape for model in self.models]
@@ -204,7 +233,9 @@ class Search:
         designs = self._designs()
         measured_now = await self._measure([*chosen, *designs.values()], "test", self.settings.samples)
         self._refit()
-        items = [self._item(genome, found) for genome, found in zip([*chosen, *designs.values()], measured_now, strict=True)]
+        items = [
+            self._item(genome, found) for genome, found in zip([*chosen, *designs.values()], measured_now, strict=True)
+        ]
         best_first = sorted(items[: len(chosen)], key=lambda item: -self._cost_at_target(item))
         for position, item in enumerate(best_first):
             item["id"] = _letter(position)
@@ -250,6 +281,11 @@ class Search:
         return math.inf if value is None else float(value)
 
 
+def beyond(size: int) -> int:
+    """A size well beyond another, that few chunk sizes divide."""
+    return 2 * size + 3
+
+
 def measured(evaluation: Evaluation) -> dict[str, Any]:
     """An evaluation in its JSON form."""
     return {
@@ -288,7 +324,9 @@ def run_search(
         BudgetError: a limit was reached; the run can be resumed.
     """
     found = task or open_task(settings.task, settings.data)
-    opened = list(models or (open_model(n, api_base=settings.api_base, primitives=found.primitives) for n in settings.models))
+    opened = list(
+        models or (open_model(n, api_base=settings.api_base, primitives=found.primitives) for n in settings.models)
+    )
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
 
     async def whole() -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
+
+import msgspec
 
 from undercut.search.forecast import unit_of
 from undercut.search.proposers import STRATEGIES
@@ -72,7 +74,12 @@ class Settings:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Settings:
-        """Read the JSON form back."""
-        known = {field.name for field in fields(cls)}
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
-        return cls(**{name: value for name, value in values.items() if name in known})
+        """Read the JSON form back.
+
+        Raises:
+            UsageError: these are no settings.
+        """
+        try:
+            return msgspec.convert(data, cls)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"settings must be those of a run, and these are not: {error}") from error

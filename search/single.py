@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from undercut.evaluators.cache import AnswerCache
@@ -154,7 +155,7 @@ def _laws(
         cost: Cost = estimator.apply(genome, task.extents(size)).cost
         return float(getattr(cost, name))
 
-    laws = {name: growth(lambda size, name=name: of(name, size)) for name in (*FIELDS, "tokens")}  # type: ignore[misc]
+    laws = {name: growth(partial(of, name)) for name in (*FIELDS, "tokens")}
     return {name: None if law is None else str(law) for name, law in laws.items()}
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.search.settings import Settings
@@ -46,9 +48,13 @@ class Store:
                 raise PermissionError(f"no permission to write in {folder}")
             foreign = [path.name for path in folder.iterdir() if path.name not in _known(folder)]
         except OSError as error:
-            raise RunFolderError(f"--out must be a folder that can be written, and {str(folder)!r} is not: {error}") from error
+            raise RunFolderError(
+                f"--out must be a folder that can be written, and {str(folder)!r} is not: {error}"
+            ) from error
         if foreign and not (folder / JOURNAL).exists():
-            raise RunFolderError(f"--out must be an empty folder or one of this run, and {str(folder)!r} holds {foreign[0]!r}")
+            raise RunFolderError(
+                f"--out must be an empty folder or one of this run, and {str(folder)!r} holds {foreign[0]!r}"
+            )
         store = cls(folder, _study(folder, url))
         earlier = store.study.user_attrs.get("settings")
         if earlier is not None and Settings.from_dict(earlier) != settings:
@@ -68,10 +74,14 @@ class Store:
             RunFolderError: the folder holds none.
         """
         if not (folder / JOURNAL).exists() and url is None:
-            raise RunFolderError(f"DIR must be the folder of a run, and {str(folder)!r} holds none; `undercut search` makes one")
+            raise RunFolderError(
+                f"DIR must be the folder of a run, and {str(folder)!r} holds none; `undercut search` makes one"
+            )
         store = cls(folder, _study(folder, url))
         if "settings" not in store.study.user_attrs:
-            raise RunFolderError(f"{str(folder)!r} holds a run that had not begun; start it again with `undercut search`")
+            raise RunFolderError(
+                f"{str(folder)!r} holds a run that had not begun; start it again with `undercut search`"
+            )
         return store
 
     @property
@@ -114,8 +124,7 @@ def _study(folder: Path, url: str | None) -> optuna.Study:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         storage: Any = url
         if url is None:
-            backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
-            storage = optuna.storages.JournalStorage(backend)
+            storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
         return optuna.create_study(
             study_name=folder.resolve().name,
             storage=storage,

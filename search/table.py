@@ -24,7 +24,10 @@ def show(result: dict[str, Any]) -> None:
     """Print a front with its baselines."""
     items = [*result["front"], *result["baselines"]]
     if not items:
-        print("no decomposition was found that is right often enough to measure; try more --evaluations or a larger --max-size")
+        print(
+            "no decomposition was found that is right often enough to measure; try more --evaluations or a larger "
+            "--max-size"
+        )
         return
     sizes = list(items[0]["accuracy"])
     unit, target, largest = result["cost"], str(result["target_size"]), sizes[-1]
@@ -65,12 +68,13 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
     best = max(result["front"], key=lambda item: item["accuracy"][largest]["mean"], default=None)
     if once and best:
-        costs = [item["cost"][largest][FIELDS.get(unit, unit)] for item in (best, once)]
-        if None not in costs and costs[1]:
+        dear, plain = (item["cost"][largest][FIELDS.get(unit, unit)] for item in (best, once))
+        often, seldom = (item["accuracy"][largest]["mean"] for item in (best, once))
+        if dear is not None and plain:
             lines.insert(
                 0,
-                f"{best['id']} costs {costs[0] / costs[1]:.1f}× one call at n = {largest} and is right "
-                f"{best['accuracy'][largest]['mean']:.0%} of the time, one call {once['accuracy'][largest]['mean']:.0%}",
+                f"{best['id']} costs {dear / plain:.1f}× one call at n = {largest} and is right {often:.0%} of the "
+                f"time, one call {seldom:.0%}",
             )
     return lines
 

@@ -299,8 +299,7 @@ def _describe(expression: Expression) -> str:
         notes += ["shuffled"] if genes.get("shuffle") else []
         label += f" ({', '.join(notes)})" if notes else ""
     else:
-        genes_text = " ".join(str(value) for value in expression.genes.values())
-        label = f"{expression.op} {genes_text}".strip()
+        label = f"{expression.op} {_describe_genes(expression)}".strip()
     if expression.bodies:
         label += "(" + "; ".join(_describe_body(body) for body in expression.bodies) + ")"
     sources = [source for source in expression.inputs if isinstance(source, Node)]
@@ -309,6 +308,16 @@ def _describe(expression: Expression) -> str:
     if len(sources) == 1:
         return f"{_describe(sources[0])} → {label}"
     return f"[{', '.join(_describe(source) for source in sources)}] → {label}"
+
+
+def _describe_genes(node: Node) -> str:
+    genes = dict(node.genes)
+    if node.op == "split":
+        overlap = f" overlap {genes['overlap']}" if genes.get("overlap") else ""
+        return f"into {genes['parts']}" if "parts" in genes else f"{genes.get('size')}{overlap}"
+    if node.op == "fold" and genes.get("start") != "input":
+        genes.pop("start", None)
+    return " ".join(str(value) for value in genes.values())
 
 
 def _describe_body(body: Genome) -> str:

@@ -65,9 +65,9 @@ def _lookup(size: int, generator: random.Random) -> Problem:
     """Facts with names that all differ; the wanted one is among them nine times in ten."""
     pool = NAMES if size < len(NAMES) else [f"{first}-{second}" for first in NAMES for second in NAMES]
     *names, stranger = generator.sample(pool, size + 1)
-    facts = [[name, generator.randrange(100)] for name in names]
+    known = {name: generator.randrange(100) for name in names}
     wanted = generator.choice(names) if names and generator.random() < 0.9 else stranger
-    return (facts, wanted), dict(map(tuple, facts)).get(wanted)
+    return ([[name, number] for name, number in known.items()], wanted), known.get(wanted)
 
 
 def _same_set(output: Any, target: Any) -> float:

@@ -44,7 +44,8 @@ def _jsonl(text: str, path: Path, task: Task) -> list[tuple[list[Any], Any]]:
             rows.append((_counted(inputs, task), row["target"]))
         except (ValueError, KeyError, TypeError) as error:
             raise TaskError(
-                f'line {number} of {path} must be an object with "inputs" ({len(task.inputs)} of them) and "target": {error}'
+                f'line {number} of {path} must be an object with "inputs" ({len(task.inputs)} of them) and "target": '
+                f"{error}"
             ) from error
     return rows
 

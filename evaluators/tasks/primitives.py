@@ -70,7 +70,8 @@ SORT = Primitive(
     (
         "sort: {0}",
         "Sort these numbers in ascending order: {0}",
-        "Sort the list below from the smallest number to the largest. Keep duplicates and write the numbers only. List: {0}",
+        "Sort the list below from the smallest number to the largest. Keep duplicates and write the numbers only. "
+        "List: {0}",
     ),
     law=lambda n: n,
     reference=sorted,
@@ -231,7 +232,8 @@ CHECK = Primitive(
     (
         "sorted? {0}",
         "Is this list in ascending order? {0}",
-        "Say yes if the list below is in ascending order from its first number to its last and no if it is not. List: {0}",
+        "Say yes if the list below is in ascending order from its first number to its last and no if it is not. "
+        "List: {0}",
     ),
     law=lambda n: 1,
     reference=lambda numbers: sorted(numbers) == numbers,
@@ -283,8 +285,8 @@ HANOI = Primitive(
     (
         "hanoi: {0}",
         "Make the next move in Towers of Hanoi and write the new pegs: {0}",
-        "Each number is the peg of a disk, the largest disk first. All disks must get to peg 3. Make the best next move "
-        "and write the new pegs. Pegs: {0}",
+        "Each number is the peg of a disk, the largest disk first. All disks must get to peg 3. Make the best next "
+        "move and write the new pegs. Pegs: {0}",
     ),
     law=lambda n: n,
     reference=_hanoi_step,

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import math
+import random
+from collections import Counter
+from itertools import product
 from typing import Any
 
 import optuna
 
-from undercut.spaces.genome import Expression, Genome, Input
+from undercut.spaces.genome import Expression, GeneValue, Genome, Input
+from undercut.spaces.normal import normal
 from undercut.spaces.operators.base import Form
 from undercut.spaces.space import Space, Want, assemble, slots
 
-WINDOW = 300
-"""Trials that the sampler sees: its cost grows with every one."""
+WINDOW, FIRST = 300, 60
+"""Genomes that the sampler sees, since its cost grows with every one, and how many are random to begin with."""
+TOGETHER = 64
+"""Sets of genes of a node up to which they are one choice."""
+EVERY = 60
+"""Genomes between two directions of search."""
 
 
 class Bayes:
     """Builds a genome choice by choice, define-by-run, and lets TPE learn which choices pay.
 
-    The study lives in memory and holds the latest trials alone. `group=True` is what makes the multivariate sampler
-    see branches: parameters that occur together are modelled together.
+    A choice is called by what is wanted where it is made and by how many of that kind came before, not by its path:
+    so genomes of different structure teach each other. Accuracy and cost become one number by weights that change
+    every `EVERY` genomes, so that the whole front is looked for. The study lives in memory, holds the latest
+    `WINDOW` genomes, and is built anew for new weights and for later news.
 
-    Source: Bergstra et al. 2011 (NeurIPS 24); Falkner et al. 2018 (arXiv 1807.01774) for the multivariate form.
+    Source: Bergstra et al. 2011 (NeurIPS 24); Knowles 2006, ParEGO (IEEE TEC 10(1)), for the changing weights.
     """
 
     batch = 60
@@ -29,72 +39,111 @@ class Bayes:
     def __init__(self, space: Space, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
-        self._seed = seed
+        self._generator = random.Random(f"bayes/{seed}")
         self._asked = 0
         self._open: dict[Genome, optuna.Trial] = {}
-        self._study = self._fresh()
-
-    def _fresh(self) -> optuna.Study:
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            sampler = optuna.samplers.TPESampler(
-                multivariate=True, group=True, n_startup_trials=60, seed=self._seed + self._asked
-            )
-        return optuna.create_study(directions=["maximize", "minimize"], sampler=sampler)
+        self._worths: dict[Genome, tuple[float, float]] = {}
+        self._choices: dict[Genome, optuna.trial.FrozenTrial] = {}
+        self._renew()
 
     def ask(self) -> Genome | None:
         """A genome of the sampler's choices."""
-        if len(self._study.trials) >= 2 * WINDOW:
-            done = [trial for trial in self._study.trials if trial.state.is_finished()][-WINDOW:]
-            self._study = self._fresh()
-            self._study.add_trials(done)
-            self._open.clear()
+        if self._stale or self._asked % EVERY == 0:
+            self._renew()
         self._asked += 1
         trial = self._study.ask()
-        genome = Genome(self._build(trial, self._space.want, self._space.max_size, ""))
-        if genome in self._open:
+        genome = normal(Genome(_Choices(self._space, trial).build(self._space.want, self._space.max_size)))
+        if genome in self._open or genome in self._worths:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             self._open[genome] = trial
         return genome
 
     def tell(self, genome: Genome, accuracy: float, cost: float) -> None:
-        """Finish the genome's trial; news of a finished one is not told again."""
+        """Learn what a genome is worth; one that was not asked for here is nothing to learn from."""
         trial = self._open.pop(genome, None)
+        worth = (accuracy, math.log(cost) if 0 < cost < math.inf else math.inf)
         if trial is not None:
-            worth = math.log(cost) if 0 < cost < math.inf else 50.0
-            self._study.tell(trial, (accuracy, worth))
+            self._choices[genome] = self._study.tell(trial, self._loss(worth))
+        elif self._worths.get(genome, worth) != worth:
+            self._stale = True
+        if genome in self._choices:
+            self._worths[genome] = worth
 
-    def _build(self, trial: optuna.Trial, want: Want, room: int, path: str) -> Expression:
+    def _renew(self) -> None:
+        """New weights, and a study of the latest genomes with what they are worth by these."""
+        self._stale = False
+        for old in list(self._choices)[:-WINDOW]:
+            del self._choices[old], self._worths[old]
+        logs = [cost for _, cost in self._worths.values() if cost < math.inf]
+        self._low, self._high = min(logs, default=0.0), max(logs, default=1.0)
+        self._weight = self._generator.random()
+        sampler = optuna.samplers.TPESampler(n_startup_trials=FIRST, seed=self._generator.getrandbits(32))
+        self._study = optuna.create_study(sampler=sampler)
+        self._study.add_trials(
+            [
+                optuna.trial.create_trial(
+                    value=self._loss(self._worths[genome]), params=made.params, distributions=made.distributions
+                )
+                for genome, made in self._choices.items()
+            ]
+        )
+        self._open.clear()
+
+    def _loss(self, worth: tuple[float, float]) -> float:
+        """Tchebycheff's distance from the best accuracy and the lowest cost, by the weights of now; what is wrong, 2."""
+        accuracy, cost = worth
+        if accuracy <= 0 or cost == math.inf:
+            return 2.0
+        dear = min(1.0, max(0.0, (cost - self._low) / max(1e-9, self._high - self._low)))
+        parts = (self._weight * (1 - accuracy), (1 - self._weight) * dear)
+        return max(parts) + 0.05 * sum(parts)
+
+
+class _Choices:
+    """The choices of one trial."""
+
+    def __init__(self, space: Space, trial: optuna.Trial) -> None:
+        self._space = space
+        self._trial = trial
+        self._before: Counter[str] = Counter()
+
+    def build(self, want: Want, room: int) -> Expression:
         """Choose what stands at a place: an input or an operator, then its form, its genes and its parts."""
         space = self._space
         ready = [] if want.work else [index for index, kind in enumerate(want.inputs) if kind == want.target]
         forms = [form for form in space.forms(want) if space.need(form, want) <= space.max_size]
         names = list(dict.fromkeys(form.op for form in forms))
-        here = f"{path}{want.target}<{','.join(map(str, want.inputs))}"
-        choice = trial.suggest_categorical(here, [*(f"x{index}" for index in ready), *names])
-        if choice.startswith("x") and choice[1:].isdigit():
-            return Input(int(choice[1:]))
+        here = f"{want.target}<{','.join(map(str, want.inputs))}" + "!" * want.work
+        self._before[here] += 1
+        here += f"#{self._before[here]}"
+        if ready and not any(space.need(form, want) <= room for form in forms):
+            return Input(int(self._one_of(f"{here}/x", ready)))
+        choice = self._one_of(here, [*(f"x{index}" for index in ready), *names])
+        if choice not in names:
+            return Input(int(str(choice)[1:]))
         mine = [form for form in forms if form.op == choice]
-        form = mine[trial.suggest_categorical(f"{here}/{choice}", list(range(len(mine))))]
+        form = mine[int(self._one_of(f"{here}/{choice}", list(range(len(mine)))))]
         if space.need(form, want) > room:
-            if ready:
-                return Input(ready[0])
             form = min(forms, key=lambda each: space.need(each, want))
-        return self._fill(trial, form, want, room, f"{here}/{form.op}{forms.index(form)}")
+        return self._fill(form, want, room, f"{here}/{form.op}{forms.index(form)}")
 
-    def _fill(self, trial: optuna.Trial, form: Form, want: Want, room: int, path: str) -> Expression:
+    def _fill(self, form: Form, want: Want, room: int, here: str) -> Expression:
         space = self._space
-        genes: dict[str, Any] = {}
-        for gene in form.genes:
-            values = list(gene.values)
-            genes[gene.name] = trial.suggest_categorical(f"{path}.{gene.name}", values) if len(values) > 1 else values[0]
+        sets = list(product(*(gene.values for gene in form.genes)))
+        if len(sets) <= TOGETHER:
+            chosen = sets[int(self._one_of(f"{here}.genes", list(range(len(sets)))))]
+        else:
+            chosen = tuple(self._one_of(f"{here}.{gene.name}", list(gene.values)) for gene in form.genes)
+        genes = dict(zip((gene.name for gene in form.genes), chosen, strict=True))
         spare = room - int(space.need(form, want))
         parts: list[Expression] = []
-        for slot, part in enumerate(slots(form, want)):
+        for part in slots(form, want):
             least = space.least(part) or 0
-            parts.append(self._build(trial, part, least + spare, f"{path}.{slot}:"))
+            parts.append(self.build(part, least + spare))
             spare -= Genome(parts[-1]).size - least
         return assemble(form, parts, genes)
+
+    def _one_of(self, name: str, values: list[Any]) -> GeneValue:
+        chosen: GeneValue = self._trial.suggest_categorical(name, values) if len(values) > 1 else values[0]
+        return chosen
