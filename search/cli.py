@@ -232,23 +232,29 @@ def run(
 
 
 @commands.command()
-@click.argument("genome", type=click.Path(path_type=Path))
-@click.option("--size", "sizes", type=click.IntRange(1), multiple=True, default=(8, 64, 1000), show_default=True,
-              help="Problem size; may be given several times.")  # fmt: skip
-@click.option("--task", help="The task whose primitives it uses.  [default: the one named in the file]")
+@click.argument("genomes", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="GENOME...")
+@click.option(
+    "--size", "sizes", type=click.IntRange(1), multiple=True, default=(8, 64, 1000), show_default=True,
+    help="Problem size; may be given several times.",
+)  # fmt: skip
+@click.option("--cost", "unit", default="tokens", show_default=True, metavar="UNIT", help="The unit of the comparison.")
+@click.option("--task", help="The task whose primitives they use.  [default: the one named in the first file]")
 @_models
-@click.option("--allow-code", is_flag=True, help="Let the genome use the task's functions in code.")
+@click.option("--allow-code", is_flag=True, help="Let the genomes use the task's functions in code.")
 @_json
-def cost(genome: Path, sizes: tuple[int, ...], task: str | None, as_json: bool, **options: Any) -> None:
-    """Print what the decomposition in the file GENOME costs at any size, and how that grows. No call is made."""
-    from undercut.search.single import declared_cost
-    from undercut.search.table import show_cost
+def cost(genomes: tuple[Path, ...], sizes: tuple[int, ...], task: str | None, as_json: bool, **options: Any) -> None:
+    """Print what the decompositions in files cost at any size, and how that grows. No call is made.
 
-    result = declared_cost(_genome(genome), _task_of(genome, task), sizes, **options)
+    With several files it also says from which size on one of them is cheaper than another.
+    """
+    from undercut.search.single import declared_costs
+    from undercut.search.table import show_costs
+
+    result = declared_costs([_genome(path) for path in genomes], _task_of(genomes[0], task), sizes, **options)
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
-        show_cost(result)
+        show_costs(result)
 
 
 @commands.command()

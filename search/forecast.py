@@ -41,6 +41,11 @@ def unit_of(name: str) -> Callable[[Cost], float]:
     return UNITS[name]
 
 
+def field_of(unit: str) -> str:
+    """The field that holds a unit in the JSON form of a cost."""
+    return "depth" if unit == "latency" else unit
+
+
 def known_unit(name: str, models: Sequence[Model]) -> Callable[[Cost], float]:
     """The cost unit of a name, where it can be known for these models.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from undercut.evaluators.tasks import open_task
 from undercut.search.export import to_mermaid, to_python
+from undercut.search.forecast import field_of
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome
 
@@ -57,5 +58,5 @@ def _accuracy(item: dict[str, Any]) -> float:
 
 
 def _cost(item: dict[str, Any], unit: str) -> float:
-    value = next(iter(item["predicted"].values()))["cost"]["depth" if unit == "latency" else unit]
+    value = next(iter(item["predicted"].values()))["cost"][field_of(unit)]
     return float("inf") if value is None else float(value)

@@ -20,7 +20,7 @@ from undercut.evaluators.task import Instance, Split, Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
-from undercut.search.forecast import Forecaster, known_unit
+from undercut.search.forecast import Forecaster, field_of, known_unit
 from undercut.search.front import front, thinned
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
@@ -238,7 +238,7 @@ class Search:
         ]
         best_first = sorted(items[: len(chosen)], key=lambda item: -self._cost_at_target(item))
         for position, item in enumerate(best_first):
-            item["id"] = _letter(position)
+            item["id"] = letter(position)
         for name, item in zip(designs, items[len(chosen) :], strict=True):
             item["id"] = name
         spent = self.ledger.spent
@@ -276,8 +276,7 @@ class Search:
 
     def _cost_at_target(self, item: dict[str, Any]) -> float:
         predicted = item["predicted"][str(self.settings.target_size)]["cost"]
-        field_name = {"latency": "depth"}.get(self.settings.cost, self.settings.cost)
-        value = predicted[field_name]
+        value = predicted[field_of(self.settings.cost)]
         return math.inf if value is None else float(value)
 
 
@@ -295,7 +294,8 @@ def measured(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _letter(position: int) -> str:
+def letter(position: int) -> str:
+    """What the item at a position of a front is called."""
     return chr(ord("a") + position) if position < 26 else f"z{position}"
 
 

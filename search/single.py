@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Coroutine, Sequence
 from functools import partial
+from functools import partial
 from typing import Any, TypeVar
 
 from undercut.evaluators.cache import AnswerCache
@@ -17,12 +18,13 @@ from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
-from undercut.search.run import measured
+from undercut.search.forecast import field_of, known_unit
+from undercut.search.run import letter, measured
 from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import TaskError
 from undercut.spaces.estimate import Estimator
 from undercut.spaces.genome import Genome
-from undercut.spaces.growth import growth
+from undercut.spaces.growth import crossover, growth
 from undercut.spaces.space import Space
 
 Result = TypeVar("Result")
@@ -116,32 +118,64 @@ def run_genome(
     }
 
 
-def declared_cost(
-    genome: Genome,
+def declared_costs(
+    genomes: Sequence[Genome],
     task_name: str,
     sizes: Sequence[int],
     *,
+    unit: str = "tokens",
     models: Sequence[str] = ("embedded",),
     allow_code: bool = False,
     api_base: str | None = None,
 ) -> dict[str, Any]:
-    """What a genome costs at any size and how that grows, with answers that are always right; no call is made.
+    """What genomes cost at any size and how that grows, with answers that are always right; no call is made.
+
+    The JSON form of a front whose items have no accuracy. `crossovers` says for each pair of them from which size on
+    the first costs less than the second in `unit`.
 
     Raises:
-        UsageError: the genome, the task or a model cannot be used.
+        UsageError: a genome, the task or a model cannot be used.
     """
     task = open_task(task_name)
-    _validated(genome, task, models, allow_code)
     opened = _opened(models, task, api_base)
-    toolbox = task.toolbox(models, allow_code)
-    estimator = Estimator(DeclaredRates(opened), toolbox)
+    measure = known_unit(unit, opened)
+    estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code))
+    items = []
+    for position, genome in enumerate(genomes):
+        _validated(genome, task, models, allow_code)
+        laws = _laws(genome, task, models, allow_code, opened)
+        items.append(
+            {
+                "id": letter(position),
+                "name": str(genome),
+                "genome": genome.to_dict(),
+                "accuracy": {},
+                "cost": {str(size): estimator.apply(genome, task.extents(size)).cost.to_dict() for size in sizes},
+                "predicted": {},
+                "law": laws[field_of(unit)],
+                "laws": laws,
+            }
+        )
+
+    def of(genome: Genome, size: int) -> float:
+        return measure(estimator.apply(genome, task.extents(size)).cost)
+
+    crossovers = [
+        {"cheaper": letter(i), "than": letter(j), "from": crossover(partial(of, one), partial(of, other))}
+        for i, one in enumerate(genomes)
+        for j, other in enumerate(genomes)
+        if i != j
+    ]
     return {
         "task": task_name,
         "models": list(models),
-        "name": str(genome),
-        "genome": genome.to_dict(),
-        "cost": {str(size): estimator.apply(genome, task.extents(size)).cost.to_dict() for size in sizes},
-        "law": _laws(genome, task, models, allow_code, opened),
+        "seed": None,
+        "target_size": None,
+        "cost": unit,
+        "spent": {"calls": 0, "tokens": 0, "usd": 0.0},
+        "front": items,
+        "baselines": [],
+        "crossovers": crossovers,
     }
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-FIELDS = {"latency": "depth"}
+from undercut.search.forecast import field_of
+
 
 
 def headline(settings: dict[str, Any]) -> str:
@@ -49,9 +50,9 @@ def show(result: dict[str, Any]) -> None:
         predicted = (item["predicted"] or {}).get(target)
         if forecast:
             row.append(_forecast(predicted["accuracy"] if predicted else None))
-        row.append(_number(item["cost"][largest][FIELDS.get(unit, unit)]))
+        row.append(_number(item["cost"][largest][field_of(unit)]))
         if forecast:
-            row.append(_number(predicted["cost"][FIELDS.get(unit, unit)] if predicted else None))
+            row.append(_number(predicted["cost"][field_of(unit)] if predicted else None))
         name = item["name"] if known else f"{item['name']}  ({item['id']})"
         table.add_row(*row, item["law"] or "?", name)
     console = _console()
@@ -68,7 +69,7 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
     best = max(result["front"], key=lambda item: item["accuracy"][largest]["mean"], default=None)
     if once and best:
-        dear, plain = (item["cost"][largest][FIELDS.get(unit, unit)] for item in (best, once))
+        dear, plain = (item["cost"][largest][field_of(unit)] for item in (best, once))
         often, seldom = (item["accuracy"][largest]["mean"] for item in (best, once))
         if dear is not None and plain:
             lines.insert(
@@ -79,18 +80,22 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     return lines
 
 
-def show_cost(result: dict[str, Any]) -> None:
-    """Print what a genome costs by size, and how that grows."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
-    table.add_column("")
-    for size in result["cost"]:
-        table.add_column(f"n = {size}", justify="right")
-    table.add_column("grows as")
-    for name, law in result["law"].items():
-        table.add_row(name, *(_number(cost[name]) for cost in result["cost"].values()), law or "?")
+def show_costs(result: dict[str, Any]) -> None:
+    """Print what genomes cost by size, how that grows, and from where on one is cheaper than another."""
     console = _console()
-    console.print(result["name"], highlight=False)
-    console.print(table)
+    for item in result["front"]:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+        table.add_column("")
+        for size in item["cost"]:
+            table.add_column(f"n = {size}", justify="right")
+        table.add_column("grows as")
+        for name, law in item["laws"].items():
+            table.add_row(name, *(_number(cost[name]) for cost in item["cost"].values()), law or "?")
+        console.print(f"{item['id']}  {item['name']}")
+        console.print(table)
+    for pair in result["crossovers"]:
+        if pair["from"] is not None:
+            console.print(f"{pair['cheaper']} costs fewer {result['cost']} than {pair['than']} from n = {pair['from']:,} on")
     console.print(f"declared for {', '.join(result['models'])} with answers that are always right; no call was made")
 
 

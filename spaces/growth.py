@@ -53,6 +53,9 @@ class Growth:
         return n ** sympy.Rational(str(self.power)) * sympy.log(n) ** self.logs
 
 
+Measure: TypeAlias = Callable[[int], float]
+
+
 def growth(measure: Callable[[int], float]) -> Growth | None:
     """The leading term of a cost as a function of the problem's size, or None where the cost is unknown (NaN).
 
@@ -131,3 +134,27 @@ def _superscript(power: float) -> str:
     if power == 1:
         return ""
     return str(int(power)).translate(SUPERSCRIPTS) if power == int(power) > 0 else f"^{power:g}"
+
+
+LOOKED_AT = 2**40
+"""Sizes above this are left to the orders of growth."""
+
+
+def crossover(first: Measure, second: Measure) -> int | None:
+    """The size from which on the first measure stays below the second, up to sizes beyond all practice.
+
+    None where there is no such size. Every size to 1,000 is looked at, and after that four to each doubling: a measure
+    that crosses another twice between two of those is not seen to.
+    """
+    sizes = [*range(1, 1001), *sorted({round(2 ** (quarter / 4)) for quarter in range(40, 161)})]
+    sizes = [size for size in sizes if size <= LOOKED_AT]
+    if not first(sizes[-1]) < second(sizes[-1]):
+        return None
+    below = next((size for size in reversed(sizes) if not first(size) < second(size)), None)
+    if below is None:
+        return sizes[0]
+    above = sizes[sizes.index(below) + 1]
+    while above - below > 1:
+        middle = (above + below) // 2
+        above, below = (middle, below) if first(middle) < second(middle) else (above, middle)
+    return above
