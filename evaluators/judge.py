@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from undercut.spaces.execution import Question
+from undercut.spaces.question import Question
 
 REMEMBERED = 4096
 """How many true answers are kept; the oldest goes first."""

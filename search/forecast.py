@@ -12,7 +12,7 @@ from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.task import Task
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
-from undercut.spaces.estimate import Estimator
+from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome
 from undercut.spaces.pricing import call_cost
 from undercut.spaces.toolbox import Toolbox

@@ -22,7 +22,7 @@ from undercut.search.forecast import field_of, known_unit
 from undercut.search.run import letter, measured
 from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import TaskError
-from undercut.spaces.estimate import Estimator
+from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import crossover, growth
 from undercut.spaces.space import Space

@@ -58,6 +58,7 @@ class Store:
         store = cls(folder, _study(folder, url))
         earlier = store.study.user_attrs.get("settings")
         if earlier is not None and Settings.from_dict(earlier) != settings:
+            store.close()
             raise RunFolderError(
                 f"{str(folder)!r} holds a run with other settings; `undercut resume {folder}` goes on with that one, "
                 "and --out names a folder for a new one"
@@ -79,6 +80,7 @@ class Store:
             )
         store = cls(folder, _study(folder, url))
         if "settings" not in store.study.user_attrs:
+            store.close()
             raise RunFolderError(
                 f"{str(folder)!r} holds a run that had not begun; start it again with `undercut search`"
             )
@@ -122,12 +124,21 @@ def _study(folder: Path, url: str | None) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        storage: Any = url
-        if url is None:
-            storage = JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
-        return optuna.create_study(
-            study_name=folder.resolve().name,
-            storage=storage,
-            directions=["maximize", "minimize"],
-            load_if_exists=True,
-        )
+        try:
+            return optuna.create_study(
+                study_name=folder.resolve().name,
+                storage=url or JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
+                directions=["maximize", "minimize"],
+                load_if_exists=True,
+            )
+        except Exception as error:  # journals and databases fail in ways of their own
+            if url is None:
+                raise RunFolderError(
+                    f"{str(folder / JOURNAL)!r} must be the journal of a run, and it cannot be read as one; choose "
+                    "another folder"
+                ) from error
+            # The address is not repeated: it may hold a password.
+            raise RunFolderError(
+                "--storage must be the URL of a database that can be reached, such as sqlite:///trials.db or "
+                f"postgresql+psycopg://host/name, and the one given is not ({type(error).__name__})"
+            ) from error

@@ -1,4 +1,4 @@
-"""The walk with symbols: what a genome costs, and how likely it is right, without running it."""
+"""Estimates: what work costs and how likely it is right, and how they add up side by side and in sequence."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from undercut.spaces.cost import NO_COST, UNLIMITED, Cost
+from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.extent import Extent, alike, total
 from undercut.spaces.genome import Genome, Node
-from undercut.spaces.operators import OPERATORS
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Toolbox
 
@@ -76,49 +75,19 @@ class Rates(Protocol):
         ...
 
 
-class Estimator:
-    """Walks genomes with the rates of one model or run; results are kept by body and extents."""
+class CostWalk(Protocol):
+    """The walk with symbols, as an operator sees it; `Estimator` is one."""
 
-    def __init__(self, rates: Rates, toolbox: Toolbox) -> None:
-        self.rates = rates
-        self.toolbox = toolbox
-        self._known: dict[tuple[str, tuple[Extent, ...]], Estimate] = {}
-        self._within = False
+    rates: Rates
+    toolbox: Toolbox
 
     def apply(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
-        """Estimate a genome on inputs of these extents; one that grows past every number costs `UNLIMITED`."""
-        key = (genome.key, tuple(inputs))
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = self._walk(genome, inputs) if self._within else self._walk_whole(genome, inputs)
-        return known
+        """Estimate a body on inputs of these extents."""
+        ...
 
     def alikeness(self, genome: Genome) -> float:
-        """How alike two samples of a body are: as those of its most repeatable call; code always repeats itself."""
-        return max((self.rates.dependence(node) for node in genome.walk() if node.op == "call"), default=1.0)
-
-    def _walk_whole(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
-        self._within = True
-        try:
-            return self._walk(genome, inputs)
-        except OverflowError:
-            return Estimate(math.inf, UNLIMITED, -math.inf, -math.inf)
-        finally:
-            self._within = False
-
-    def _walk(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
-        extents: dict[str, Extent] = {f"x{index}": extent for index, extent in enumerate(inputs)}
-        finish: dict[str, float] = dict.fromkeys(extents, 0)
-        cost, right, valid = NO_COST, 0.0, 0.0
-        for node in genome.nodes():
-            made = OPERATORS[node.op].cost(node, [extents[source.key] for source in node.inputs], self)
-            extents[node.key] = made.extent
-            finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + made.cost.depth
-            cost += made.cost
-            right += made.log_right
-            valid += made.log_valid
-        key = genome.output.key
-        return Estimate(extents[key], cost.with_depth(finish[key]), right, valid)
+        """How alike two samples of a body are: 0 independent, 1 the same answer."""
+        ...
 
 
 def beside(parts: Sequence[tuple[Estimate, float]], extent: Extent) -> Estimate:
@@ -281,6 +250,3 @@ def _weighted(weights: Sequence[Fraction], column: Sequence[float]) -> float:
         value = sum(weight * int(value) for weight, value in zip(weights, column, strict=True))
         return int(value) if value == int(value) else float(value)
     return math.fsum(float(weight) * value for weight, value in zip(weights, column, strict=True))
-
-
-__all__ = ["CallRates", "Estimate", "Estimator", "Rates", "accumulate", "beside", "in_series", "log"]

@@ -3,55 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterable, Sequence
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.genome import Genome, Input, Node
 from undercut.spaces.operators import OPERATORS
-from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Ask, Job, Question
 from undercut.spaces.toolbox import Toolbox
 
 WINDOW = 1024
 """Most bodies of one node under way at once, so that a map over a million chunks needs little memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a call node asks.
-
-    Attributes:
-        primitive: the contract.
-        values: the primitive's inputs.
-        prompt: which of the primitive's prompts.
-        model: position in the toolbox's models.
-        temperature: 0 is greedy.
-        cap: most tokens of an answer; 0 leaves it to whoever answers.
-        sample: which sample of this question: the path of indices through votes and retries, without trailing zeros.
-    """
-
-    primitive: Primitive
-    values: tuple[Any, ...]
-    prompt: int = 0
-    model: int = 0
-    temperature: float = 0.0
-    cap: int = 0
-    sample: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: a value or the red flag it raised, and the forward passes waited for."""
-
-    value: Any
-    passes: float = 0
-    flag: InvalidAnswer | None = None
-
-
-Ask: TypeAlias = Callable[[Question], Awaitable[Answer]]
-Job: TypeAlias = tuple[Genome, Sequence[Any], tuple[int, ...]]
 
 
 class Execution:
@@ -159,18 +122,6 @@ def _levels(genome: Genome) -> list[list[Node]]:
             cached[level].append(node)
         genome.__dict__["_levels"] = cached
     return cached
-
-
-def unflagged(results: Sequence[Any]) -> list[Any]:
-    """The results of parallel work.
-
-    Raises:
-        InvalidAnswer: one of them raised a red flag; the first one's.
-    """
-    for result in results:
-        if isinstance(result, InvalidAnswer):
-            raise result
-    return list(results)
 
 
 def run_now(work: Coroutine[Any, Any, Any]) -> Any:

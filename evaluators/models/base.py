@@ -9,7 +9,7 @@ from undercut.spaces.errors import ModelError
 from undercut.spaces.pricing import Price, Shape
 
 if TYPE_CHECKING:
-    from undercut.spaces.execution import Question
+    from undercut.spaces.question import Question
 
 __all__ = ["Completion", "Model", "Price", "PromptTooLongError", "Request", "Shape", "Usage", "identity_of", "price_of"]
 

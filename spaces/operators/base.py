@@ -5,17 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from undercut.spaces.errors import GenomeError
+from undercut.spaces.estimate import CostWalk, Estimate
 from undercut.spaces.extent import Extent
 from undercut.spaces.genome import GeneValue, Node
+from undercut.spaces.question import ModelWalk
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ class Operator(ABC):
         """Every way in which this operator makes a value of type `target` in `scope`."""
 
     @abstractmethod
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Do the node's work on values, asking the model only through `execution`.
 
         Raises:
@@ -129,7 +127,7 @@ class Operator(ABC):
         """
 
     @abstractmethod
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """What `run` costs on inputs of these extents, how large its result is, and how likely it is right."""
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from undercut.spaces.cost import NO_COST
+from undercut.spaces.estimate import CostWalk, Estimate, log
 from undercut.spaces.extent import Extent, of_size, total
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, numbers, whole_gene
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import ModelWalk, Question
 from undercut.spaces.types import Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 LARGEST_CAP = 1 << 20
 
@@ -49,10 +47,8 @@ class Call(Operator):
                     ),
                 )
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Ask; a sample beyond the first sees shuffled inputs where the gene says so."""
-        from undercut.spaces.execution import Question
-
         primitive = execution.toolbox.primitives[str(node.genes["primitive"])]
         sample = _without_trailing_zeros(execution.sample)
         if sample and node.genes.get("shuffle"):
@@ -69,10 +65,8 @@ class Call(Operator):
             )
         )
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """One call, at the rates of its primitive."""
-        from undercut.spaces.estimate import Estimate, log
-
         primitive = estimator.toolbox.primitives[str(node.genes["primitive"])]
         sizes = [total(extent) for extent in inputs]
         extent = of_size(primitive.law(*sizes), primitive.output)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from undercut.spaces.estimate import CostWalk, Estimate
 from undercut.spaces.extent import Extent, of_size, total
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope
+from undercut.spaces.question import ModelWalk
 from undercut.spaces.types import Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 
 class Code(Operator):
@@ -30,13 +28,11 @@ class Code(Operator):
             if function.output == target:
                 yield Form(self.name, function.inputs, genes=(Gene("function", (function.name,)),))
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Run the function."""
         return execution.toolbox.functions[str(node.genes["function"])].run(*inputs)
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """Nothing: only work of the model is counted."""
-        from undercut.spaces.estimate import Estimate
-
         function = estimator.toolbox.functions[str(node.genes["function"])]
         return Estimate(of_size(function.law(*(total(extent) for extent in inputs)), function.output))

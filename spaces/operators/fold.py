@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from undercut.spaces.errors import GenomeError
+from undercut.spaces.estimate import CostWalk, Estimate, accumulate
 from undercut.spaces.extent import Extent, grouped, of_size, runs, settled
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import SIZES, Form, Gene, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.question import ModelWalk
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import ListOf, Type, empty_of, size_of
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 LARGEST = 1 << 20
 GIVEN = "input"
@@ -45,7 +43,7 @@ class Fold(Operator):
                     given = (target,) if start.values == (GIVEN,) else ()
                     yield Form(self.name, (kind, *given, *shared), step, (size, start))
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Step through the list."""
         items, *rest = inputs
         if node.genes["start"] == GIVEN:
@@ -57,10 +55,8 @@ class Fold(Operator):
             state = await execution.apply(node.bodies[0], (state, items[start : start + size], *shared))
         return state
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The sum over the steps; a growing state makes later steps dearer."""
-        from undercut.spaces.estimate import Estimate, accumulate
-
         items, *rest = inputs
         state: Extent
         if node.genes["start"] == GIVEN:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from undercut.spaces.estimate import CostWalk, Estimate
 from undercut.spaces.extent import Extent, joined, runs
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Operator, Scope
+from undercut.spaces.question import ModelWalk
 from undercut.spaces.types import ListOf, Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 
 class Join(Operator):
@@ -26,13 +24,11 @@ class Join(Operator):
         if isinstance(target, ListOf):
             yield Form(self.name, (ListOf(target),))
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Put together."""
         return [item for piece in inputs[0] for item in piece]
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """Nothing."""
-        from undercut.spaces.estimate import Estimate
-
         pieces = [(item, each * count) for piece, count in runs(inputs[0]) for item, each in runs(piece)]
         return Estimate(joined(pieces))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from undercut.spaces.estimate import CostWalk, Estimate, beside
 from undercut.spaces.extent import Extent, joined, runs
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Operator, Scope, Signature
+from undercut.spaces.question import ModelWalk, unflagged
 from undercut.spaces.types import ListOf, Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 
 class Map(Operator):
@@ -28,17 +26,13 @@ class Map(Operator):
                 for shared in scope.shared():
                     yield Form(self.name, (ListOf(kind), *shared), (Signature((kind, *shared), target.item),))
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Apply the body to all items at once."""
-        from undercut.spaces.execution import unflagged
-
         items, *shared = inputs
         jobs = [(node.bodies[0], (item, *shared), execution.sample) for item in items]
         return unflagged(await execution.parallel(jobs))
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The body's cost for every item; the critical path is that of the longest."""
-        from undercut.spaces.estimate import beside
-
         made = [(estimator.apply(node.bodies[0], (item, *inputs[1:])), count) for item, count in runs(inputs[0])]
         return beside(made, joined([(estimate.extent, count) for estimate, count in made]))

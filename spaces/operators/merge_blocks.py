@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from undercut.spaces.estimate import CostWalk, Estimate, accumulate
 from undercut.spaces.extent import Extent, Runs, between, joined, length, runs, settled
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import SIZES, Form, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.question import ModelWalk
 from undercut.spaces.types import Atom, ListOf, Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 LARGEST = 1 << 20
 
@@ -39,7 +37,7 @@ class MergeBlocks(Operator):
             body = Signature((target, target), target)
             yield Form(self.name, (target, target), (body,), (numbers("block", SIZES, 1, LARGEST),))
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Merge block by block."""
         block = whole_gene(node, "block")
         left, right = ([side[i : i + block] for i in range(0, len(side), block)] for side in inputs)
@@ -58,14 +56,12 @@ class MergeBlocks(Operator):
             carry = await execution.apply(node.bodies[0], (carry, piece))
         return done + carry
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """One body for the two first blocks, and one for the carry and each further block.
 
         With a body that merges, the carry stays one block and all is exact; with one that loses items, in which order
         the last blocks come depends on the values, and full blocks are taken to come first.
         """
-        from undercut.spaces.estimate import Estimate, accumulate
-
         block, body = whole_gene(node, "block"), node.bodies[0]
         sides = [settled(runs(side)) for side in inputs]
         sizes = [int(length(side)) for side in sides]

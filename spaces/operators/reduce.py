@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.estimate import CostWalk, Estimate, accumulate, beside
 from undercut.spaces.extent import Extent, Runs, grouped, joined, length, runs, settled
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.question import ModelWalk, unflagged
 from undercut.spaces.types import ListOf, Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 LARGEST = 1 << 20
 
@@ -39,10 +37,8 @@ class Reduce(Operator):
             yield Form(self.name, inputs, (pair,), (numbers("arity", (2,), 2, 2), shape))
             yield Form(self.name, inputs, (several,), (numbers("arity", (3, 4, 6, 8, 12, 16), 3, LARGEST), shape))
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Combine."""
-        from undercut.spaces.execution import unflagged
-
         items, *shared = inputs
         arity = whole_gene(node, "arity")
         if not items:
@@ -63,10 +59,8 @@ class Reduce(Operator):
             level = [*unflagged(await execution.parallel(jobs)), *(group[0] for group in groups if len(group) == 1)]
         return level[0]
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The sum over the levels of the tree, or over the steps of the chain; there must be something to combine."""
-        from undercut.spaces.estimate import Estimate, accumulate, beside
-
         arity, shared = whole_gene(node, "arity"), inputs[1:]
         level = settled(runs(inputs[0]))
         if not level:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.estimate import NOTHING_DONE, CostWalk, Estimate, log
 from undercut.spaces.extent import Extent
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.question import ModelWalk
 from undercut.spaces.reliability import blended, share, stopping
 from undercut.spaces.types import TRUTH, Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 
 class Retry(Operator):
@@ -42,7 +40,7 @@ class Retry(Operator):
             if TRUTH in scope.toolbox.types:
                 yield Form(self.name, context, (body, Signature((target, *context), TRUTH)), (tries,))
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Try."""
         body, *check = node.bodies
         kept: Any = InvalidAnswer("no attempt was made")
@@ -59,10 +57,8 @@ class Retry(Operator):
             raise kept
         return kept
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The expected number of attempts, each at the body's cost and, where there is one, the check's."""
-        from undercut.spaces.estimate import NOTHING_DONE, Estimate, log
-
         body, *check = node.bodies
         most = whole_gene(node, "tries")
         one = estimator.apply(body, inputs)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from undercut.spaces.estimate import CostWalk, Estimate
 from undercut.spaces.extent import Extent, between, grouped, joined, length, runs, settled, windowed
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import SIZES, Form, Operator, Scope, numbers, whole_gene
+from undercut.spaces.question import ModelWalk
 from undercut.spaces.types import ListOf, Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 LARGEST = 1 << 20
 
@@ -34,17 +32,15 @@ class Split(Operator):
             yield Form(self.name, (target.item,), genes=(numbers("size", SIZES, 1, LARGEST), overlap))
             yield Form(self.name, (target.item,), genes=(numbers("parts", (2, 3, 4, 8), 2, LARGEST),))
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Cut."""
         items = inputs[0]
         if "parts" in node.genes:
             return parts(items, whole_gene(node, "parts"))
         return windows(items, whole_gene(node, "size"), whole_gene(node, "overlap"))
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """Nothing; what matters is how large the pieces are."""
-        from undercut.spaces.estimate import Estimate
-
         items = settled(runs(inputs[0]))
         if "parts" not in node.genes:
             size, step = whole_gene(node, "size"), _step(node)

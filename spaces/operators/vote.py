@@ -6,18 +6,16 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.estimate import CostWalk, Estimate, log
 from undercut.spaces.extent import Extent
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
+from undercut.spaces.question import ModelWalk
 from undercut.spaces.reliability import ahead, ahead_votes, blended, once, valid_majority
 from undercut.spaces.types import Type
-
-if TYPE_CHECKING:
-    from undercut.spaces.estimate import Estimate, Estimator
-    from undercut.spaces.execution import Execution
 
 PATIENCE = 20
 """First-to-ahead stops after this many votes for each vote of lead, and takes the leader."""
@@ -46,7 +44,7 @@ class Vote(Operator):
             for genes in rules:
                 yield Form(self.name, context, (Signature(context, target),), genes)
 
-    async def run(self, node: Node, inputs: Sequence[Any], execution: Execution) -> Any:
+    async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Ask until there is a winner."""
         rule = node.genes["rule"]
         first = whole_gene(node, "votes" if rule == "majority" else "lead")
@@ -58,10 +56,8 @@ class Vote(Operator):
                 answers += await execution.parallel(jobs)
         return winner(answers)
 
-    def cost(self, node: Node, inputs: Sequence[Extent], estimator: Estimator) -> Estimate:
+    def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The body's cost for each vote, as expected; votes over one prompt are only partly independent."""
-        from undercut.spaces.estimate import Estimate, log
-
         one = estimator.apply(node.bodies[0], inputs)
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0

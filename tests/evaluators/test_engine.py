@@ -24,7 +24,8 @@ from undercut.evaluators.tasks.primitives import PRIMITIVES
 from undercut.evaluators.trace import Trace
 from undercut.spaces.cost import UNKNOWN
 from undercut.spaces.errors import BudgetError, ModelError
-from undercut.spaces.execution import Answer, Question, run_now
+from undercut.spaces.execution import run_now
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.pricing import Price, Shape, call_cost
 from undercut.spaces.toolbox import Toolbox

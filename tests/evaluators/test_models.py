@@ -20,7 +20,7 @@ from undercut.evaluators.models.retrying import RetryPolicy, TransientError, ret
 from undercut.evaluators.models.scripted import ScriptedModel
 from undercut.evaluators.tasks.primitives import PRIMITIVES
 from undercut.spaces.errors import ModelError, ModelNameError
-from undercut.spaces.execution import Question
+from undercut.spaces.question import Question
 
 SORT = PRIMITIVES["sort"]
 KEY = "sk-very-secret-0123456789"

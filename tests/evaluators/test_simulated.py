@@ -18,7 +18,7 @@ from undercut.evaluators.models.simulated import Capability, SimulatedModel, cou
 from undercut.evaluators.models.wrong import wrong_answer
 from undercut.evaluators.tasks.primitives import PRIMITIVES
 from undercut.spaces.errors import InvalidAnswer, ModelError, UsageError
-from undercut.spaces.execution import Question
+from undercut.spaces.question import Question
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.types import ListOf
 

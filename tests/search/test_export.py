@@ -19,7 +19,8 @@ from undercut.evaluators.tasks.primitives import PRIMITIVES
 from undercut.search.export import to_json, to_mermaid, to_python
 from undercut.search.export.as_python import operator_function
 from undercut.spaces.errors import GenomeError, InvalidAnswer, UsageError
-from undercut.spaces.execution import Answer, Execution, Question, run_now
+from undercut.spaces.execution import Execution, run_now
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.operators.base import Signature

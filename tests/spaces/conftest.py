@@ -9,7 +9,8 @@ import pytest
 
 from undercut.evaluators.tasks.primitives import ADD, CHECK, COUNT, MERGE, SORT, SUM
 from undercut.spaces.cost import Cost
-from undercut.spaces.estimate import CallRates, Estimator
+from undercut.spaces.estimate import CallRates
+from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Signature
 from undercut.spaces.primitive import Primitive

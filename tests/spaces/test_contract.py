@@ -12,8 +12,10 @@ import pytest
 
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import GenomeError, InvalidAnswer
-from undercut.spaces.estimate import Estimate, Estimator
-from undercut.spaces.execution import Answer, Execution, Question, run_now
+from undercut.spaces.estimate import Estimate
+from undercut.spaces.estimator import Estimator
+from undercut.spaces.execution import Execution, run_now
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.extent import Extent, joined, length, runs
 from undercut.spaces.genome import Expression, GeneValue, Genome, Node
 from undercut.spaces.operators import OPERATORS

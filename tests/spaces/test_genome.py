@@ -111,7 +111,7 @@ def test_a_line_of_text_reads_from_input_to_output() -> None:
     merge = Genome(call("merge", X, Y, shuffle=True, temperature=0.7))
     pieces = Node("map", [HALVES], {}, [Genome(call("sort", X))])
     genome = Genome(Node("reduce", [pieces], {"arity": 2, "shape": "tree"}, [merge]))
-    assert str(genome) == "split 2 → map(sort) → reduce 2 tree(merge (T 0.7, shuffled))"
+    assert str(genome) == "split into 2 → map(sort) → reduce 2 tree(merge (T 0.7, shuffled))"
 
 
 BAD: dict[str, tuple[Any, str]] = {

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from undercut.spaces.cost import Cost
-from undercut.spaces.estimate import Estimator
+from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Expression, Genome, Input, Node, call
-from undercut.spaces.growth import Growth, growth
+from undercut.spaces.growth import Growth, crossover, growth
 
 X, Y = Input(0), Input(1)
 MERGE_TWO = Genome(call("merge", X, Y))
@@ -173,3 +175,20 @@ def test_a_ragged_cost_is_summed_to_within_a_percent(estimator: Estimator) -> No
     for state in range(0, 3000, 3):
         direct += estimator.apply(body, [((1, state),) if state else (), ((1, 3),)]).cost
     assert closed.vector() == pytest.approx(direct.vector(), rel=0.01)
+
+
+@given(threshold=st.integers(2, 10**9))
+def test_the_crossover_is_the_first_size_from_which_on_one_is_cheaper(threshold: int) -> None:
+    def linear(size: int) -> float:
+        return threshold * size
+
+    def square(size: int) -> float:
+        return (size + 1) * size
+
+    assert crossover(linear, square) == threshold
+    assert crossover(square, linear) is None
+
+
+def test_what_is_always_cheaper_is_so_from_one_on() -> None:
+    assert crossover(lambda size: size, lambda size: 2 * size) == 1
+    assert crossover(lambda size: size, lambda size: size) is None

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from undercut.evaluators.tasks.primitives import CHECK, MERGE, SORT
 from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.execution import Answer, Execution, Question, run_now
+from undercut.spaces.execution import Execution, run_now
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.normal import normal
 from undercut.spaces.operators.base import Signature

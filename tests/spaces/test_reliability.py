@@ -13,8 +13,10 @@ import pytest
 from undercut.evaluators.tasks.primitives import ADD, CHECK, MERGE, SORT, SUM
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.estimate import Estimate, Estimator
-from undercut.spaces.execution import Answer, Execution, Question, run_now
+from undercut.spaces.estimate import Estimate
+from undercut.spaces.estimator import Estimator
+from undercut.spaces.execution import Execution, run_now
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.growth import growth
 from undercut.spaces.reliability import (

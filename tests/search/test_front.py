@@ -1,0 +1,53 @@
+"""Fronts: exactly what nothing else beats."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from undercut.search.front import front, thinned
+
+WORTHS = st.lists(
+    st.tuples(st.integers(0, 6).map(lambda n: n / 6), st.sampled_from([0.0, 1.0, 2.0, 3.5, float("inf")])), max_size=14
+)
+
+
+def named(worths: list[tuple[float, float]]) -> list[tuple[int, float, float]]:
+    return [(name, *worth) for name, worth in enumerate(worths)]
+
+
+def beats(one: tuple[int, float, float], other: tuple[int, float, float]) -> bool:
+    return one[1] >= other[1] and one[2] <= other[2] and one[1:] != other[1:]
+
+
+@given(WORTHS)
+def test_a_front_is_exactly_what_nothing_beats(worths: list[tuple[float, float]]) -> None:
+    points = named(worths)
+    best = {point[1:] for point in points if not any(beats(other, point) for other in points)}
+    found = front(points)
+    assert {point[1:] for point in found} == best
+    assert len(found) == len(best)
+    assert [point[2] for point in found] == sorted(point[2] for point in found)
+
+
+@given(WORTHS)
+def test_of_equals_the_first_stays(worths: list[tuple[float, float]]) -> None:
+    points = named(worths)
+    for name, accuracy, cost in front(points):
+        assert name == worths.index((accuracy, cost))
+
+
+@given(WORTHS)
+def test_a_front_of_a_front_is_itself(worths: list[tuple[float, float]]) -> None:
+    found = front(named(worths))
+    assert front(found) == found
+
+
+@given(WORTHS, st.sampled_from([0.02, 0.2, 0.5]))
+def test_thinning_leaves_points_that_add_enough(worths: list[tuple[float, float]], step: float) -> None:
+    found = front(named(worths))
+    kept = thinned(found, step)
+    assert all(point in found and point[1] > 0 for point in kept)
+    assert all(after[1] >= before[1] + step for before, after in zip(kept, kept[1:], strict=False))
+    for point in found:  # what went has one that is as cheap and nearly as good
+        assert point in kept or point[1] == 0 or any(k[2] <= point[2] and k[1] + step > point[1] for k in kept)

@@ -1,0 +1,75 @@
+"""Rehearsals: right or wrong by the references alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from undercut.evaluators.task import Task
+from undercut.evaluators.tasks import TASKS
+from undercut.evaluators.tasks.primitives import MERGE, SORT
+from undercut.search.rehearse import CALLS_PER_ITEM, MOST_CALLS, rehearse
+from undercut.spaces.genome import Genome, Input, Node, call
+from undercut.spaces.primitive import Primitive
+from undercut.spaces.types import NUMBERS
+
+TASK = TASKS["sort"]
+INSTANCES = [instance for size in (1, 2, 8, 16) for instance in TASK.instances(size, 1)]
+X0, X1 = Input(0), Input(1)
+PIECES = Node("split", [X0], {"size": 4, "overlap": 0})
+SORTED_PIECES = Node("map", [PIECES], {}, [Genome(call("sort", X0))])
+TREE = Node("reduce", [SORTED_PIECES], {"arity": 2, "shape": "tree"}, [Genome(call("merge", X0, X1))])
+
+
+def right(output: Node, task: Task = TASK) -> bool | None:
+    return rehearse(Genome(output), INSTANCES, task, task.toolbox(["m"])).right
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (call("sort", X0), True),
+        (TREE, True),
+        (Node("vote", [X0], {"rule": "majority", "votes": 3}, [Genome(call("sort", X0))]), True),
+        (Node("join", [SORTED_PIECES]), False),
+        (call("merge", X0, X0), False),
+        (call("merge", call("sort", X0), call("sort", X0)), False),
+    ],
+)
+def test_right_is_what_would_be_right(output: Node, expected: bool) -> None:
+    assert right(output) is expected
+
+
+def test_the_calls_are_those_that_a_model_would_get() -> None:
+    found = rehearse(Genome(TREE), [TASK.instances(8, 1)[0]], TASK, TASK.toolbox(["m"]))
+    assert [name for name, _ in found.questions] == ["sort", "sort", "merge"]
+    numbers = TASK.instances(8, 1)[0].inputs[0]
+    assert found.questions[0][1] == (numbers[:4],)
+    assert found.questions[2][1] == (sorted(numbers[:4]), sorted(numbers[4:]))
+
+
+def test_wrong_genomes_tell_no_calls() -> None:
+    assert rehearse(Genome(call("merge", X0, X0)), INSTANCES, TASK, TASK.toolbox(["m"])).questions == ()
+
+
+def test_without_a_reference_nothing_is_known() -> None:
+    silent = Primitive("sort", (NUMBERS,), NUMBERS, ("sort: {0}",), law=lambda n: n)
+    task = Task("unknown", (NUMBERS,), NUMBERS, (silent, MERGE), TASK.make)
+    assert right(call("sort", X0), task) is None
+
+
+def test_waste_is_not_looked_at() -> None:
+    voted = call("sort", X0)
+    for _ in range(4):
+        voted = Node("vote", [X0], {"rule": "majority", "votes": 9}, [Genome(voted)])
+    assert 9**4 > MOST_CALLS + CALLS_PER_ITEM * 16
+    assert right(voted) is False
+
+
+def test_a_reference_that_cannot_answer_makes_a_genome_wrong() -> None:
+    def refuse(numbers: list[int]) -> list[int]:
+        raise ValueError(numbers)
+
+    broken = Primitive("sort", (NUMBERS,), NUMBERS, ("sort: {0}",), law=lambda n: n, reference=refuse)
+    task = Task("broken", (NUMBERS,), NUMBERS, (broken, MERGE), TASK.make)
+    assert right(call("sort", X0), task) is False
+    assert SORT.reference is not None

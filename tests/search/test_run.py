@@ -1,0 +1,202 @@
+"""A whole search, small: the same answer however it comes about."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from undercut.evaluators.models.base import Completion, Model, Request, Shape
+from undercut.evaluators.models.registry import open_model
+from undercut.search.run import run_search
+from undercut.search.settings import Settings
+from undercut.search.store import Store
+from undercut.spaces.errors import BudgetError, ModelError, RunFolderError
+from undercut.spaces.genome import Genome
+
+SETTINGS = Settings(
+    "sum", ("simulated/gpt-3.5",), "random", sizes=(4, 8), target_size=16, evaluations=6, samples=10, max_size=5
+)
+KEYS = {"task", "models", "seed", "target_size", "cost", "spent", "front", "baselines"}
+ITEM_KEYS = {"id", "name", "genome", "accuracy", "cost", "predicted", "law", "failures"}
+COST_KEYS = {
+    "calls", "samples", "prefill", "cached", "decode", "passes", "depth", "flops", "aalp", "usd", "tokens",
+}  # fmt: skip
+
+
+class Counted:
+    """A simulated model that notes what reaches it, and may fail from some call on."""
+
+    price = None
+
+    def __init__(self, fails_at: float = math.inf) -> None:
+        self._model = open_model("simulated/gpt-3.5")
+        self._fails_at = fails_at
+        self.asked: Counter[tuple[str, float, int]] = Counter()
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def shape(self) -> Shape | None:
+        return self._model.shape
+
+    def count(self, text: str) -> int:
+        return len(text)
+
+    async def generate(self, request: Request) -> Completion:
+        if self.asked.total() >= self._fails_at:
+            raise ModelError("the model is down; resume")
+        self.asked[request.prompt, request.temperature, request.seed] += 1
+        return await self._model.generate(request)
+
+    async def close(self) -> None:
+        await self._model.close()
+
+
+def text_of(result: dict[str, Any]) -> str:
+    return json.dumps(result, allow_nan=False)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A run that nothing disturbed."""
+    return run_search(SETTINGS, tmp_path_factory.mktemp("whole"), concurrency=64)
+
+
+def test_a_result_has_exactly_its_keys(whole: dict[str, Any]) -> None:
+    assert whole.keys() == KEYS
+    assert whole["spent"].keys() == {"calls", "tokens", "usd"}
+    assert whole["front"] and whole["baselines"]
+    for item in (*whole["front"], *whole["baselines"]):
+        assert item.keys() == ITEM_KEYS
+        assert item["accuracy"].keys() == item["cost"].keys() == {"4", "8"}
+        assert item["predicted"].keys() == {"16"}
+        assert item["predicted"]["16"].keys() == {"accuracy", "cost"}
+        assert all(found.keys() == {"mean", "low", "high", "samples"} for found in item["accuracy"].values())
+        assert all(cost.keys() == COST_KEYS for cost in (*item["cost"].values(), item["predicted"]["16"]["cost"]))
+        assert str(Genome.from_dict(item["genome"])) == item["name"]
+
+
+def test_what_is_unknown_is_null(whole: dict[str, Any]) -> None:
+    assert whole["spent"]["usd"] is None
+    for item in (*whole["front"], *whole["baselines"]):
+        for cost in (*item["cost"].values(), item["predicted"]["16"]["cost"]):
+            assert cost["usd"] is cost["flops"] is cost["aalp"] is None
+            assert cost["tokens"] > 0
+
+
+def test_a_front_is_a_front(whole: dict[str, Any]) -> None:
+    assert [item["id"] for item in whole["front"]] == list("abcdefgh"[: len(whole["front"])])
+    costs = [item["predicted"]["16"]["cost"]["tokens"] for item in whole["front"]]
+    assert costs == sorted(costs, reverse=True)
+    assert "one call" in [item["id"] for item in whole["baselines"]]
+
+
+def test_concurrency_changes_nothing(whole: dict[str, Any], tmp_path: Path) -> None:
+    assert text_of(run_search(SETTINGS, tmp_path, concurrency=1)) == text_of(whole)
+
+
+def test_another_process_finds_the_same(whole: dict[str, Any], tmp_path: Path) -> None:
+    code = (
+        "import json, sys; from undercut.search.run import run_search; from undercut.search.settings import Settings; "
+        "print(json.dumps(run_search(Settings.from_dict(json.loads(sys.argv[1])), sys.argv[2], concurrency=7)))"
+    )
+    arguments = [json.dumps(SETTINGS.to_dict()), str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == text_of(whole)
+
+
+@pytest.mark.parametrize("strategy", ["evolution", "bayes", "exhaustive"])
+def test_every_strategy_ends(strategy: str, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, strategy=strategy, evaluations=3, max_size=4, task="maximum")
+    first, again = (run_search(settings, tmp_path / name, concurrency=n) for name, n in (("a", 1), ("b", 64)))
+    assert first["front"]
+    assert text_of(first) == text_of(again)
+
+
+def test_a_finished_run_asks_nothing_again(whole: dict[str, Any], tmp_path: Path) -> None:
+    models = [Counted(), Counted()]
+    results = [run_search(SETTINGS, tmp_path, models=[model]) for model in models]
+    assert text_of(results[0]) == text_of(results[1])
+    assert models[0].asked.total() == results[0]["spent"]["calls"] == whole["spent"]["calls"]
+    assert models[1].asked.total() == 0
+
+
+@pytest.mark.parametrize("share", [0.05, 0.6, 0.99])
+@pytest.mark.parametrize("concurrency", [1, 64])
+def test_a_run_that_broke_off_goes_on(share: float, concurrency: int, whole: dict[str, Any], tmp_path: Path) -> None:
+    calls = whole["spent"]["calls"]
+    broken, mended = Counted(fails_at=int(share * calls)), Counted()
+    with pytest.raises(ModelError, match="down"):
+        run_search(SETTINGS, tmp_path, models=[broken], concurrency=concurrency)
+    result = run_search(SETTINGS, tmp_path, models=[mended], concurrency=concurrency, resume=True)
+    assert result["front"] == whole["front"] and result["baselines"] == whole["baselines"]
+    assert max((broken.asked + mended.asked).values()) == 1
+    assert result["spent"] == whole["spent"]
+
+
+def test_a_limit_stops_a_run_before_it_is_exceeded(whole: dict[str, Any], tmp_path: Path) -> None:
+    calls = whole["spent"]["calls"]
+    short, long = replace(SETTINGS, max_calls=calls // 2), replace(SETTINGS, max_calls=calls)
+    models = [Counted(), Counted()]
+    with pytest.raises(BudgetError, match="raise --max-calls and resume"):
+        run_search(short, tmp_path, models=models[:1])
+    assert models[0].asked.total() == calls // 2
+    result = run_search(long, tmp_path, models=models[1:], resume=True)
+    assert models[1].asked.total() == calls - calls // 2
+    assert result["front"] == whole["front"]
+    assert result["spent"]["calls"] == calls
+
+
+def test_tokens_are_limited_too(whole: dict[str, Any], tmp_path: Path) -> None:
+    limit = whole["spent"]["tokens"] // 3
+    with pytest.raises(BudgetError, match="raise --max-tokens"):
+        run_search(replace(SETTINGS, max_tokens=limit), tmp_path)
+    store = Store.open(tmp_path)
+    assert 0 < store.answers.spent().tokens <= limit
+    assert store.result is None
+    store.close()
+
+
+def test_a_limit_in_dollars_needs_a_price(tmp_path: Path) -> None:
+    with pytest.raises(BudgetError, match="known price"):
+        run_search(replace(SETTINGS, max_usd=1.0), tmp_path)
+
+
+def test_another_run_is_not_resumed(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError):
+        run_search(SETTINGS, tmp_path / "nowhere", resume=True)
+
+
+def test_every_measured_genome_is_a_trial(tmp_path: Path) -> None:
+    result = run_search(replace(SETTINGS, evaluations=2), tmp_path)
+    store = Store.open(tmp_path)
+    stages = Counter(trial.user_attrs["stage"] for trial in store.study.trials)
+    assert stages["search"] <= 2 and stages["test"] == len(result["front"]) + len(result["baselines"])
+    for trial in store.study.trials:
+        Genome.from_json(trial.user_attrs["genome"])
+        assert trial.user_attrs["evaluation"].keys() == {"accuracy", "cost", "failures"}
+    assert store.result == result
+    store.close()
+
+
+def test_progress_tells_of_all_phases(tmp_path: Path) -> None:
+    phases: list[str] = []
+    note: Callable[[str, int, int, str], None] = lambda phase, done, total, words: phases.append(phase)  # noqa: E731
+    run_search(replace(SETTINGS, evaluations=2), tmp_path, progress=note)
+    assert list(dict.fromkeys(phases)) == ["calibrate", "search", "measure"]
+
+
+def test_counted_is_a_model() -> None:
+    assert isinstance(Counted(), Model)
