@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from string import Formatter
 
 from undercut.evaluators.models.base import Model, price_of
 from undercut.spaces.estimate import CallRates
@@ -14,27 +15,34 @@ from undercut.spaces.primitive import Primitive
 class DeclaredRates:
     """`Rates` of a model that never errs: a prompt's header as the model counts it, one token an item, one for the end.
 
-    A model that cannot count tokens is taken to see one for each word.
+    Where a prompt writes a list with signs between its items, those count too. A model that cannot count tokens is
+    taken to see one for each word.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
         self._models = models
-        self._headers: dict[tuple[str, int, int], float] = {}
+        self._headers: dict[tuple[str, int, int], tuple[float, dict[int, float]]] = {}
 
     def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         """Rates of one call."""
         model, variant = int(node.genes["model"]), int(node.genes["prompt"])
         asked = self._models[model]
-        prompt = self._header(primitive, variant, model) + sum(sizes)
+        header, signs = self._header(primitive, variant, model)
+        between = sum(tokens * max(0, sizes[place] - 1) for place, tokens in signs.items())
+        prompt = header + sum(sizes) + between
         return CallRates(call_cost(prompt, 1 + primitive.law(*sizes), 0, asked.shape, price_of(asked)))
 
     def dependence(self, node: Node) -> float:
         """All samples are right, and so alike."""
         return 1.0
 
-    def _header(self, primitive: Primitive, variant: int, model: int) -> float:
+    def _header(self, primitive: Primitive, variant: int, model: int) -> tuple[float, dict[int, float]]:
+        """Tokens of a prompt without its inputs, and of the sign between two items, by input."""
         key = (primitive.name, variant, model)
         if key not in self._headers:
             count: Callable[[str], int] = getattr(self._models[model], "count", lambda text: len(text.split()))
-            self._headers[key] = count(primitive.prompts[variant].format(*[""] * len(primitive.inputs)))
+            pieces = list(Formatter().parse(primitive.prompts[variant]))
+            header = count("".join(literal for literal, *_ in pieces))
+            signs = {int(name): float(count(sign)) for _, name, sign, _ in pieces if name is not None and sign}
+            self._headers[key] = (header, signs)
         return self._headers[key]

@@ -129,6 +129,21 @@ def split_of(inputs: Sequence[Any]) -> Split:
     return SPLITS[int.from_bytes(digest, "big") % len(SPLITS)]
 
 
+def is_of(value: Any, kind: Type) -> bool:
+    """Whether a value can be of a type: lists where lists are due, and atoms that can be written and read again."""
+    if isinstance(kind, ListOf):
+        return isinstance(value, list) and all(is_of(item, kind.item) for item in value)
+    try:
+        written = kind.render(value)
+        if kind.parse is str:
+            return kind.render is not str or isinstance(value, str | int | float)
+        found = kind.parse(written)
+    except Exception:  # the user's code, on what it may not be written for
+        return False
+    numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (found, value))
+    return numbers or type(found) is type(value)
+
+
 def size_of_inputs(inputs: Sequence[Any], kinds: Sequence[Type]) -> int:
     """A problem's size: that of its largest list, or of its largest input where there is none."""
     sizes = [size_of(value, kind) for value, kind in zip(inputs, kinds, strict=True) if isinstance(kind, ListOf)]

@@ -12,8 +12,8 @@ from undercut.evaluators.engine import Engine
 from undercut.evaluators.task import Task
 from undercut.evaluators.trace import Trace
 from undercut.search.rehearse import rehearse
-from undercut.spaces.question import Question
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Question
 from undercut.spaces.space import Space
 from undercut.spaces.types import size_of
 

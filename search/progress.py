@@ -38,7 +38,8 @@ class Bar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if self._phases and self._console.is_terminal:  # it writes an empty line even where it never started
+            self._bars.stop()
 
     def update(self, phase: str, done: int, total: int, words: str) -> None:
         """Show how far a phase is."""

@@ -12,8 +12,8 @@ from typing import Any
 from undercut.evaluators.task import Instance, Task
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import Execution, run_now
-from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import size_of
 

@@ -148,7 +148,9 @@ class Search:
             return 0.0, math.inf
         target = self._forecaster.at(genome, self.settings.target_size)
         cost = self.unit(target.cost)
-        return (self._accuracy(genome) + (target.accuracy or 0.0)) / 2, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
+        return (self._accuracy(genome) + (target.accuracy or 0.0)) / 2, math.inf if math.isnan(cost) else cost * (
+            1 + RAZOR * genome.size
+        )
 
     def _accuracy(self, genome: Genome) -> float:
         """At the largest size run: the forecast, moved by what was measured there."""
@@ -169,7 +171,12 @@ class Search:
 
         The last one is beyond the target, so that nothing passes which is right up to there alone.
         """
-        sizes = [*self.settings.sizes, self.settings.sizes[0], self.settings.target_size, beyond(self.settings.target_size)]
+        sizes = [
+            *self.settings.sizes,
+            self.settings.sizes[0],
+            self.settings.target_size,
+            beyond(self.settings.target_size),
+        ]
         found: list[Instance] = []
         for position, size in enumerate(sizes):
             try:

@@ -67,6 +67,12 @@ class Settings:
         for name in ("evaluations", "samples", "max_size"):
             if getattr(self, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, not {getattr(self, name)}")
+        for name in ("max_calls", "max_tokens", "max_usd"):
+            limit = getattr(self, name)
+            if limit is not None and not limit >= 0:
+                raise UsageError(
+                    f"--{name.replace('_', '-')} must be 0 or more, not {limit}; without it there is no limit"
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""

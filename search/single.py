@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Coroutine, Sequence
 from functools import partial
-from functools import partial
 from typing import Any, TypeVar
 
 from undercut.evaluators.cache import AnswerCache
@@ -16,7 +15,7 @@ from undercut.evaluators.evaluate import Evaluation, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_model
-from undercut.evaluators.task import Task
+from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
 from undercut.search.forecast import field_of, known_unit
 from undercut.search.run import letter, measured
@@ -107,6 +106,11 @@ def run_genome(
         values = [json.loads(text) for text in inputs]
     except ValueError as error:
         raise TaskError(f"each of INPUTS must be JSON, as in '[3, 1, 2]', and one is not: {error}") from error
+    for value, kind in zip(values, task.inputs, strict=True):
+        if not is_of(value, kind):
+            raise TaskError(
+                f"an input of task {task_name!r} must be of type {kind}, and {json.dumps(value):.80} is not"
+            )
     opened = _opened(models, task, api_base)
     engine = Engine(opened, cache=AnswerCache(), ledger=Ledger())
     trace = _blocking(engine.run(genome, values, task.toolbox(models, allow_code)), engine, opened)

@@ -10,7 +10,6 @@ from rich.table import Table
 from undercut.search.forecast import field_of
 
 
-
 def headline(settings: dict[str, Any]) -> str:
     """What a run is about, in one line."""
     sizes = " ".join(map(str, settings["sizes"]))
@@ -95,7 +94,9 @@ def show_costs(result: dict[str, Any]) -> None:
         console.print(table)
     for pair in result["crossovers"]:
         if pair["from"] is not None:
-            console.print(f"{pair['cheaper']} costs fewer {result['cost']} than {pair['than']} from n = {pair['from']:,} on")
+            console.print(
+                f"{pair['cheaper']} costs fewer {result['cost']} than {pair['than']} from n = {pair['from']:,} on"
+            )
     console.print(f"declared for {', '.join(result['models'])} with answers that are always right; no call was made")
 
 

@@ -146,7 +146,7 @@ def crossover(first: Measure, second: Measure) -> int | None:
     None where there is no such size. Every size to 1,000 is looked at, and after that four to each doubling: a measure
     that crosses another twice between two of those is not seen to.
     """
-    sizes = [*range(1, 1001), *sorted({round(2.0 ** (quarter / 4)) for quarter in range(40, 161)})]
+    sizes: list[int] = [*range(1, 1001), *sorted({int(2.0 ** (quarter / 4)) for quarter in range(40, 161)})]
     sizes = [size for size in sizes if size <= LOOKED_AT]
     if not first(sizes[-1]) < second(sizes[-1]):
         return None

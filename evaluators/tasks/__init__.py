@@ -40,7 +40,10 @@ def _found(name: str) -> Task:
         return _imported(name)
     for entry in importlib.metadata.entry_points(group="undercut.tasks"):
         if entry.name == name:
-            return _checked(entry.load(), name)
+            try:
+                return _checked(entry.load(), name)
+            except (ImportError, AttributeError) as error:
+                raise TaskError(f"the task {name!r} of an installed package could not be imported: {error}") from error
     raise TaskError(
         f"TASK must be one of {', '.join(TASKS)}, or module:attribute for a task of your own, and {name!r} is neither"
     )
@@ -48,15 +51,18 @@ def _found(name: str) -> Task:
 
 def _imported(name: str) -> Task:
     module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise TaskError(f"a task of your own is named module:attribute, as in my_tasks:task, not {name!r}")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found = getattr(importlib.import_module(module.removesuffix(".py").replace("/", ".")), attribute)
-    except ImportError as error:
-        raise TaskError(f"the module of {name!r} could not be imported from here: {error}") from error
-    except AttributeError as error:
-        raise TaskError(f"the module {module!r} has no attribute {attribute!r}") from error
-    return _checked(found, name)
+        imported = importlib.import_module(module.removesuffix(".py").replace("/", "."))
+    except Exception as error:  # it is the user's code, and may raise anything
+        said = f"{type(error).__name__}: {error}"
+        raise TaskError(f"the module of {name!r} could not be imported from here: {said}") from error
+    if not hasattr(imported, attribute):
+        raise TaskError(f"the module {module!r} has no attribute {attribute!r}")
+    return _checked(getattr(imported, attribute), name)
 
 
 def _checked(found: object, name: str) -> Task:

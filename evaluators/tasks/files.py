@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from undercut.evaluators.task import Instance, Task, size_of_inputs
+from undercut.evaluators.task import Instance, Task, is_of, size_of_inputs
 from undercut.spaces.errors import TaskError
 
 
@@ -41,7 +42,7 @@ def _jsonl(text: str, path: Path, task: Task) -> list[tuple[list[Any], Any]]:
         try:
             row = json.loads(line)
             inputs = row["inputs"] if "inputs" in row else [row["input"]]
-            rows.append((_counted(inputs, task), row["target"]))
+            rows.append((_checked(inputs, task), row["target"]))
         except (ValueError, KeyError, TypeError) as error:
             raise TaskError(
                 f'line {number} of {path} must be an object with "inputs" ({len(task.inputs)} of them) and "target": '
@@ -52,13 +53,16 @@ def _jsonl(text: str, path: Path, task: Task) -> list[tuple[list[Any], Any]]:
 
 def _csv(text: str, path: Path, task: Task) -> list[tuple[list[Any], Any]]:
     rows = []
-    table = csv.DictReader(text.splitlines())
+    table = csv.DictReader(StringIO(text, newline=""))
     columns = _columns(list(table.fieldnames or []), path, task)
-    for number, row in enumerate(table, 2):
-        cells = [_cell(row[column]) for column in columns]
-        if None in cells:
-            raise TaskError(f"line {number} of {path} lacks a value in one of the columns {', '.join(columns)}")
-        rows.append((cells[:-1], cells[-1]))
+    for row in table:
+        if not all((row[column] or "").strip() for column in columns):
+            raise TaskError(f"line {table.line_num} of {path} lacks a value in one of the columns {', '.join(columns)}")
+        *inputs, target = (_cell(row[column]) for column in columns)
+        try:
+            rows.append((_checked(inputs, task), target))
+        except ValueError as error:
+            raise TaskError(f"line {table.line_num} of {path} is no problem of {task.name!r}: {error}") from error
     return rows
 
 
@@ -77,16 +81,17 @@ def _columns(names: list[str], path: Path, task: Task) -> list[str]:
     return names[-count - 1 :]
 
 
-def _cell(text: str | None) -> Any:
-    if text is None or not text.strip():
-        return None
+def _cell(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         return text
 
 
-def _counted(inputs: Any, task: Task) -> list[Any]:
+def _checked(inputs: Any, task: Task) -> list[Any]:
     if not isinstance(inputs, list) or len(inputs) != len(task.inputs):
-        raise ValueError(f"found {inputs!r:.60}")
+        raise ValueError(f"found {inputs!s:.60}")
+    for value, kind in zip(inputs, task.inputs, strict=True):
+        if not is_of(value, kind):
+            raise ValueError(f"an input must be of type {kind}, and {value!s:.60} is not")
     return inputs

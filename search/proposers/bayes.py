@@ -47,7 +47,8 @@ class Bayes:
         self._open: dict[Genome, optuna.Trial] = {}
         self._worths: dict[Genome, tuple[float, float]] = {}
         self._choices: dict[Genome, optuna.trial.FrozenTrial] = {}
-        self._renew()
+        self._stale = True
+        self._study = optuna.create_study()
 
     def ask(self) -> Genome | None:
         """A genome of the sampler's choices."""
@@ -94,7 +95,7 @@ class Bayes:
         self._open.clear()
 
     def _loss(self, worth: tuple[float, float]) -> float:
-        """Tchebycheff's distance from the best accuracy and the lowest cost, by the weights of now; what is wrong, 2."""
+        """Tchebycheff's distance from the best accuracy and the lowest cost; 2 for what is wrong."""
         accuracy, cost = worth
         if accuracy <= 0 or cost == math.inf:
             return 2.0

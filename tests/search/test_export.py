@@ -20,11 +20,11 @@ from undercut.search.export import to_json, to_mermaid, to_python
 from undercut.search.export.as_python import operator_function
 from undercut.spaces.errors import GenomeError, InvalidAnswer, UsageError
 from undercut.spaces.execution import Execution, run_now
-from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.operators.base import Signature
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Function, Toolbox
 from undercut.spaces.types import NOTHING, NUMBER, NUMBERS, Atom, ListOf

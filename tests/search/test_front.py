@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +50,6 @@ def test_thinning_leaves_points_that_add_enough(worths: list[tuple[float, float]
     found = front(named(worths))
     kept = thinned(found, step)
     assert all(point in found and point[1] > 0 for point in kept)
-    assert all(after[1] >= before[1] + step for before, after in zip(kept, kept[1:], strict=False))
+    assert all(after[1] >= before[1] + step for before, after in pairwise(kept))
     for point in found:  # what went has one that is as cheap and nearly as good
         assert point in kept or point[1] == 0 or any(k[2] <= point[2] and k[1] + step > point[1] for k in kept)

@@ -1,0 +1,271 @@
+"""What is made of answers: intervals, failures, calibrations and the curves through them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.calibrate import Calibration, FittedRates
+from undercut.evaluators.declared import DeclaredRates
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate, mean_cost
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.base import Request, Usage
+from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.models.scripted import ScriptedModel
+from undercut.evaluators.statistics import accuracy
+from undercut.evaluators.task import Task
+from undercut.evaluators.tasks import TASKS
+from undercut.evaluators.tasks.primitives import PRIMITIVES, SORT, SUM
+from undercut.evaluators.trace import CallRecord
+from undercut.spaces.cost import Cost
+from undercut.spaces.genome import Genome, Input, Node, call
+from undercut.spaces.toolbox import Toolbox
+from undercut.spaces.types import render
+
+TASK = TASKS["sort"]
+TOOLBOX = TASK.toolbox(["scripted"])
+SORTED = Genome(call("sort", Input(0)))
+
+# ---- intervals
+
+
+@pytest.mark.parametrize(
+    ("right", "samples", "low", "high"),
+    [  # Wilson's interval at 95 %, as tables and other packages give it
+        (0, 10, 0.0, 0.27753),
+        (10, 10, 0.72247, 1.0),
+        (5, 10, 0.23659, 0.76341),
+        (81, 263, 0.25528, 0.36619),
+        (1, 1, 0.20655, 1.0),
+    ],
+)
+def test_intervals_have_known_values(right: int, samples: int, low: float, high: float) -> None:
+    found = accuracy([1.0] * right + [0.0] * (samples - right))
+    assert found.mean == pytest.approx(right / samples)
+    assert (found.low, found.high) == (pytest.approx(low, abs=2e-5), pytest.approx(high, abs=2e-5))
+    assert found.to_dict() == {"mean": found.mean, "low": found.low, "high": found.high, "samples": samples}
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.sampled_from([0.5, 0.9, 0.99]))
+def test_intervals_hold_the_mean_and_have_a_width(scores: list[float], level: float) -> None:
+    found = accuracy(scores, level)
+    assert 0 <= found.low <= found.mean <= found.high <= 1
+    assert found.high - found.low > 0
+    wider = accuracy(scores, 0.999)
+    assert wider.low <= found.low + 1e-12 and found.high <= wider.high + 1e-12
+
+
+def test_no_scores_have_no_accuracy() -> None:
+    with pytest.raises(ValueError, match="at least one score"):
+        accuracy([])
+
+
+# ---- outcomes
+
+
+def outcomes_of(answer: str | None, task: Task = TASK) -> list[Outcome]:
+    """Outcomes of a model that always says this; None is the truth."""
+
+    def say(request: Request) -> str:
+        assert request.question is not None and SORT.reference is not None
+        return render(SORT.reference(*request.question.values), SORT.output) if answer is None else answer
+
+    engine = Engine([ScriptedModel(say)], cache=AnswerCache(), ledger=Ledger())
+    return asyncio.run(evaluate(SORTED, TASK.instances(4, 5), task, TOOLBOX, engine))
+
+
+def test_what_is_right_scores() -> None:
+    found = Evaluation.of(outcomes_of(None))
+    assert found.accuracy[4].mean == 1.0 and found.failures == {}
+    assert found.cost[4].calls == 1 and found.cost[4].tokens == 1 + 4 + 4
+
+
+def test_invalid_answers_are_failures_of_their_own() -> None:
+    found = Evaluation.of(outcomes_of("I would rather not."))
+    assert found.accuracy[4].mean == 0.0 and found.accuracy[4].samples == 5
+    assert found.failures == {"invalid": 5}
+    assert found.cost[4].calls == 1
+
+
+def test_wrong_answers_are_no_failures() -> None:
+    found = Evaluation.of(outcomes_of("1 2 3 4"))
+    assert found.accuracy[4].mean == 0.0 and found.failures == {}
+
+
+@pytest.mark.parametrize("score", [math.nan, 7.0, -1.0])
+def test_scores_that_are_none_are_unscored(score: float) -> None:
+    odd = Task("odd", TASK.inputs, TASK.output, TASK.primitives, TASK.make, score=lambda output, target: score)
+    found = outcomes_of(None, odd)
+    assert {(outcome.score, outcome.failure) for outcome in found} == {(0.0, "unscored")}
+    assert Evaluation.of(found).failures == {"unscored": 5}
+
+
+def test_sizes_are_kept_apart_and_costs_are_means() -> None:
+    outcomes = [Outcome(size, 1.0, None, Cost(calls=size, depth=size)) for size in (8, 4, 4, 2)]
+    found = Evaluation.of([*outcomes, Outcome(4, 0.0, "invalid", Cost(calls=1, depth=1))])
+    assert list(found.accuracy) == list(found.cost) == [2, 4, 8]
+    assert found.cost[4].calls == found.cost[4].depth == pytest.approx(3)
+    assert found.accuracy[4].mean == pytest.approx(2 / 3)
+    assert math.isnan(mean_cost([Cost(usd=math.nan), Cost(usd=1)]).usd)
+    assert mean_cost([]) == Cost()
+
+
+# ---- calibrations
+
+
+def record(key: str, size: int, right: bool | None = True, *, prompt: float = 0, flagged: bool = False) -> CallRecord:
+    """A call of `sort` whose prompt has 3 + 2 n tokens and whose answer has 1 + n."""
+    usage = Usage(3 + 2 * size, 1 + size)
+    output = None if flagged else size
+    return CallRecord("sort", int(prompt), 0, 0.0, (size,), output, usage, flagged, right, key)
+
+
+def fitted(records: Sequence[CallRecord], shift: float = 0.0) -> FittedRates:
+    table = Calibration()
+    table.add(records, PRIMITIVES)
+    rates = table.rates(TOOLBOX, [None], [None])
+    return rates.shifted(shift) if shift else rates
+
+
+def node(**genes: float) -> Node:
+    return call("sort", Input(0), **genes)
+
+
+def test_an_answer_counts_once() -> None:
+    table = Calibration()
+    for _ in range(3):
+        table.add([record("a", 4), record("b", 4, False), record("c", 8)], PRIMITIVES)
+    table.add([record("a", 4)], PRIMITIVES)
+    cells = next(iter(table.cells.values()))
+    assert {sizes: (cell.calls, cell.judged, cell.right) for sizes, cell in cells.items()} == {
+        (4.0,): (2, 2, 1),
+        (8.0,): (1, 1, 1),
+    }
+
+
+def test_what_cannot_be_judged_is_not_counted_as_wrong() -> None:
+    rates = fitted([record(f"{index}", 4, None) for index in range(200)])
+    assert rates.call(node(), SORT, [4]).right == pytest.approx(1.0, abs=0.02)
+
+
+@pytest.mark.parametrize("size", [1, 5, 12, 40])
+def test_lines_are_exact_on_exact_data(size: int) -> None:
+    found = fitted([record(f"{n}", n) for n in (2, 4, 8, 16)]).call(node(), SORT, [size]).cost
+    assert found.prefill == pytest.approx(3 + 2 * size, rel=0.01)
+    assert found.decode == pytest.approx(1 + size, rel=0.01)
+
+
+def test_one_size_alone_is_held_to_a_token_an_item() -> None:
+    rates = fitted([record(f"{index}", 8) for index in range(50)])
+    near, far = (rates.call(node(), SORT, [size]).cost for size in (8, 20))
+    assert near.prefill == pytest.approx(19, rel=0.01)
+    assert far.prefill - near.prefill == pytest.approx(12, rel=0.2)
+
+
+def test_unknown_tokens_stay_unknown() -> None:
+    silent = CallRecord("sort", 0, 0, 0.0, (4,), 4, Usage(None, None), False, True, "k")
+    found = fitted([silent]).call(node(), SORT, [4])
+    assert math.isnan(found.cost.tokens) or found.cost.tokens > 0
+    assert 0.5 < found.right <= 1
+
+
+def cliff(calls: int = 200) -> list[CallRecord]:
+    """Right up to 8 items, half of the time at 16, never at 32."""
+    chances = {1: 1.0, 2: 1.0, 4: 1.0, 8: 1.0, 16: 0.5, 32: 0.0}
+    return [record(f"{n}/{i}", n, i < chance * calls) for n, chance in chances.items() for i in range(calls)]
+
+
+def test_curves_pass_through_what_was_counted() -> None:
+    rates = fitted(cliff())
+    found = {size: rates.call(node(), SORT, [size]).right for size in (1, 4, 8, 16, 32)}
+    assert found[1] > 0.98 and found[8] > 0.95 and found[32] < 0.05
+    assert found[16] == pytest.approx(0.5, abs=0.05)
+
+
+def test_curves_are_sane_at_the_ends() -> None:
+    rates = fitted(cliff())
+    ends = [rates.call(node(), SORT, [size]).right for size in (0, 1, 32, 64, 1000, 10**6)]
+    assert all(0 <= chance <= 1 for chance in ends)
+    assert ends[0] > 0.95 and max(ends[2:]) < 0.05
+    perfect = fitted([record(f"{n}/{i}", n) for n in (2, 4, 8) for i in range(12)])
+    beyond = [perfect.call(node(), SORT, [size]).right for size in (8, 16, 32)]
+    assert beyond == sorted(beyond, reverse=True) and beyond[0] > 0.9
+
+
+def test_ends_of_intervals_lie_on_either_side() -> None:
+    for size in (1, 8, 12, 16, 32, 64):
+        low, middle, high = (fitted(cliff(20), shift).call(node(), SORT, [size]).right for shift in (-1.64, 0, 1.64))
+        assert low <= middle <= high and low < high
+
+
+def test_more_calls_narrow_an_interval() -> None:
+    widths = []
+    for calls in (10, 100, 1000):
+        low, high = (fitted(cliff(calls), shift).call(node(), SORT, [16]).right for shift in (-1.64, 1.64))
+        widths.append(high - low)
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_flagged_calls_are_wrong_and_not_valid() -> None:
+    records = [record(f"{i}", 4, i % 2 == 0, flagged=i % 2 == 1) for i in range(400)]
+    found = fitted(records).call(node(), SORT, [4])
+    assert found.valid == pytest.approx(0.5, abs=0.03)
+    assert found.right == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_prompt_that_was_never_asked_is_as_long_as_it_is() -> None:
+    rates = fitted([record(f"{n}", n) for n in (2, 4, 8, 16)])
+    known, other = (rates.call(node(prompt=prompt), SORT, [8]).cost.prefill for prompt in (0, 2))
+    longer = len(SORT.prompts[2].split()) - len(SORT.prompts[0].split())
+    assert other - known == pytest.approx(longer)
+
+
+def test_a_primitive_that_was_never_asked_has_rates() -> None:
+    found = fitted([record("a", 4)]).call(call("merge", Input(0), Input(1)), PRIMITIVES["merge"], [4, 4])
+    assert found.cost.tokens > 8 and 0 < found.right < 1
+
+
+def test_reach_is_the_largest_size_asked() -> None:
+    rates = fitted([record("a", 4), record("b", 12)])
+    assert (rates.reach("sort"), rates.reach("merge")) == (12, 0)
+
+
+def test_samples_differ_where_something_makes_them_differ() -> None:
+    rates = fitted([record("a", 4)])
+    greedy, warm, shuffled = (rates.dependence(n) for n in (node(), node(temperature=0.7), node(shuffle=True)))
+    assert greedy == 1.0 and 1.0 > warm > shuffled >= 0
+
+
+# ---- what is declared
+
+
+@pytest.mark.parametrize("prompt", [0, 1, 2])
+@pytest.mark.parametrize("primitive", [SORT, SUM])
+def test_declared_prompts_are_as_long_as_real_ones(primitive: object, prompt: int) -> None:
+    assert primitive in (SORT, SUM)
+    tool = SORT if primitive is SORT else SUM
+    model = open_model("simulated/perfect")
+    rates = DeclaredRates([model])
+    numbers = list(range(10, 19))
+    found = rates.call(call(tool.name, Input(0), prompt=prompt), tool, [len(numbers)])
+    count = model.count(tool.prompt([numbers], prompt))  # type: ignore[attr-defined]
+    assert found.cost.prefill == count
+    assert found.cost.decode == 1 + tool.law(len(numbers)) and found.right == 1.0
+
+
+def test_every_primitive_has_a_declared_cost() -> None:
+    toolbox = Toolbox(list(PRIMITIVES.values()))
+    rates = DeclaredRates([open_model("simulated/perfect")])
+    for tool in toolbox.primitives.values():
+        for prompt in range(len(tool.prompts)):
+            inputs = [Input(index) for index in range(len(tool.inputs))]
+            found = rates.call(call(tool.name, *inputs, prompt=prompt), tool, [3] * len(inputs))
+            assert np.isfinite(found.cost.tokens) and found.cost.tokens > 3

@@ -1,0 +1,192 @@
+"""Tasks: problems that are the same for the same arguments and never in two splits, generated or from a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from undercut.evaluators.task import SPLITS, Task, is_of, split_of
+from undercut.evaluators.tasks import TASKS, open_task
+from undercut.evaluators.tasks.primitives import FACTS, FOUND, KEY
+from undercut.spaces.errors import TaskError
+from undercut.spaces.types import NUMBER, NUMBERS, TRUTH, ListOf, Type, size_of
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_splits_share_no_problem(name: str) -> None:
+    task = TASKS[name]
+    found = {
+        split: {json.dumps(i.inputs) for size in (2, 8) for i in task.instances(size, 60, split)} for split in SPLITS
+    }
+    assert not (found["search"] & found["select"] or found["select"] & found["test"] or found["search"] & found["test"])
+    assert all(split_of(json.loads(inputs)) == split for split in SPLITS for inputs in found[split])
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_same_arguments_same_problems(name: str) -> None:
+    task = TASKS[name]
+    assert task.instances(8, 5, "test", 3) == task.instances(8, 5, "test", 3)
+    assert task.instances(8, 5, "test", 3) == task.instances(8, 9, "test", 3)[:5]
+    assert task.instances(8, 5, "test", 3) != task.instances(8, 5, "test", 4)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_problems_have_their_types_and_sizes(name: str) -> None:
+    task = TASKS[name]
+    for size in (1, 2, *task.sizes):
+        for instance in task.instances(size, 4):
+            assert instance.size == size
+            for value, kind, extent in zip(instance.inputs, task.inputs, task.extents(size), strict=True):
+                assert is_of(value, kind)
+                assert size_of(value, kind) == (size if isinstance(kind, ListOf) else 1)
+                assert extent is not None
+            assert task.score(instance.target, instance.target) == 1.0
+    assert task.summary and task.has(10**6)
+
+
+def test_lookups_find_what_the_facts_say() -> None:
+    instances = TASKS["lookup"].instances(8, 200)
+    for instance in instances:
+        facts, name = instance.inputs
+        assert instance.target == dict(map(tuple, facts)).get(name)
+        assert len({known for known, _ in facts}) == 8
+    assert 0.8 < sum(instance.target is not None for instance in instances) / 200 < 0.99
+
+
+def test_too_few_problems_are_said_to_be() -> None:
+    only = Task("only", (NUMBERS,), NUMBER, (), lambda size, generator: (([size],), size))
+    splits = {split for split in SPLITS if split_of([[3]]) != split}
+    for split in splits:
+        with pytest.raises(TaskError, match=f"too few problems of size 3 .* '{split}'"):
+            only.instances(3, 1, split)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "expected"),
+    [
+        (3, NUMBER, True),
+        ("3", NUMBER, False),
+        (3.5, NUMBER, False),
+        (None, NUMBER, False),
+        (True, NUMBER, False),
+        ([], NUMBERS, True),
+        ([1, 2], NUMBERS, True),
+        ([1, "2"], NUMBERS, False),
+        (3, NUMBERS, False),
+        ({}, NUMBERS, False),
+        ([[1], []], ListOf(NUMBERS), True),
+        ([1], ListOf(NUMBERS), False),
+        (True, TRUTH, True),
+        ("yes", TRUTH, False),
+        (None, FOUND, True),
+        (7, FOUND, True),
+        ("Ada", KEY, True),
+        (None, KEY, False),
+        ([["Ada", 3]], FACTS, True),
+        ([3], FACTS, False),
+    ],
+)
+def test_values_are_of_types(value: Any, kind: Type, expected: bool) -> None:
+    assert is_of(value, kind) is expected
+
+
+# ---- problems from a file
+
+LISTS = [[index, 9, 5, 7] for index in range(30)] + [[index, 3] for index in range(30)]
+
+
+def jsonl(path: Path) -> None:
+    rows = [{"inputs": [numbers], "target": sorted(numbers)} for numbers in LISTS]
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n\n", encoding="utf-8")
+
+
+def jsonl_with_one_input(path: Path) -> None:
+    rows = [{"input": numbers, "target": sorted(numbers), "note": "more"} for numbers in LISTS]
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+
+def named_columns(path: Path) -> None:
+    lines = [f'"{sorted(numbers)}","{numbers}"' for numbers in LISTS]
+    path.write_text("target,input\n" + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def graph_of_thoughts_columns(path: Path) -> None:
+    """The columns ID, Unsorted, Sorted, as others publish such problems, with a byte-order mark."""
+    lines = [f'{index},"{numbers}","{sorted(numbers)}"' for index, numbers in enumerate(LISTS)]
+    path.write_text("ID,Unsorted,Sorted\r\n" + "\r\n".join(lines) + "\r\n", encoding="utf-8-sig")
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (jsonl, "p.jsonl"),
+        (jsonl_with_one_input, "p.json"),
+        (named_columns, "p.csv"),
+        (graph_of_thoughts_columns, "p.csv"),
+    ],
+)
+def test_files_hold_problems(write: Any, name: str, tmp_path: Path) -> None:
+    write(tmp_path / name)
+    task = open_task("sort", str(tmp_path / name))
+    assert sorted(problem.inputs[0] for problem in task.problems) == sorted(LISTS)
+    assert all(problem.target == sorted(problem.inputs[0]) for problem in task.problems)
+    assert task.has(4) and task.has(2) and not task.has(3)
+    known = {split: {json.dumps(i.inputs) for i in task.instances(4, 100, split)} for split in SPLITS}
+    assert sum(map(len, known.values())) == len(set.union(*known.values())) == 30
+    assert task.instances(4, 3, "test", 1) == task.instances(4, 3, "test", 1)
+    with pytest.raises(TaskError, match=r"no problems of size 3 .* sizes \[2, 4\]"):
+        task.instances(3, 1)
+
+
+def test_tasks_with_two_inputs_have_two_columns(tmp_path: Path) -> None:
+    file = tmp_path / "count.csv"
+    file.write_text('input1,input2,target\n"[1, 2, 1]",1,2\n"[3]",1,0\n', encoding="utf-8")
+    assert [problem.inputs for problem in open_task("count", str(file)).problems] == [([1, 2, 1], 1), ([3], 1)]
+
+
+def test_a_cell_may_hold_nothing_on_purpose(tmp_path: Path) -> None:
+    file = tmp_path / "lookup.csv"
+    file.write_text('input1,input2,target\n"[[""Ada"", 3]]",Bo,null\n', encoding="utf-8")
+    assert open_task("lookup", str(file)).problems[0].target is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("p.csv", "", "needs a column for each of 1 inputs"),
+        ("p.csv", "Sorted\n[1]\n", "needs a column"),
+        ("p.csv", "input,target\n", "holds none"),
+        ("p.csv", "input,target\n[1],\n", "line 2 .* lacks a value"),
+        ("p.csv", "input,target\n[1],[1]\n[2]\n", "line 3 .* lacks a value"),
+        ("p.csv", "input,target\n3,[3]\n", r"line 2 .* must be of type \[number\], and 3"),
+        ("p.csv", "input,target\none two,[3]\n", r"line 2 .* must be of type \[number\]"),
+        ("p.jsonl", "", "holds none"),
+        ("p.jsonl", "{}", "line 1 .* must be an object"),
+        ("p.jsonl", "[]", "line 1 .* must be an object"),
+        ("p.jsonl", '{"input": [1], "target": [1]}\n{"input": [1]', "line 2"),
+        ("p.jsonl", '{"inputs": [[1], [2]], "target": [1]}', r"line 1 .* \(1 of them\)"),
+        ("p.jsonl", '{"input": ["a"], "target": [1]}', "line 1 .* type"),
+    ],
+)
+def test_files_that_hold_something_else(name: str, text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(TaskError, match=words):
+        open_task("sort", str(tmp_path / name))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
+    for name in ("nowhere.csv", "bytes.csv", "."):
+        with pytest.raises(TaskError, match="--data must be a JSONL or CSV file"):
+            open_task("sort", str(tmp_path / name))
+
+
+def test_a_size_with_too_few_problems_in_a_split() -> None:
+    task = replace(TASKS["sort"], problems=tuple(TASKS["sort"].instances(4, 2, "test")))
+    with pytest.raises(TaskError, match="for 'search'"):
+        task.instances(4, 1, "search")
+    assert len(task.instances(4, 50, "test")) == 2

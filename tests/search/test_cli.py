@@ -1,0 +1,309 @@
+"""The command, from the first look to the exported file, and what it says to what cannot be used."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from undercut.evaluators.tasks import TASKS
+from undercut.search import calibration
+from undercut.search.cli import commands, main
+from undercut.search.proposers.at_random import AtRandom
+from undercut.spaces.genome import Genome, Input, Node, call
+from undercut.spaces.operators import OPERATORS
+
+MODEL = "-m simulated/gpt-3.5"
+SMALL = f"{MODEL} --strategy random --sizes 4,8 --target-size 16 --evaluations 3 --samples 10 --max-size 5"
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_a_hurry() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AtRandom, "batch", 40)
+        patch.setattr(calibration, "POOL", 15)
+        yield
+
+
+@pytest.fixture
+def undercut(capsys: pytest.CaptureFixture[str]) -> Command:
+    """The command as a function of its line: exit code, standard output, standard error."""
+
+    def run(line: str, *more: str) -> tuple[int, str, str]:
+        code = main([*shlex.split(line), *more])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that has ended."""
+    folder = tmp_path_factory.mktemp("done") / "sum-1"
+    assert main([*shlex.split(f"search sum {SMALL}"), "--out", str(folder)]) == 0
+    return folder
+
+
+def refused(result: tuple[int, str, str], *words: str, code: int = 2) -> None:
+    """One clear sentence on standard error, nothing else."""
+    found, out, err = result
+    assert (found, out) == (code, ""), (out, err)
+    lines = err.splitlines()
+    sentence = lines[-1]
+    assert len(lines) == 1 or code == 1, err
+    assert sentence.startswith("undercut: ") and len(sentence) < 500
+    assert "Traceback" not in err
+    for word in words:
+        assert word in sentence, err
+
+
+# ---- what it says of itself
+
+
+@pytest.mark.parametrize("name", [None, *commands.commands])
+def test_every_command_has_help(name: str | None, undercut: Command) -> None:
+    code, out, err = undercut(f"{name or ''} --help")
+    assert code == 0 and err == "" and "Usage: undercut" in out
+    assert all(len(line) <= 110 for line in out.splitlines())
+
+
+def test_alone_it_shows_help(undercut: Command) -> None:
+    assert undercut("") == undercut("--help")
+
+
+def test_it_knows_its_version(undercut: Command) -> None:
+    code, out, _ = undercut("--version")
+    assert code == 0 and out.startswith("undercut")
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [("tasks", list(TASKS)), ("models", ["embedded", "simulated/perfect"]), ("operators", list(OPERATORS))],
+)
+def test_lists(command: str, names: list[str], undercut: Command) -> None:
+    code, out, err = undercut(command)
+    assert code == 0 and err == "" and all(name in out for name in names)
+    code, out, err = undercut(f"{command} --json")
+    rows = json.loads(out)
+    assert code == 0 and set(names) <= {row["name"] for row in rows}
+    assert all(row.keys() == {"name", "summary"} and row["summary"] for row in rows)
+
+
+# ---- from a search to a file
+
+
+def test_a_search_shows_its_front(tmp_path: Path, undercut: Command) -> None:
+    code, out, err = undercut(f"search sum {SMALL} --out {tmp_path / 'run'}")
+    assert code == 0
+    assert "accuracy" in out and "forecast" in out and "one call" in out and "Next: undercut export" in out
+    assert err.startswith("sum · simulated/gpt-3.5 · sizes 4 8, target 16 · cost in tokens · random · seed 0")
+    assert "calibrate" in err and "measure" in err
+
+
+def test_json_is_all_that_stands_on_standard_output(tmp_path: Path, undercut: Command) -> None:
+    code, out, _ = undercut(f"search sum {SMALL} --json --out {tmp_path / 'run'}")
+    assert code == 0
+    assert json.loads(out)["task"] == "sum"
+    assert undercut(f"front {tmp_path / 'run'} --json")[1] == out
+
+
+def test_runs_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undercut: Command) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        assert undercut(f"search maximum {SMALL} --max-size 2")[0] == 0
+        assert (tmp_path / "runs" / f"maximum-{number}").is_dir()
+
+
+def test_front_and_resume_of_a_finished_run(done: Path, undercut: Command) -> None:
+    code, out, err = undercut(f"front {done}")
+    assert code == 0 and err == "" and "accuracy" in out
+    result = json.loads(undercut(f"front {done} --json")[1])
+    code, out, _ = undercut(f"resume {done} --json")
+    assert code == 0 and json.loads(out) == result
+
+
+@pytest.mark.parametrize("pick", ["best", "cheapest", "a", "one call"])
+def test_exports(pick: str, done: Path, tmp_path: Path, undercut: Command) -> None:
+    for form in ("python", "json", "mermaid"):
+        code, out, err = undercut(f"export {done} --format {form} --pick", pick)
+        assert code == 0 and err == "" and out.endswith("\n")
+        if form == "python":
+            assert "def solve(llm, x0" in out
+            ast.parse(out)
+        elif form == "json":
+            assert json.loads(out)["task"] == "sum"
+        else:
+            assert out.startswith("flowchart")
+        file = tmp_path / form
+        code, nothing, err = undercut(f"export {done} --format {form} -o {file} --pick", pick)
+        assert code == 0 and nothing == "" and str(file) in err
+        assert file.read_text(encoding="utf-8") == out
+
+
+def test_a_genome_that_was_exported_is_measured_run_and_priced(done: Path, tmp_path: Path, undercut: Command) -> None:
+    file = tmp_path / "sum.json"
+    assert undercut(f"export {done} --format json -o {file}")[0] == 0
+    code, out, err = undercut(f"eval {file} sum -m simulated/perfect --sizes 4,8 --samples 5 --json")
+    assert code == 0, err
+    result = json.loads(out)
+    assert result["front"][0]["accuracy"]["8"]["mean"] == 1.0 and result["spent"]["calls"] > 0
+    code, out, err = undercut(f"eval {file} sum -m simulated/perfect --sizes 4 --samples 5")
+    assert code == 0 and "1.00" in out
+    code, out, err = undercut(f"run {file} -m simulated/perfect", "[3, 1, 2]")
+    assert (code, out, err) == (0, "6\n", "")
+    code, out, _ = undercut(f"run {file} -m simulated/perfect --json", "[3, 1, 2]")
+    assert json.loads(out).keys() == {"output", "failure", "reason", "cost"}
+    code, out, err = undercut(f"cost {file} -m simulated/perfect --size 8 --size 512 --json")
+    assert code == 0, err
+    priced = json.loads(out)
+    item = priced["front"][0]
+    assert item["cost"]["512"]["tokens"] > item["cost"]["8"]["tokens"] and item["laws"]["tokens"] == "n"
+    code, out, err = undercut(f"cost {file} -m simulated/perfect")
+    assert code == 0 and "n = 1000" in out and "no call was made" in out
+
+
+# ---- wrong use
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("search nonsense", ["sort, sum", "'nonsense'"]),
+        ("search own_nowhere:task", ["could not be imported"]),
+        ("search sort -m nonsense", ["'nonsense'", "embedded"]),
+        ("search sort -m simulated/nonsense", ["'simulated/nonsense'", "simulated/perfect"]),
+        (f"search sort {MODEL} --sizes 0,4", ["--sizes", "'0,4'"]),
+        (f"search sort {MODEL} --sizes four", ["--sizes", "'four'", "8,16,32"]),
+        (f"search sort {MODEL} --sizes ''", ["--sizes"]),
+        (f"search sort {MODEL} --sizes 8,4", ["--sizes must ascend", "[8, 4]"]),
+        (f"search sort {MODEL} --sizes 8,8", ["--sizes must ascend"]),
+        (f"search sort {MODEL} --sizes 4,8 --target-size 6", ["--target-size", "(8)", "6"]),
+        (f"search sort {MODEL} --target-size 0", ["--target-size", "0"]),
+        (f"search sort {MODEL} --target-size big", ["target-size", "'big'"]),
+        (f"search sort {MODEL} --cost euro", ["--cost must be one of tokens", "'euro'"]),
+        (f"search sort {MODEL} --strategy magic", ["--strategy must be one of evolution", "'magic'"]),
+        (f"search sort {MODEL} --samples 0", ["--samples must be 1 or more, not 0"]),
+        (f"search sort {MODEL} --evaluations -3", ["--evaluations must be 1 or more, not -3"]),
+        (f"search sort {MODEL} --max-calls -1", ["--max-calls must be 0 or more, not -1"]),
+        (f"search sort {MODEL} --concurrency 0", ["concurrency"]),
+        (f"search sort {MODEL} --data nowhere.csv", ["--data", "nowhere.csv"]),
+        (f"search sort {MODEL} --storage nonsense", ["--storage must be the URL"]),
+        ("search", ["missing argument 'TASK'", "`undercut search --help`"]),
+        ("search sort --nonsense", ["--nonsense"]),
+        ("serch sort", ["serch"]),
+        ("front nowhere", ["DIR must be the folder of a run", "'nowhere'"]),
+        ("resume nowhere", ["DIR must be the folder of a run"]),
+        ("export nowhere", ["DIR must be the folder of a run"]),
+        ("export nowhere --format word", ["--format must be one of python, json, mermaid", "'word'"]),
+        (f"eval nowhere.json sort {MODEL}", ["GENOME must be a file that can be read", "nowhere.json"]),
+        (f"run nowhere.json {MODEL} 3", ["GENOME must be a file that can be read"]),
+        ("cost nowhere.json --size 0", ["size"]),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    line: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undercut: Command
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(undercut(line), *words)
+
+
+def test_folders_that_cannot_hold_a_run(done: Path, tmp_path: Path, undercut: Command) -> None:
+    (tmp_path / "file").write_text("")
+    refused(undercut(f"search sum {SMALL} --out {tmp_path / 'file' / 'below'}"), "--out must be a folder")
+    refused(undercut(f"search sum {SMALL} --out {tmp_path}"), "--out must be an empty folder", "'file'")
+    refused(undercut(f"search sum {SMALL} --seed 7 --out {done}"), "a run with other settings", "undercut resume")
+    refused(undercut(f"front {tmp_path}"), "DIR must be the folder of a run")
+
+
+def test_picks_and_outputs_that_are_not_there(done: Path, tmp_path: Path, undercut: Command) -> None:
+    refused(undercut(f"export {done} --pick q"), "--pick must be best, cheapest or one of a", "'q'")
+    refused(undercut(f"export {done} -o {tmp_path / 'no' / 'file.py'}"), "-o must be a file that can be written")
+
+
+SORT = call("sort", Input(0))
+
+
+def genome_text(output: Any) -> str:
+    return Genome(output).to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("no json", ["must hold JSON"]),
+        ("[" * 100_000, ["must hold JSON"]),
+        ("[]", ['"undercut": 1']),
+        ('{"undercut": 1, "nodes": [{"op": "join", "inputs": [0]}], "output": 0}', ["cycle", "node 0"]),
+        ('{"undercut": 1, "nodes": [], "output": 3}', ["there are none"]),
+        (genome_text(Node("teleport", [Input(0)])), ["unknown operator 'teleport'"]),
+        (genome_text(call("check", Input(0))), ["check"]),
+        (genome_text(Node("join", [SORT])), ["type clash"]),
+        (genome_text(Input(1)), ["x1 does not exist"]),
+        (genome_text(Input(0)), ["must do work"]),
+        (genome_text(call("sort", Input(0), prompt=9)), ["prompt", "9"]),
+        (genome_text(call("sort", Input(0), temperature=-1)), ["temperature", "-1"]),
+        (genome_text(call("juggle", Input(0))), ["'juggle'"]),
+    ],
+)
+def test_genomes_that_are_none(text: str, words: list[str], tmp_path: Path, undercut: Command) -> None:
+    file = tmp_path / "genome.json"
+    file.write_text(text, encoding="utf-8")
+    refused(undercut(f"eval {file} sort {MODEL}"), *words)
+    refused(undercut(f"run {file} --task sort {MODEL}", "[1]"), *words)
+    refused(undercut(f"cost {file} --task sort {MODEL}"), *words)
+
+
+def test_inputs_that_are_none(tmp_path: Path, undercut: Command) -> None:
+    file = tmp_path / "genome.json"
+    file.write_text(genome_text(SORT), encoding="utf-8")
+    refused(undercut(f"run {file} {MODEL}", "[1]"), "--task")
+    refused(
+        undercut(
+            f"run {file} {MODEL} --task sort",
+            "[1",
+        ),
+        "JSON",
+    )
+    refused(undercut(f"run {file} {MODEL} --task sort", "[1]", "2"), "takes 1 inputs", "2 were given")
+    for given in ("3", '"text"', "[1, null]", '[1, "two"]', "{}"):
+        refused(undercut(f"run {file} {MODEL} --task sort", given), "[number]")
+
+
+def test_files_with_bad_problems(tmp_path: Path, undercut: Command) -> None:
+    good = {"input": [2, 1], "target": [1, 2]}
+    for rows in (
+        '{"input": [2, 1]}',
+        "[1]",
+        "nothing",
+        '{"inputs": [[1], [2]], "target": [1]}',
+        '{"input": 3, "target": 3}',
+    ):
+        file = tmp_path / "rows.jsonl"
+        file.write_text(json.dumps(good) + "\n" + rows + "\n", encoding="utf-8")
+        refused(undercut(f"search sort {SMALL} --data {file} --out {tmp_path / 'run'}"), "line 2", "rows.jsonl")
+    file.write_text("", encoding="utf-8")
+    refused(undercut(f"search sort {SMALL} --data {file} --out {tmp_path / 'run'}"), "holds none")
+    file.write_text(json.dumps(good), encoding="utf-8")
+    refused(undercut(f"eval {tmp_path / 'none.json'} sort {MODEL} --data {file}"), "GENOME")
+
+
+# ---- runs that could not finish
+
+
+def test_a_limit_can_be_raised(tmp_path: Path, undercut: Command) -> None:
+    folder = tmp_path / "run"
+    refused(undercut(f"search sum {SMALL} --max-calls 40 --out {folder}"), "raise --max-calls and resume", code=1)
+    refused(undercut(f"front {folder}"), "has not ended", "undercut resume")
+    refused(undercut(f"export {folder}"), "has not ended")
+    refused(undercut(f"resume {folder}"), "raise --max-calls and resume", code=1)
+    code, out, _ = undercut(f"resume {folder} --max-calls 100000 --json")
+    assert code == 0
+    whole = json.loads(undercut(f"search sum {SMALL} --json --out {tmp_path / 'whole'}")[1])
+    assert json.loads(out) == whole
