@@ -23,7 +23,10 @@ from undercut.spaces.toolbox import Toolbox
 
 ALIKE = 0.85
 ALIKE_SHUFFLED = 0.5
-"""How alike two samples of one prompt, or of one prompt with its items shuffled, are taken to be until measured."""
+"""How alike two samples of one prompt, or of one prompt with its items shuffled, are taken to be until measured.
+
+Said with the weight of one sample that could have come out right.
+"""
 
 
 class Key(NamedTuple):
@@ -53,6 +56,7 @@ class Calibration:
     """Counts of calls by key and input sizes; an answer that several candidates share counts once."""
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
+    repeats: dict[tuple[str, int, bool], tuple[float, float]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
 
     def add(self, records: Iterable[CallRecord], primitives: Mapping[str, Primitive]) -> None:
@@ -73,6 +77,17 @@ class Calibration:
             cell.prompt += math.nan if record.usage.prompt is None else record.usage.prompt
             cell.completion += math.nan if record.usage.completion is None else record.usage.completion
             cell.output += output
+
+    def add_repeat(self, record: CallRecord, shuffled: bool, right: bool) -> None:
+        """Count a further sample of a call whose first answer was wrong.
+
+        Held against how often such calls are right at all: independent samples would be right as often.
+        """
+        sizes = tuple(float(size) for size in record.input_sizes)
+        cell = self.cells[Key(record.primitive, record.model, record.prompt, record.temperature)][sizes]
+        key = (record.primitive, record.model, shuffled)
+        expected, seen = self.repeats.get(key, (0.0, 0.0))
+        self.repeats[key] = (expected + cell.right / max(1, cell.judged), seen + right)
 
     def rates(self, toolbox: Toolbox, shapes: Sequence[Shape | None], prices: Sequence[Price | None]) -> FittedRates:
         """Fit what is known so far."""
@@ -171,10 +186,14 @@ class FittedRates:
         )
 
     def dependence(self, node: Node) -> float:
-        """How alike two samples of one call are: all the way where nothing makes them differ."""
-        if node.genes.get("shuffle"):
-            return ALIKE_SHUFFLED
-        return ALIKE if float(node.genes["temperature"]) > 0 else 1.0
+        """How alike two samples of one call are: as measured; all the way where nothing makes them differ."""
+        shuffled = bool(node.genes.get("shuffle"))
+        if not shuffled and not float(node.genes["temperature"]):
+            return 1.0
+        key = (str(node.genes["primitive"]), int(node.genes["model"]), shuffled)
+        expected, seen = self._calibration.repeats.get(key, (0.0, 0.0))
+        alike = ALIKE_SHUFFLED if shuffled else ALIKE
+        return min(1.0, max(0.0, 1 - (seen + 1 - alike) / (expected + 1)))
 
     def reach(self, primitive: str) -> float:
         """The largest size, in items, at which a primitive was measured."""

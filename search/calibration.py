@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.task import Task
-from undercut.evaluators.trace import Trace
+from undercut.evaluators.task import Instance, Task
+from undercut.evaluators.trace import CallRecord, Trace
 from undercut.search.rehearse import rehearse
+from undercut.spaces.genome import Genome
+from undercut.spaces.operators.call import shuffled
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
 from undercut.spaces.space import Space
 from undercut.spaces.types import size_of
 
-POOL, DRAWS = 80, 1500
-"""Genomes whose rehearsals supply the inputs, and how many are drawn at most to find that many right ones."""
-GRID, SAMPLES = 10, 12
+DRAWS = 600
+"""Random genomes whose rehearsals supply the inputs of calls, where they come out right."""
+SMALL, STRUCTURES = 3, 2000
+"""All structures of up to so many nodes come first, at most so many of them."""
+SIMPLE = 12
+"""The smallest right ones are rehearsed on as many instances as there are calls to a size."""
+GRID, SAMPLES = 12, 12
 """Sizes of a primitive that are measured, and calls at each."""
+WARM = 0.7
+"""Temperature at which calls that came out wrong are asked again."""
+REPEATS = 16
+"""Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
 
 
 def gather_questions(
@@ -28,29 +41,37 @@ def gather_questions(
 ) -> dict[str, dict[int, list[tuple[Any, ...]]]]:
     """Inputs of calls, by primitive and total size, as they occur inside genomes that would be right."""
     generator = random.Random(f"calibrate/{seed}")
-    instances = [instance for size in sizes for instance in task.instances(size, 1, seed=seed)]
+    instances = [instance for size in sizes for instance in task.instances(size, SAMPLES, seed=seed)]
     found: dict[str, dict[int, dict[str, tuple[Any, ...]]]] = {}
-    right = 0
-    for _ in range(DRAWS):
-        rehearsal = rehearse(space.sample(generator), instances, task, space.toolbox)
+
+    def rehearsed(genome: Genome, on: Sequence[Instance]) -> bool | None:
+        rehearsal = rehearse(genome, on, task, space.toolbox)
         for name, values in rehearsal.questions:
             primitive = space.toolbox.primitives[name]
             size = sum(size_of(value, kind) for value, kind in zip(values, primitive.inputs, strict=True))
             found.setdefault(name, {}).setdefault(size, {}).setdefault(repr(values), values)
-        right += bool(rehearsal.right)
-        if right >= POOL:
-            break
+        return rehearsal.right
+
+    right: dict[Genome, None] = {}
+    drawn = (space.sample(generator) for _ in range(DRAWS))
+    for genome in chain(islice(space.skeletons(generator, SMALL), STRUCTURES), drawn):
+        if genome not in right and rehearsed(genome, instances[::SAMPLES]):
+            right.setdefault(genome)
+    for genome in sorted(right, key=lambda each: (each.size, each.key))[:SIMPLE]:
+        rehearsed(genome, instances)
     return {name: {size: list(each.values()) for size, each in by_size.items()} for name, by_size in found.items()}
 
 
-def spread(sizes: Sequence[int], count: int) -> list[int]:
-    """At most `count` of the sizes, evenly apart in their logarithms, both ends among them."""
-    sizes = sorted(sizes)
+def spread(inputs: Mapping[int, Sequence[Any]], count: int) -> list[int]:
+    """At most `count` sizes, about evenly apart in their logarithms; of near ones that with the most inputs."""
+    sizes = sorted(inputs)
     if len(sizes) <= count:
         return sizes
-    low, high = sizes[0] + 1, sizes[-1] + 1
-    wanted = [low * (high / low) ** (index / (count - 1)) - 1 for index in range(count)]
-    return sorted({min(sizes, key=lambda size: abs(size - want)) for want in wanted})
+    low, high = math.log(sizes[0] + 1), math.log(sizes[-1] + 1)
+    bins: dict[int, list[int]] = {}
+    for size in sizes:
+        bins.setdefault(min(count - 1, int(count * (math.log(size + 1) - low) / (high - low))), []).append(size)
+    return [max(near, key=lambda size: (min(SAMPLES, len(inputs[size])), size)) for near in bins.values()]
 
 
 async def calibrate(
@@ -71,24 +92,46 @@ async def calibrate(
     questions: list[Question] = []
     for name, by_size in sorted(gather_questions(space, task, sizes, seed).items()):
         primitive = space.toolbox.primitives[name]
-        for size in spread(list(by_size), GRID):
+        for size in spread(by_size, GRID):
             inputs = by_size[size]
             for values in generator.sample(inputs, min(SAMPLES, len(inputs))):
                 questions += variants(primitive, values, len(space.toolbox.models))
-    trace = Trace()
-    ask, done = engine.asker(trace), 0
+    done = 0
 
-    async def one(question: Question) -> None:
+    async def one(question: Question) -> CallRecord:
         nonlocal done
-        await ask(question)
+        trace = Trace()
+        await engine.asker(trace)(question)
         done += 1
-        progress(done, len(questions))
+        progress(done, max(done, len(questions)))
+        return trace.records[0]
 
-    await asyncio.gather(*(one(question) for question in questions))
+    first = await asyncio.gather(*(one(question) for question in questions))
     table = Calibration()
-    # Answers come in any order, and sums of floats depend on it.
-    table.add(sorted(trace.records, key=lambda record: record.key), space.toolbox.primitives)
+    table.add(first, space.toolbox.primitives)
+    # The further samples say how alike answers are, and not how often they are right: they were chosen for failing.
+    again = repeats([(question, record) for question, record in zip(questions, first, strict=True)])
+    for (_, record, shuffle), repeat in zip(again, await asyncio.gather(*(one(q) for q, _, _ in again)), strict=True):
+        table.add_repeat(record, shuffle, bool(repeat.right))
     return table
+
+
+def repeats(asked: Sequence[tuple[Question, CallRecord]]) -> list[tuple[Question, CallRecord, bool]]:
+    """Further samples of calls that came out wrong, with the first record and whether their items are shuffled."""
+    taken: dict[str, int] = {}
+    again: list[tuple[Question, CallRecord, bool]] = []
+    for question, record in asked:
+        primitive = question.primitive
+        if record.right is not False or taken.setdefault(primitive.name, 0) >= REPEATS:
+            continue
+        taken[primitive.name] += 1
+        for sample in ((1,), (2,)):
+            warm = replace(question, temperature=WARM, sample=sample)
+            again.append((warm, record, False))
+            if primitive.permutable():
+                values = tuple(shuffled(primitive, question.values, sample))
+                again.append((replace(warm, values=values), record, True))
+    return again
 
 
 def variants(primitive: Primitive, values: tuple[Any, ...], models: int) -> list[Question]:

@@ -87,11 +87,15 @@ def commands() -> None:
     help="What to save: tokens, passes, flops, aalp, usd or latency.",
 )  # fmt: skip
 @_limits
-@click.option("--evaluations", type=int, default=40, show_default=True, help="Most decompositions run on the model.")
+@click.option("--evaluations", type=int, default=32, show_default=True, help="Most decompositions run on the model.")
 @click.option(
     "--samples", type=int, default=50, show_default=True, help="Held-out problems a size for the final front."
 )
 @click.option("--max-size", type=int, default=9, show_default=True, help="Most nodes of a decomposition.")
+@click.option(
+    "--ceiling", type=float, default=32, show_default=True,
+    help="Leave out what costs more than so many times the cheapest that is right.",
+)  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything random follows from it.")
 @click.option("--allow-code", is_flag=True, help="Let decompositions use the task's functions in code.")
 @click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.  [default: generated]")

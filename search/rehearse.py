@@ -31,6 +31,10 @@ class _WastefulError(Exception):
     """The genome asks far more than the instance holds."""
 
 
+class _SenselessError(Exception):
+    """A primitive was asked about inputs that it does not expect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """What a rehearsal told.
@@ -58,6 +62,8 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
         size = sum(size_of(value, kind) for value, kind in zip(question.values, question.primitive.inputs, strict=True))
         if calls_left < 0 or size > most_items:
             raise _WastefulError
+        if question.primitive.expects is not None and not question.primitive.expects(*question.values):
+            raise _SenselessError
         questions.append((question.primitive.name, question.values))
         return Answer(reference(*question.values))
 
@@ -68,7 +74,7 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
             output = run_now(Execution(ask, toolbox, concurrent=False).apply(genome, instance.inputs))
         except _NoReferenceError:
             return Rehearsal(None)
-        except (_WastefulError, InvalidAnswer, TypeError, ValueError, ArithmeticError, LookupError):
+        except (_WastefulError, _SenselessError, InvalidAnswer, TypeError, ValueError, ArithmeticError, LookupError):
             return Rehearsal(False)
         if task.score(output, instance.target) < 1:
             return Rehearsal(False)

@@ -40,6 +40,8 @@ AT_ONCE = 4
 """Genomes run on the model between two looks at the forecasts."""
 FIRST, SELECT = 8, 24
 """Instances a size for a candidate, and for a finalist."""
+WRONG = (0.0, math.inf)
+"""What a genome is worth that nobody should look at."""
 WARM_UP = 8
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
 RAZOR = 0.002
@@ -67,6 +69,7 @@ class Search:
     _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
     _outcomes: dict[Genome, list[Outcome]] = field(default_factory=dict)
     _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
+    _cheapest: float = math.inf
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -139,13 +142,18 @@ class Search:
 
     def _forecast(self, genome: Genome) -> None:
         """Work out what a genome is worth by what is known now, and tell the proposer."""
-        self._known[genome] = self._worth(genome)
-        self._proposer.tell(genome, *self._known[genome])
+        worth = self._known[genome] = self._worth(genome)
+        if worth[0] > 0:
+            self._cheapest = min(self._cheapest, worth[1])
+        self._proposer.tell(genome, *(worth if self._affordable(worth) else WRONG))
+
+    def _affordable(self, worth: tuple[float, float]) -> bool:
+        return worth[1] <= self.settings.ceiling * self._cheapest
 
     def _worth(self, genome: Genome) -> tuple[float, float]:
         """Accuracy, halfway between the largest size run and the target, and cost at the target."""
         if self._right(genome) is False:
-            return 0.0, math.inf
+            return WRONG
         target = self._forecaster.at(genome, self.settings.target_size)
         cost = self.unit(target.cost)
         return (self._accuracy(genome) + (target.accuracy or 0.0)) / 2, math.inf if math.isnan(cost) else cost * (
@@ -188,7 +196,7 @@ class Search:
 
     def _front(self) -> list[tuple[Genome, float, float]]:
         """The front of what is known."""
-        return thinned(front((genome, *worth) for genome, worth in self._known.items() if worth[0] > 0))
+        return thinned(front((g, *worth) for g, worth in self._known.items() if worth[0] > 0 and self._affordable(worth)))
 
     def _promising(self) -> list[Genome]:
         """Genomes on the front of what is known that were not run yet, the most accurate first."""

@@ -30,6 +30,8 @@ class Settings:
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
         evaluations: most genomes run on the model before the front is measured afresh.
         samples: instances a size in that last measurement.
+        max_size: most nodes of a genome.
+        ceiling: genomes that cost more than so many times the cheapest right one are not looked at.
 
     Raises:
         UsageError: a setting cannot be used.
@@ -48,9 +50,10 @@ class Settings:
     max_calls: int | None = None
     max_tokens: int | None = None
     max_usd: float | None = None
-    evaluations: int = 40
+    evaluations: int = 32
     samples: int = 50
     max_size: int = 9
+    ceiling: float = 32.0
 
     def __post_init__(self) -> None:
         unit_of(self.cost)

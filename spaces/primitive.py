@@ -24,6 +24,8 @@ class Primitive:
         law: the answer's size in items as a function of the inputs' sizes in items.
         reference: code that gives the true answer, where there is one. Used to judge calls, never to answer.
         valid: red flag. False for an answer that cannot be right, given the inputs.
+        expects: what the inputs must be for the question to make sense (a merge expects sorted lists). A genome that
+            breaks it although every answer was right is wrong by construction; calls that break it are not judged.
         symmetric: positions of the list inputs whose order does not matter to the answer.
     """
 
@@ -34,6 +36,7 @@ class Primitive:
     law: Callable[..., float]
     reference: Callable[..., Any] | None = field(default=None, compare=False)
     valid: Callable[..., bool] | None = field(default=None, compare=False)
+    expects: Callable[..., bool] | None = field(default=None, compare=False)
     symmetric: tuple[int, ...] = ()
 
     def prompt(self, values: Sequence[Any], variant: int = 0) -> str:

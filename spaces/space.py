@@ -23,12 +23,22 @@ class Want(NamedTuple):
     """What is wanted somewhere: a type, from inputs of these types.
 
     `work` is set where a genome or a body begins: it must come to a call, a function or an operator with bodies, so
-    that no body only hands its input on, and no genome does nothing.
+    that no body only hands its input on, and no genome does nothing. `under` is the operator that takes samples of
+    this: a sample of samples is one operator with larger numbers, so some do not stand under others.
     """
 
     target: Type
     inputs: Types
     work: bool = False
+    under: str = ""
+
+    def takes(self, expression: Expression, other: Want) -> bool:
+        """Whether an expression that was made for another want will do for this one."""
+        if (self.target, self.inputs) != (other.target, other.inputs):
+            return False
+        if isinstance(expression, Input):
+            return not self.work
+        return expression.op not in BARRED.get(self.under, ()) and (not self.work or other.work or expression.op not in IDLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +50,11 @@ class Place:
     path: tuple[int, ...] = ()
 
 
-Library: TypeAlias = Mapping[Want, Sequence[Expression]]
-"""Parts that have proved useful, by what they were wanted for."""
+Library: TypeAlias = Mapping[tuple[Type, Types], Sequence[tuple[Expression, Want]]]
+"""Parts that have proved useful with what each was wanted for, by target and inputs."""
 
+BARRED = {"vote": ("vote", "retry"), "retry": ("retry",)}
+"""Operators that do not stand right under another: a vote drops flagged answers by itself."""
 IDLE = ("split", "join")
 """Operators that move items about without any work on them."""
 
@@ -86,6 +98,7 @@ class Space:
             known = self._forms[want] = tuple(
                 form
                 for name in self.operators
+                if name not in BARRED.get(want.under, ())
                 for form in OPERATORS[name].forms(want.target, scope)
                 if not (want.work and name == "split") and self._types.issuperset(_kinds(form))
             )
@@ -210,7 +223,7 @@ class Space:
 
     def _place(self, here: Place, found: list[Place]) -> _Fault | None:
         """Type-check from the top down; on success add the places, else say what is wrong and how deep it is."""
-        expression, (target, inputs, work) = here.expression, here.want
+        expression, (target, inputs, work, _) = here.expression, here.want
         if isinstance(expression, Input):
             if expression.index >= len(inputs):
                 return 0, f"input x{expression.index} does not exist here; there are {len(inputs)}"
@@ -223,6 +236,8 @@ class Space:
                 )
             found.append(here)
             return None
+        if expression.op in BARRED.get(here.want.under, ()):
+            return 0, f"{expression.op!r} cannot stand right under {here.want.under!r}: one of them is enough"
         if expression.op not in self.operators:
             return 0, f"unknown operator {expression.op!r}; known here: {', '.join(self.operators)}"
         worst: _Fault = (0, f"type clash: {expression.op!r} cannot give {target} here")
@@ -290,7 +305,11 @@ class Space:
         if ready and generator.random() < REST:
             return generator.choice(ready)
         if library and generator.random() < REUSE:
-            known = [part for part in library.get(want, ()) if Genome(part).size <= room]
+            known = [
+                part
+                for part, other in library.get((want.target, want.inputs), ())
+                if Genome(part).size <= room and want.takes(part, other)
+            ]
             if known:
                 return generator.choice(known)
         forms = [form for form, need in self._priced(want) if need <= room]
@@ -360,7 +379,10 @@ def slots(form: Form, want: Want) -> list[Want]:
     """
     idle = want.work and form.op in IDLE
     inputs = [Want(kind, want.inputs, idle) for kind in form.inputs]
-    return inputs + [Want(body.output, body.inputs, True) for body in form.bodies]
+    under = form.op if form.op in BARRED else ""
+    return inputs + [
+        Want(body.output, body.inputs, True, under if place == 0 else "") for place, body in enumerate(form.bodies)
+    ]
 
 
 def _typical(gene: Gene, generator: random.Random) -> GeneValue:

@@ -6,12 +6,12 @@ Every change replaces what stands at one place by something of the same type tha
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from undercut.spaces.genome import Expression, Genome, Node
 from undercut.spaces.operators.base import Form, Gene
-from undercut.spaces.space import Library, Place, Space, Want, slots
+from undercut.spaces.space import Library, Place, Space, slots
 
 Mutation: TypeAlias = Callable[[Space, Genome, random.Random], Genome | None]
 TRIES = 20
@@ -31,14 +31,15 @@ def mutate(space: Space, genome: Genome, generator: random.Random) -> Genome:
 
 def crossover(space: Space, first: Genome, second: Genome, generator: random.Random) -> Genome:
     """The first genome, with a part of the second where both have one of the same kind."""
-    theirs: dict[Want, list[Place]] = {}
+    theirs: dict[object, list[Place]] = {}
     for place in space.places(second):
-        theirs.setdefault(place.want, []).append(place)
-    ours = [place for place in space.places(first) if place.want in theirs]
+        theirs.setdefault(place.want[:2], []).append(place)
+    ours = [place for place in space.places(first) if place.want[:2] in theirs]
     for _ in range(TRIES):
         place = generator.choice(ours)
-        child = _replaced(first, place, generator.choice(theirs[place.want]).expression)
-        if child not in (first, second) and _fits(space, child):
+        other = generator.choice(theirs[place.want[:2]])
+        child = _replaced(first, place, other.expression)
+        if place.want.takes(other.expression, other.want) and child not in (first, second) and _fits(space, child):
             return child
     return mutate(space, first, generator)
 
@@ -98,27 +99,29 @@ def _reform(space: Space, genome: Genome, generator: random.Random) -> Genome | 
     place = generator.choice(space.places(genome))
     if not isinstance(place.expression, Node):
         return None
-    old = {
-        other.want: other.expression for other in space.places(genome) if other.path[:-1] == place.path and other.path
-    }
+    old = [other for other in space.places(genome) if other.path[:-1] == place.path and other.path]
     return _with_form(space, genome, place, old, generator)
 
 
 def _wrap(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
     """A new operator around a part: the part becomes its input or its body."""
     place = generator.choice(space.places(genome))
-    return _with_form(space, genome, place, {place.want: place.expression}, generator)
+    return _with_form(space, genome, place, [place], generator)
 
 
 def _with_form(
-    space: Space, genome: Genome, place: Place, parts: dict[Want, Expression], generator: random.Random
+    space: Space, genome: Genome, place: Place, parts: Sequence[Place], generator: random.Random
 ) -> Genome | None:
     """A node at the place, of a form that has a use for the given parts."""
     room = _room(space, genome, place)
     usable: list[tuple[Form, dict[int, Expression]]] = []
     for form in space.forms(place.want):
-        wanted = slots(form, place.want)
-        given = {slot: parts[kind] for slot, kind in enumerate(wanted) if kind in parts}
+        given = {
+            slot: part.expression
+            for slot, want in enumerate(slots(form, place.want))
+            for part in parts
+            if want.takes(part.expression, part.want)
+        }
         if given and space.need(form, place.want, given) <= room:
             usable.append((form, given))
     if not usable:
@@ -136,7 +139,7 @@ def _hoist(space: Space, genome: Genome, generator: random.Random) -> Genome | N
         for outer in places
         if isinstance(outer.expression, Node)
         for inner in places
-        if inner.want == outer.want
+        if outer.want.takes(inner.expression, inner.want)
         and len(inner.path) > len(outer.path)
         and inner.path[: len(outer.path)] == outer.path
     ]

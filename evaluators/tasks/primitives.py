@@ -30,6 +30,10 @@ def _merge(left: list[int], right: list[int]) -> list[int]:
     return list(heapq.merge(left, right))
 
 
+def _both_sorted(left: list[int], right: list[int]) -> bool:
+    return sorted(left) == left and sorted(right) == right
+
+
 def _is_member(answer: int, numbers: list[int]) -> bool:
     return answer in numbers
 
@@ -91,6 +95,7 @@ MERGE = Primitive(
     law=lambda a, b: a + b,
     reference=_merge,
     valid=_merged_length,
+    expects=_both_sorted,
 )
 ADD = Primitive(
     "add",

@@ -223,11 +223,11 @@ class Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "sort": Operation(11, _sort, 18, 12, declines=(19, 29)),
-    "merge": Operation(12, _merge, 32, 18),
-    "add": Operation(4.5, _add, 5, 4, smallest=1, digits=True),
-    "sum": Operation(20, _sum, 6, 4, digits=True),
-    "count": Operation(12, _count, 24, 14),
+    "sort": Operation(8, _sort, 18, 12, declines=(19, 29)),
+    "merge": Operation(11, _merge, 32, 18),
+    "add": Operation(8, _add, 5, 4, smallest=1, digits=True),
+    "sum": Operation(18, _sum, 6, 4, digits=True),
+    "count": Operation(9, _count, 24, 14),
     "max": Operation(1.5, _list, 24, 14),
     "min": Operation(1.5, _list, 24, 14),
     "less": Operation(4, _filter, 24, 14),
@@ -237,9 +237,9 @@ OPERATIONS: dict[str, Operation] = {
     "intersect": Operation(10, _intersect, 12, 8),
     "check": Operation(2, _check, 24, 14),
     "compare": Operation(2.5, _compare, 3, 2, smallest=1),
-    "lookup": Operation(10, _lookup, 16, 10),
+    "lookup": Operation(6, _lookup, 16, 10),
     "pick": Operation(1, _pick, 12, 8),
-    "hanoi": Operation(18, _hanoi, 8, 8, smallest=1),
+    "hanoi": Operation(30, _hanoi, 8, 8, smallest=1),
 }
 
 _UNKNOWN_SHARE = 0.025

@@ -10,7 +10,8 @@ from typing import Any
 from deap import base, tools
 
 from undercut.spaces.genome import Expression, Genome, Node
-from undercut.spaces.space import Space, Want
+from undercut.spaces.space import Library, Space, Types, Want
+from undercut.spaces.types import Type
 from undercut.spaces.variation import crossover, mutate, rebuild
 
 
@@ -50,7 +51,7 @@ class Evolution:
         self._keep = keep
         self._first = islice(space.skeletons(generator, SMALL), FIRST)
         self._members: dict[Genome, _Individual] = {}
-        self._library: dict[Want, list[Expression]] = {}
+        self._library: Library = {}
 
     def ask(self) -> Genome | None:
         """Small structures and random ones at first; then mutants, crossings, and parts of the best put together anew."""
@@ -78,13 +79,13 @@ class Evolution:
             self._members = {individual.genome: individual for individual in kept}
             self._library = self._parts()
 
-    def _parts(self) -> dict[Want, list[Expression]]:
-        """What the members are made of, by what it is wanted for."""
-        parts: dict[Want, dict[Expression, None]] = {}
+    def _parts(self) -> Library:
+        """What the members are made of, by what it gives and uses."""
+        parts: dict[tuple[Type, Types], dict[tuple[Expression, Want], None]] = {}
         for genome in self._members:
             for place in self._space.places(genome):
                 if isinstance(place.expression, Node):
-                    parts.setdefault(place.want, {}).setdefault(place.expression)
+                    parts.setdefault(place.want[:2], {}).setdefault((place.expression, place.want))
         return {want: list(found) for want, found in parts.items()}
 
     def _parent(self) -> Genome:

@@ -27,7 +27,8 @@ Command = Callable[..., tuple[int, str, str]]
 def in_a_hurry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AtRandom, "batch", 40)
-        patch.setattr(calibration, "POOL", 15)
+        patch.setattr(calibration, "STRUCTURES", 200)
+        patch.setattr(calibration, "DRAWS", 50)
         yield
 
 

@@ -75,7 +75,7 @@ def text_of(result: dict[str, Any]) -> str:
 def hurry() -> None:
     """Fewer forecasts a round than a search that is in earnest."""
     AtRandom.batch, Evolution.batch, Bayes.batch, Exhaustive.batch = 40, 40, 20, 40
-    calibration.POOL = 15
+    calibration.STRUCTURES, calibration.DRAWS = 200, 50
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,7 +83,8 @@ def in_a_hurry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for kind in (AtRandom, Evolution, Bayes, Exhaustive):
             patch.setattr(kind, "batch", kind.batch)
-        patch.setattr(calibration, "POOL", calibration.POOL)
+        patch.setattr(calibration, "STRUCTURES", calibration.STRUCTURES)
+        patch.setattr(calibration, "DRAWS", calibration.DRAWS)
         hurry()
         yield
 
