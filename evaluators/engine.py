@@ -31,8 +31,8 @@ from undercut.evaluators.trace import CallRecord, Trace
 from undercut.spaces.cost import UNKNOWN
 from undercut.spaces.errors import InvalidAnswer, ModelError
 from undercut.spaces.execution import Execution
-from undercut.spaces.question import Answer, Ask, Question
 from undercut.spaces.genome import Genome
+from undercut.spaces.question import Answer, Ask, Question
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import size_of
 

@@ -42,11 +42,11 @@ FIRST, SELECT = 8, 24
 """Instances a size for a candidate, and for a finalist."""
 WRONG = (0.0, math.inf)
 """What a genome is worth that nobody should look at."""
-WARM_UP = 8
+WARM_UP = 12
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
-QUIET = 3
+QUIET = 8
 """Rounds without a promising genome after which the search ends."""
 PRIOR = 10.0
 """Instances that a forecast counts for beside the measured ones."""
@@ -196,7 +196,9 @@ class Search:
 
     def _front(self) -> list[tuple[Genome, float, float]]:
         """The front of what is known."""
-        return thinned(front((g, *worth) for g, worth in self._known.items() if worth[0] > 0 and self._affordable(worth)))
+        return thinned(
+            front((g, *worth) for g, worth in self._known.items() if worth[0] > 0 and self._affordable(worth))
+        )
 
     def _promising(self) -> list[Genome]:
         """Genomes on the front of what is known that were not run yet, the most accurate first."""

@@ -38,7 +38,9 @@ class Want(NamedTuple):
             return False
         if isinstance(expression, Input):
             return not self.work
-        return expression.op not in BARRED.get(self.under, ()) and (not self.work or other.work or expression.op not in IDLE)
+        return expression.op not in BARRED.get(self.under, ()) and (
+            not self.work or other.work or expression.op not in IDLE
+        )
 
 
 @dataclass(frozen=True, slots=True)

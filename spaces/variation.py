@@ -9,9 +9,9 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
-from undercut.spaces.genome import Expression, Genome, Node
-from undercut.spaces.operators.base import Form, Gene
-from undercut.spaces.space import Library, Place, Space, slots
+from undercut.spaces.genome import Expression, Genome, Input, Node
+from undercut.spaces.operators.base import Form, Gene, Signature
+from undercut.spaces.space import Library, Place, Space, Want, slots
 
 Mutation: TypeAlias = Callable[[Space, Genome, random.Random], Genome | None]
 TRIES = 20
@@ -149,8 +149,35 @@ def _hoist(space: Space, genome: Genome, generator: random.Random) -> Genome | N
     return _replaced(genome, outer, inner.expression)
 
 
-MUTATIONS: tuple[Mutation, ...] = (_turn, _regrow, _reform, _wrap, _hoist)
-MUTATION_WEIGHTS = (5, 2, 2, 3, 1)
+def _lift(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
+    """A node made the body of an operator that takes the same inputs: voted on, tried again, or done block by block."""
+    places = space.places(genome)
+    place = generator.choice(places)
+    node = place.expression
+    if not isinstance(node, Node):
+        return None
+    parts = {part.path: part.want.target for part in places}
+    inputs = tuple(parts[*place.path, slot] for slot in range(len(node.inputs)))
+    body = Node(node.op, [Input(index) for index in range(len(inputs))], node.genes, node.bodies)
+    wanted = Signature(inputs, place.want.target)
+    usable = []
+    for form in space.forms(place.want):
+        if form.inputs == inputs and form.bodies and form.bodies[0] == wanted:
+            given = dict(enumerate((*node.inputs, body)))
+            under = slots(form, place.want)[len(inputs)]
+            if under.takes(body, Want(*under[:2])) and space.need(form, place.want, given) <= _room(
+                space, genome, place
+            ):
+                usable.append((form, given))
+    if not usable:
+        return None
+    operator = generator.choice(sorted({form.op for form, _ in usable}))
+    form, given = generator.choice([choice for choice in usable if choice[0].op == operator])
+    return _replaced(genome, place, space.fill(form, place.want, _room(space, genome, place), generator, given))
+
+
+MUTATIONS: tuple[Mutation, ...] = (_turn, _regrow, _reform, _wrap, _lift, _hoist)
+MUTATION_WEIGHTS = (4, 2, 2, 3, 4, 1)
 
 
 def _free_genes(space: Space, place: Place) -> list[Gene]:

@@ -1,7 +1,7 @@
 """First study: from cold, does a search on the embedded model beat asking once?
 
-    python experiments/first/run.py                      every task, strategy and seed; writes results.json
-    python experiments/first/run.py --strategies bayes   some of them, added to what results.json holds
+python experiments/first/run.py                      every task, strategy and seed; writes results.json
+python experiments/first/run.py --strategies bayes   some of them, added to what results.json holds
 """
 
 from __future__ import annotations

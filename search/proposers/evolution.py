@@ -9,14 +9,18 @@ from typing import Any
 
 from deap import base, tools
 
+from undercut.search.front import front, thinned
 from undercut.spaces.genome import Expression, Genome, Node
 from undercut.spaces.space import Library, Space, Types, Want
 from undercut.spaces.types import Type
 from undercut.spaces.variation import crossover, mutate, rebuild
 
-
 SMALL, FIRST = 3, 3000
 """Structures of up to so many nodes, and at most so many of them, are tried before evolution begins."""
+
+
+ELITE = 0.5
+"""How often a parent comes from the front itself, without the points that add next to no accuracy."""
 
 
 class _Worth(base.Fitness):  # type: ignore[misc]
@@ -52,6 +56,7 @@ class Evolution:
         self._first = islice(space.skeletons(generator, SMALL), FIRST)
         self._members: dict[Genome, _Individual] = {}
         self._library: Library = {}
+        self._elite: list[Genome] = []
 
     def ask(self) -> Genome | None:
         """Small structures and random ones at first; then mutants, crossings, and parts of the best put together anew."""
@@ -78,6 +83,8 @@ class Evolution:
             kept: list[Any] = tools.selNSGA2(list(self._members.values()), self._keep, nd="log")
             self._members = {individual.genome: individual for individual in kept}
             self._library = self._parts()
+            worths = ((member.genome, *member.fitness.values) for member in self._members.values())
+            self._elite = [genome for genome, _, _ in thinned(front(worths))]
 
     def _parts(self) -> Library:
         """What the members are made of, by what it gives and uses."""
@@ -89,7 +96,9 @@ class Evolution:
         return {want: list(found) for want, found in parts.items()}
 
     def _parent(self) -> Genome:
-        """The better of two random members."""
+        """One of the front, or the better of two random members."""
+        if self._elite and self._generator.random() < ELITE:
+            return self._generator.choice(self._elite)
         members = list(self._members.values())
         one, other = self._generator.choice(members), self._generator.choice(members)
         return other.genome if other.fitness.dominates(one.fitness) else one.genome

@@ -25,9 +25,9 @@ from undercut.evaluators.trace import Trace
 from undercut.spaces.cost import UNKNOWN
 from undercut.spaces.errors import BudgetError, ModelError
 from undercut.spaces.execution import run_now
-from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.pricing import Price, Shape, call_cost
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.toolbox import Toolbox
 
 SORT, MERGE = PRIMITIVES["sort"], PRIMITIVES["merge"]

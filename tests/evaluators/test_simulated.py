@@ -18,8 +18,8 @@ from undercut.evaluators.models.simulated import Capability, SimulatedModel, cou
 from undercut.evaluators.models.wrong import wrong_answer
 from undercut.evaluators.tasks.primitives import PRIMITIVES
 from undercut.spaces.errors import InvalidAnswer, ModelError, UsageError
-from undercut.spaces.question import Question
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Question
 from undercut.spaces.types import ListOf
 
 NUMBERS = st.lists(st.integers(0, 99), min_size=2, max_size=12)

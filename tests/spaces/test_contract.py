@@ -15,12 +15,12 @@ from undercut.spaces.errors import GenomeError, InvalidAnswer
 from undercut.spaces.estimate import Estimate
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.execution import Execution, run_now
-from undercut.spaces.question import Answer, Question
 from undercut.spaces.extent import Extent, joined, length, runs
 from undercut.spaces.genome import Expression, GeneValue, Genome, Node
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.operators.base import Form, Gene
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Place, Space
 from undercut.spaces.types import NUMBER, TRUTH, Atom, Type, size_of
 

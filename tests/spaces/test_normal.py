@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from undercut.evaluators.tasks.primitives import CHECK, MERGE, SORT
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import Execution, run_now
-from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.normal import normal
 from undercut.spaces.operators.base import Signature
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import NUMBERS

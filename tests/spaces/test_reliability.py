@@ -16,9 +16,9 @@ from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.estimate import Estimate
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.execution import Execution, run_now
-from undercut.spaces.question import Answer, Question
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.growth import growth
+from undercut.spaces.question import Answer, Question
 from undercut.spaces.reliability import (
     ahead,
     ahead_votes,
