@@ -22,7 +22,8 @@ VERSION = 1
 """Of the table and of the key; a store of another version is refused, never misread."""
 BUSY_SECONDS = 60.0
 _TABLE = """CREATE TABLE IF NOT EXISTS answers (
-    key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL, prompt INTEGER, completion INTEGER, cached INTEGER, usd REAL
+    key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL, prompt INTEGER, completion INTEGER, cached INTEGER,
+    usd REAL
 ) WITHOUT ROWID"""
 _COLUMNS = "text, finish, prompt, completion, cached"
 

@@ -19,8 +19,8 @@ class Judge:
     def right(self, question: Question, value: Any, *, flagged: bool = False) -> bool | None:
         """Whether the value is the true answer; None where nobody knows it.
 
-        A question that makes no sense has no true answer. A flagged answer is wrong. A reference that raises does not know: inputs that come from wrong answers may lie
-        outside what it is written for.
+        A question that makes no sense has no true answer. A flagged answer is wrong. A reference that raises does not
+        know: inputs that come from wrong answers may lie outside what it is written for.
         """
         if question.primitive.reference is None or not self._sensible(question):
             return None

@@ -59,7 +59,7 @@ class Evolution:
         self._elite: list[Genome] = []
 
     def ask(self) -> Genome | None:
-        """Small structures and random ones at first; then mutants, crossings, and parts of the best put together anew."""
+        """Small structures at first; then mutants, crossings, random ones, and parts of the best put together anew."""
         generator, space = self._generator, self._space
         small = next(self._first, None)
         if small is not None:
@@ -83,8 +83,8 @@ class Evolution:
             kept: list[Any] = tools.selNSGA2(list(self._members.values()), self._keep, nd="log")
             self._members = {individual.genome: individual for individual in kept}
             self._library = self._parts()
-            worths = ((member.genome, *member.fitness.values) for member in self._members.values())
-            self._elite = [genome for genome, _, _ in thinned(front(worths))]
+            worths: list[tuple[Genome, float, float]] = [(m.genome, *m.fitness.values) for m in self._members.values()]
+            self._elite = [point[0] for point in thinned(front(worths))]
 
     def _parts(self) -> Library:
         """What the members are made of, by what it gives and uses."""

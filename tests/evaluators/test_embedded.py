@@ -167,8 +167,8 @@ def test_usage_counts_every_token(model: EmbeddedModel) -> None:
     prompt = "sort: 3 1 2"
     (completion,) = model.complete([Request(prompt)])
     assert completion.text == "1 2 3"
-    assert completion.usage.prompt == len(encode_prompt(prompt)) == model.count(prompt) + 2
-    assert completion.usage.completion == model.count(completion.text) + 1
+    assert completion.usage.prompt == len(encode_prompt(prompt)) == model.count(prompt)
+    assert completion.usage.completion == model.count(completion.text) - 1  # two frame a prompt, one ends an answer
     assert completion.finish == "stop"
 
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from undercut.evaluators.models.base import Completion, Request, Shape, Usage
+from undercut.evaluators.models.base import Completion, PromptTooLongError, Request, Shape, Usage
 from undercut.evaluators.models.embedded.network import CONTEXT, Job, Network
-from undercut.evaluators.models.embedded.tokenizer import END, decode, encode, encode_prompt
-from undercut.spaces.errors import ModelError
+from undercut.evaluators.models.embedded.tokenizer import END, decode, encode_prompt
 
 MICRO_BATCH = 64
 """The most requests that are computed at once; more gain little per token and keep the first ones waiting."""
@@ -22,7 +21,7 @@ _WEIGHTS = Path(__file__).parent / "weights.npz"
 def _prompt_tokens(request: Request) -> list[int]:
     tokens = encode_prompt(request.prompt)
     if len(tokens) >= CONTEXT:
-        raise ModelError(
+        raise PromptTooLongError(
             f"a prompt of the embedded model must have fewer than {CONTEXT} tokens, this one has {len(tokens)}; "
             "split the input over more calls"
         )
@@ -60,14 +59,14 @@ class EmbeddedModel:
         return Shape(parameters=network.parameters, layers=network.layers, width=network.width)
 
     def count(self, text: str) -> int:
-        """Number of tokens of a text, without the two that frame a prompt and the one that ends an answer."""
-        return len(encode(text))
+        """Number of tokens that a prompt is billed, the two that frame it included."""
+        return len(encode_prompt(text))
 
     def complete(self, requests: Sequence[Request]) -> list[Completion]:
         """Answer requests in order, in the calling thread.
 
         Raises:
-            ModelError: a prompt does not fit into the context.
+            PromptTooLongError: a prompt does not fit into the context.
         """
         prompts = [_prompt_tokens(request) for request in requests]
         jobs = [
@@ -85,7 +84,7 @@ class EmbeddedModel:
         """Answer one request, computed together with those that arrive within about 2 ms.
 
         Raises:
-            ModelError: the prompt does not fit into the context.
+            PromptTooLongError: the prompt does not fit into the context.
         """
         _prompt_tokens(request)  # refused here, so that it cannot spoil the batch it would be in
         loop = asyncio.get_running_loop()
