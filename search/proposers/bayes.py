@@ -118,7 +118,7 @@ class _Choices:
         ready = [] if want.work else [index for index, kind in enumerate(want.inputs) if kind == want.target]
         forms = [form for form in space.forms(want) if space.need(form, want) <= space.max_size]
         names = list(dict.fromkeys(form.op for form in forms))
-        here = f"{want.target}<{','.join(map(str, want.inputs))}" + "!" * want.work
+        here = f"{want.target}<{','.join(map(str, want.inputs))}" + "!" * want.work + want.under
         self._before[here] += 1
         here += f"#{self._before[here]}"
         if ready and not any(space.need(form, want) <= room for form in forms):
