@@ -24,8 +24,8 @@ from undercut.spaces.types import size_of
 
 DRAWS = 600
 """Random genomes whose rehearsals supply the inputs of calls, where they come out right."""
-SMALL, STRUCTURES = 3, 2000
-"""All structures of up to so many nodes come first, at most so many of them."""
+SMALL, STRUCTURES = 3, 3000
+"""All structures of up to so many nodes are rehearsed first, at most so many of them."""
 SIMPLE = 12
 """The smallest right ones are rehearsed on as many instances as there are calls to a size."""
 GRID, SAMPLES = 12, 12
@@ -38,8 +38,8 @@ REPEATS = 16
 
 def gather_questions(
     space: Space, task: Task, sizes: Sequence[int], seed: int
-) -> dict[str, dict[int, list[tuple[Any, ...]]]]:
-    """Inputs of calls, by primitive and total size, as they occur inside genomes that would be right."""
+) -> tuple[dict[str, dict[int, list[tuple[Any, ...]]]], list[Genome]]:
+    """Inputs of calls, by primitive and total size, as they occur inside genomes that would be right; and those."""
     generator = random.Random(f"calibrate/{seed}")
     instances = [instance for size in sizes for instance in task.instances(size, SAMPLES, seed=seed)]
     found: dict[str, dict[int, dict[str, tuple[Any, ...]]]] = {}
@@ -59,7 +59,8 @@ def gather_questions(
             right.setdefault(genome)
     for genome in sorted(right, key=lambda each: (each.size, each.key))[:SIMPLE]:
         rehearsed(genome, instances)
-    return {name: {size: list(each.values()) for size, each in by_size.items()} for name, by_size in found.items()}
+    inputs = {name: {size: list(each.values()) for size, each in by_size.items()} for name, by_size in found.items()}
+    return inputs, list(right)
 
 
 def spread(inputs: Mapping[int, Sequence[Any]], count: int) -> list[int]:
@@ -81,8 +82,10 @@ async def calibrate(
     sizes: Sequence[int],
     seed: int,
     progress: Callable[[int, int], None],
-) -> Calibration:
+) -> tuple[Calibration, list[Genome]]:
     """Ask every primitive with a reference at a grid of sizes, with every prompt and model, greedily.
+
+    Gives what was counted, and the small or random genomes whose calls these were: they would be right.
 
     Raises:
         ModelError: a model could not answer.
@@ -90,7 +93,8 @@ async def calibrate(
     """
     generator = random.Random(f"choose/{seed}")
     questions: list[Question] = []
-    for name, by_size in sorted(gather_questions(space, task, sizes, seed).items()):
+    inputs_by_size, right = gather_questions(space, task, sizes, seed)
+    for name, by_size in sorted(inputs_by_size.items()):
         primitive = space.toolbox.primitives[name]
         for size in spread(by_size, GRID):
             inputs = by_size[size]
@@ -113,7 +117,7 @@ async def calibrate(
     again = repeats([(question, record) for question, record in zip(questions, first, strict=True)])
     for (_, record, shuffle), repeat in zip(again, await asyncio.gather(*(one(q) for q, _, _ in again)), strict=True):
         table.add_repeat(record, shuffle, bool(repeat.right))
-    return table
+    return table, right
 
 
 def repeats(asked: Sequence[tuple[Question, CallRecord]]) -> list[tuple[Question, CallRecord, bool]]:

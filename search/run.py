@@ -42,7 +42,7 @@ FIRST, SELECT = 8, 24
 """Instances a size for a candidate, and for a finalist."""
 WRONG = (0.0, math.inf)
 """What a genome is worth that nobody should look at."""
-WARM_UP = 12
+WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
@@ -90,7 +90,7 @@ class Search:
         """
         settings = self.settings
         sizes = [size for size in sorted({*settings.sizes, settings.target_size}) if self.task.has(size)]
-        self.calibration = await calibrate(
+        self.calibration, small = await calibrate(
             self.space,
             self.task,
             self.engine,
@@ -99,16 +99,21 @@ class Search:
             lambda a, b: self.progress("calibrate", a, b, "calls"),
         )
         self._refit()
-        await self._explore()
+        await self._explore(small)
         result = await self._conclude()
         self.store.finish(result)
         return result
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    async def _explore(self) -> None:
-        """Rounds of forecasts and runs, until the runs are used up or nothing new looks promising."""
+    async def _explore(self, known: Sequence[Genome]) -> None:
+        """Rounds of forecasts and runs, until the runs are used up or nothing new looks promising.
+
+        Every strategy begins with what the calibration came across: all small structures that would be right.
+        """
         self._proposer = open_proposer(self.settings.strategy, self.space, self.settings.seed)
+        for genome in known:
+            self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
         while quiet < QUIET and len(self._outcomes) < self.settings.evaluations:
             asked = sum(self._propose() for _ in range(batches))

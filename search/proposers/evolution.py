@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from itertools import islice
 from typing import Any
 
 from deap import base, tools
@@ -14,10 +13,6 @@ from undercut.spaces.genome import Expression, Genome, Node
 from undercut.spaces.space import Library, Space, Types, Want
 from undercut.spaces.types import Type
 from undercut.spaces.variation import crossover, mutate, rebuild
-
-SMALL, FIRST = 3, 3000
-"""Structures of up to so many nodes, and at most so many of them, are tried before evolution begins."""
-
 
 ELITE = 0.5
 """How often a parent comes from the front itself, without the points that add next to no accuracy."""
@@ -53,17 +48,13 @@ class Evolution:
         self._space = space
         self._generator = generator
         self._keep = keep
-        self._first = islice(space.skeletons(generator, SMALL), FIRST)
         self._members: dict[Genome, _Individual] = {}
         self._library: Library = {}
         self._elite: list[Genome] = []
 
     def ask(self) -> Genome | None:
-        """Small structures at first; then mutants, crossings, random ones, and parts of the best put together anew."""
+        """A mutant, a crossing, parts of the best put together anew, or now and then a random genome."""
         generator, space = self._generator, self._space
-        small = next(self._first, None)
-        if small is not None:
-            return small
         draw = generator.random()
         if not self._members or draw < 0.1:
             return space.sample(generator)

@@ -269,3 +269,16 @@ def test_every_primitive_has_a_declared_cost() -> None:
             inputs = [Input(index) for index in range(len(tool.inputs))]
             found = rates.call(call(tool.name, *inputs, prompt=prompt), tool, [3] * len(inputs))
             assert np.isfinite(found.cost.tokens) and found.cost.tokens > 3
+
+
+@pytest.mark.parametrize(("again", "low", "high"), [(False, 0.9, 1.0), (True, 0.0, 0.1)])
+def test_how_alike_samples_are_is_measured(again: bool, low: float, high: float) -> None:
+    """Calls of which half are right: wrong ones that stay wrong are alike, ones that are right as often are not."""
+    table = Calibration()
+    first = [record(f"{i}", 8, i % 2 == 0) for i in range(60)]
+    table.add(first, PRIMITIVES)
+    for index, one in enumerate(each for each in first if not each.right):
+        table.add_repeat(one, False, again and index % 2 == 0)
+    rates = table.rates(Toolbox([SORT]), [None], [None])
+    assert low <= rates.dependence(node(temperature=0.7)) <= high
+    assert rates.dependence(node()) == 1.0

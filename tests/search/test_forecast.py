@@ -50,7 +50,7 @@ def calibrated() -> tuple[Calibration, Engine]:
     model = open_model("simulated/noisy")
     engine = Engine([model], cache=AnswerCache(), ledger=Ledger(), concurrency=64)
     space = Space(TASK.signature, TOOLBOX, max_size=5)
-    table = asyncio.run(calibrate(space, TASK, engine, (*SIZES, 64), 0, lambda done, total: None))
+    table, _ = asyncio.run(calibrate(space, TASK, engine, (*SIZES, 64), 0, lambda done, total: None))
     return table, engine
 
 

@@ -33,6 +33,8 @@ def right(output: Node, task: Task = TASK) -> bool | None:
         (Node("join", [SORTED_PIECES]), False),
         (call("merge", X0, X0), False),
         (call("merge", call("sort", X0), call("sort", X0)), False),
+        # Right in the end, and yet merging what is not sorted: no call of it could be judged.
+        (call("sort", Node("fold", [X0], {"size": 4, "start": "[number]"}, [Genome(call("merge", X0, X1))])), False),
     ],
 )
 def test_right_is_what_would_be_right(output: Node, expected: bool) -> None:
