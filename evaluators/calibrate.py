@@ -195,10 +195,6 @@ class FittedRates:
         alike = ALIKE_SHUFFLED if shuffled else ALIKE
         return min(1.0, max(0.0, 1 - (seen + 1 - alike) / (expected + 1)))
 
-    def reach(self, primitive: str) -> float:
-        """The largest size, in items, at which a primitive was measured."""
-        return max((fit.largest for key, fit in self._fits.items() if key.primitive == primitive), default=0.0)
-
 
 def _row(cell: Cell) -> list[float]:
     mean = [cell.prompt / cell.calls, cell.completion / cell.calls, cell.output / cell.calls]

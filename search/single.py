@@ -27,8 +27,6 @@ from undercut.spaces.growth import crossover, growth
 from undercut.spaces.space import Space
 
 Result = TypeVar("Result")
-ANY_SIZE = 10**6
-"""A genome of the user's own may be as large as they like."""
 
 
 def evaluate_genome(

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from undercut.spaces.errors import MissingExtraError
+
 TOPS = (240, 120, 60)
 """Binary logarithms of the largest size looked at: the first at which the cost is still a float."""
 SAMPLES = 12
@@ -42,8 +44,15 @@ class Growth:
         return " ".join(factors) or "1"
 
     def to_sympy(self) -> Any:
-        """The term as an expression in n, without its coefficient; that of exponential growth is exp(n)."""
-        import sympy  # type: ignore[import-untyped]  # here, since it takes seconds
+        """The term as an expression in n, without its coefficient; that of exponential growth is exp(n).
+
+        Raises:
+            MissingExtraError: sympy is not installed.
+        """
+        try:
+            import sympy  # type: ignore[import-untyped]  # here, since it takes seconds
+        except ImportError as error:
+            raise MissingExtraError("sympy", "symbolic", "a growth as a symbolic expression") from error
 
         n = sympy.Symbol("n", positive=True)
         if self.power == math.inf:

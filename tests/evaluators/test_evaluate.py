@@ -233,11 +233,6 @@ def test_a_primitive_that_was_never_asked_has_rates() -> None:
     assert found.cost.tokens > 8 and 0 < found.right < 1
 
 
-def test_reach_is_the_largest_size_asked() -> None:
-    rates = fitted([record("a", 4), record("b", 12)])
-    assert (rates.reach("sort"), rates.reach("merge")) == (12, 0)
-
-
 def test_samples_differ_where_something_makes_them_differ() -> None:
     rates = fitted([record("a", 4)])
     greedy, warm, shuffled = (rates.dependence(n) for n in (node(), node(temperature=0.7), node(shuffle=True)))
