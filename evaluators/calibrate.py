@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from undercut.evaluators.success import Asked, Successes
 from undercut.evaluators.trace import CallRecord
 from undercut.spaces.estimate import CallRates
 from undercut.spaces.genome import Node
@@ -29,20 +31,28 @@ Said with the weight of one sample that could have come out right.
 """
 
 
+BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 200
+"""Sizes whose logarithms are about this near are counted as one where success is fitted: the first width that leaves at
+most so many groups."""
+
+
 class Key(NamedTuple):
-    """What calls are told apart by: everything that changes the prompt's wording or who answers it."""
+    """A primitive, and how it was asked."""
 
     primitive: str
-    model: int
-    prompt: int
-    temperature: float
+    asked: Asked
 
 
 @dataclass(slots=True)
 class Cell:
-    """Calls of one key on inputs of one size: sums over `calls` calls, of which `judged` were judged."""
+    """Calls of one key on inputs of one size: sums over `calls` calls.
+
+    Of these, `first` were a prompt's first sample, the others were perhaps asked because that one was wrong; `valid`,
+    `judged` and `right` count first ones.
+    """
 
     calls: int = 0
+    first: int = 0
     valid: int = 0
     judged: int = 0
     right: int = 0
@@ -56,7 +66,7 @@ class Calibration:
     """Counts of calls by key and input sizes; an answer that several candidates share counts once."""
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
-    repeats: dict[tuple[str, int, bool], tuple[float, float]] = field(default_factory=dict)
+    repeats: list[tuple[CallRecord, bool, bool]] = field(default_factory=list)
     _counted: set[str] = field(default_factory=set)
 
     def add(self, records: Iterable[CallRecord], primitives: Mapping[str, Primitive]) -> None:
@@ -66,53 +76,88 @@ class Calibration:
                 continue
             self._counted.add(record.key)
             sizes = tuple(float(size) for size in record.input_sizes)
-            key = Key(record.primitive, record.model, record.prompt, record.temperature)
-            cell = self.cells.setdefault(key, {}).setdefault(sizes, Cell())
+            cell = self.cells.setdefault(key_of(record), {}).setdefault(sizes, Cell())
             output = record.output_size if record.output_size is not None else primitives[record.primitive].law(*sizes)
             cell.calls += 1
-            cell.valid += not record.flagged
-            if record.right is not None:
-                cell.judged += 1
-                cell.right += record.right
+            if not record.sample:
+                cell.first += 1
+                cell.valid += not record.flagged
+                if record.right is not None:
+                    cell.judged += 1
+                    cell.right += record.right
             cell.prompt += math.nan if record.usage.prompt is None else record.usage.prompt
             cell.completion += math.nan if record.usage.completion is None else record.usage.completion
             cell.output += output
 
-    def add_repeat(self, record: CallRecord, shuffled: bool, right: bool) -> None:
-        """Count a further sample of a call whose first answer was wrong.
+    def add_repeat(self, first: CallRecord, shuffled: bool, right: bool) -> None:
+        """Count a further sample of a call whose first answer was wrong, and whether its items were shuffled."""
+        self.repeats.append((first, shuffled, right))
 
-        Held against how often such calls are right at all: independent samples would be right as often.
-        """
-        sizes = tuple(float(size) for size in record.input_sizes)
-        cell = self.cells[Key(record.primitive, record.model, record.prompt, record.temperature)][sizes]
-        key = (record.primitive, record.model, shuffled)
-        expected, seen = self.repeats.get(key, (0.0, 0.0))
-        self.repeats[key] = (expected + cell.right / max(1, cell.judged), seen + right)
+    def successes(self, primitive: str) -> Successes | None:
+        """How often a primitive's answers are right, by size; None where none was judged."""
+        return self.outcomes(primitive).right
+
+    def outcomes(self, primitive: str) -> _Outcomes:
+        """What came of a primitive's calls."""
+        return _Outcomes({key: cells for key, cells in self.cells.items() if key.primitive == primitive})
 
     def rates(self, toolbox: Toolbox, shapes: Sequence[Shape | None], prices: Sequence[Price | None]) -> FittedRates:
         """Fit what is known so far."""
         return FittedRates(self, toolbox, shapes, prices)
 
 
-class _Fit:
-    """Curves of one key: tokens in, tokens out, chance of no red flag, chance of being right without one."""
+def key_of(record: CallRecord) -> Key:
+    """What a call is counted under."""
+    return Key(record.primitive, Asked(record.model, record.prompt, record.temperature))
+
+
+class _Tokens:
+    """Lines of one key: tokens in, tokens out."""
 
     def __init__(self, cells: Mapping[tuple[float, ...], Cell]) -> None:
         sizes = np.array(list(cells), dtype=float)
-        table = np.array([_row(cell) for cell in cells.values()])
-        self.calls, self.valid, self.judged, self.right = table[:, :4].T
-        self.total = sizes.sum(axis=1)
-        self.largest = float(self.total.max())
-        self.prompt = _line(sizes, table[:, 4], self.calls)
-        self.completion = _line(table[:, 6:7], table[:, 5], self.calls)
+        calls = np.array([cell.calls for cell in cells.values()], dtype=float)
+        sums = [[cell.prompt, cell.completion, cell.output] for cell in cells.values()]
+        prompt, completion, output = np.array(sums).T / calls
+        self.calls = float(calls.sum())
+        self.prompt = _line(sizes, prompt, calls)
+        self.completion = _line(output[:, None], completion, calls)
+
+
+class _Outcomes:
+    """Curves of one primitive: chance of no red flag, chance of being right."""
+
+    def __init__(self, cells: Mapping[Key, Mapping[tuple[float, ...], Cell]]) -> None:
+        self._cells = [(key.asked, sizes, cell) for key, by_size in cells.items() for sizes, cell in by_size.items()]
+        self.largest = max((sum(sizes) for _, sizes, cell in self._cells if cell.judged), default=None)
 
     @cached_property
-    def right_curve(self) -> _Curve:
-        return _Curve(self.total, self.right, self.judged)
+    def right(self) -> Successes | None:
+        """Of judged calls; None where none was."""
+        return self._successes("judged", "right")
 
     @cached_property
-    def valid_curve(self) -> _Curve:
-        return _Curve(self.total, self.valid, self.calls)
+    def valid(self) -> Successes | None:
+        """Of all first samples."""
+        return self._successes("first", "valid")
+
+    def _successes(self, of: str, which: str) -> Successes | None:
+        """Cells of like sizes are counted as one, the coarser the more there are: the fit takes their number cubed."""
+        rows = [(a, np.array(s), getattr(cell, of), getattr(cell, which)) for a, s, cell in self._cells]
+        for width in BINS:
+            bins: dict[Any, list[Any]] = {}
+            for asked, sizes, calls, good in rows:
+                if calls:
+                    place = (asked, *np.round(np.log1p([sizes.sum(), *sizes]) / width).tolist())
+                    many = bins.setdefault(place, [asked, 0.0, 0, 0])
+                    many[1:] = many[1] + sizes * calls, many[2] + calls, many[3] + good
+            if len(bins) <= MOST_BINS:
+                break
+        if not bins:
+            return None
+        return Successes(
+            *zip(*((a, sizes / calls, calls, good) for a, sizes, calls, good in bins.values()), strict=True)
+        )
 
 
 class FittedRates:
@@ -135,17 +180,25 @@ class FittedRates:
         self._prices = prices
         self._shift = shift
         self._calibration = calibration
-        self._fits = {key: _Fit(cells) for key, cells in calibration.cells.items()}
+        self._tokens = {key: _Tokens(cells) for key, cells in calibration.cells.items()}
+        self._outcomes = {name: calibration.outcomes(name) for name in {key.primitive for key in calibration.cells}}
         self._known: dict[tuple[Any, ...], CallRates] = {}
 
     def shifted(self, shift: float) -> FittedRates:
         """The same rates with every chance moved by so many standard deviations."""
-        return FittedRates(self._calibration, self._toolbox, self._shapes, self._prices, shift)
+        other = copy(self)
+        other._shift, other._known = shift, {}
+        return other
+
+    def largest(self, primitive: str) -> float | None:
+        """The largest size in items at which calls of a primitive were judged; None where none was."""
+        outcomes = self._outcomes.get(primitive)
+        return None if outcomes is None else outcomes.largest
 
     def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         """Rates of one call; a key that was never asked takes those of the nearest one."""
         genes = node.genes
-        key = Key(primitive.name, int(genes["model"]), int(genes["prompt"]), float(genes["temperature"]))
+        key = Key(primitive.name, Asked(int(genes["model"]), int(genes["prompt"]), float(genes["temperature"])))
         asked = (key, *sizes)
         known = self._known.get(asked)
         if known is None:
@@ -153,34 +206,34 @@ class FittedRates:
         return known
 
     def _call(self, key: Key, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
-        shape, price = self._shapes[key.model], self._prices[key.model]
+        asked = key.asked
+        shape, price = self._shapes[asked.model], self._prices[asked.model]
         near = self._nearest(key)
         if near is None:
-            words = len(primitive.prompts[key.prompt].split())
+            words = len(primitive.prompts[asked.prompt].split())
             guess = call_cost(words + sum(sizes), 1 + primitive.law(*sizes), 0, shape, price)
             return CallRates(guess, 0.5 if primitive.reference else 1.0)
-        fit = self._fits[near]
-        longer = len(primitive.prompts[key.prompt].split()) - len(primitive.prompts[near.prompt].split())
-        prompt = max(1.0, float(fit.prompt[0] + longer + np.dot(fit.prompt[1:], sizes)))
-        completion = max(1.0, float(fit.completion[0] + fit.completion[1] * primitive.law(*sizes)))
+        tokens, outcomes = self._tokens[near], self._outcomes[key.primitive]
+        longer = len(primitive.prompts[asked.prompt].split()) - len(primitive.prompts[near.asked.prompt].split())
+        prompt = max(1.0, float(tokens.prompt[0] + longer + np.dot(tokens.prompt[1:], sizes)))
+        completion = max(1.0, float(tokens.completion[0] + tokens.completion[1] * primitive.law(*sizes)))
         cost = call_cost(prompt, completion, 0, shape, price)
-        size = sum(sizes)
-        valid = fit.valid_curve.at(size, self._shift)
-        right = fit.right_curve.at(size, self._shift) if fit.judged.sum() else valid
+        valid = outcomes.valid.chance(asked, sizes).at(self._shift) if outcomes.valid else 1.0
+        right = outcomes.right.chance(asked, sizes).at(self._shift) if outcomes.right else valid
         return CallRates(cost, min(right, valid), valid)
 
     def _nearest(self, key: Key) -> Key | None:
         """The key itself, or the best known one of its primitive: same model, then same prompt, then temperature."""
-        if key in self._fits:
+        if key in self._tokens:
             return key
-        mine = [known for known in self._fits if known.primitive == key.primitive]
+        mine = [known for known in self._tokens if known.primitive == key.primitive]
         return max(
             mine,
             key=lambda known: (
-                known.model == key.model,
-                known.prompt == key.prompt,
-                -abs(known.temperature - key.temperature),
-                self._fits[known].calls.sum(),
+                known.asked.model == key.asked.model,
+                known.asked.prompt == key.asked.prompt,
+                -abs(known.asked.temperature - key.asked.temperature),
+                self._tokens[known].calls,
             ),
             default=None,
         )
@@ -190,15 +243,26 @@ class FittedRates:
         shuffled = bool(node.genes.get("shuffle"))
         if not shuffled and not float(node.genes["temperature"]):
             return 1.0
-        key = (str(node.genes["primitive"]), int(node.genes["model"]), shuffled)
-        expected, seen = self._calibration.repeats.get(key, (0.0, 0.0))
-        alike = ALIKE_SHUFFLED if shuffled else ALIKE
-        return min(1.0, max(0.0, 1 - (seen + 1 - alike) / (expected + 1)))
+        return self._alike.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled)) or (
+            ALIKE_SHUFFLED if shuffled else ALIKE
+        )
 
-
-def _row(cell: Cell) -> list[float]:
-    mean = [cell.prompt / cell.calls, cell.completion / cell.calls, cell.output / cell.calls]
-    return [cell.calls, cell.valid, cell.judged, cell.right, *mean]
+    @cached_property
+    def _alike(self) -> dict[tuple[str, int, bool], float]:
+        """How alike samples are: how often the next one of a wrong one was right, against how often such calls are."""
+        sums: dict[tuple[str, int, bool], tuple[float, float]] = {}
+        for first, shuffled, right in self._calibration.repeats:
+            successes = self._outcomes[first.primitive].right
+            key = (first.primitive, first.model, shuffled)
+            if successes is not None:
+                expected, seen = sums.get(key, (0.0, 0.0))
+                usual = successes.chance(key_of(first).asked, first.input_sizes).at()
+                sums[key] = (expected + usual, seen + right)
+        prior = {True: ALIKE_SHUFFLED, False: ALIKE}
+        return {
+            key: min(1.0, max(0.0, 1 - (seen + 1 - prior[key[2]]) / (expected + 1)))
+            for key, (expected, seen) in sums.items()
+        }
 
 
 def _line(sizes: np.ndarray, tokens: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -213,52 +277,3 @@ def _line(sizes: np.ndarray, tokens: np.ndarray, weights: np.ndarray) -> np.ndar
         return np.full(columns.shape[1], math.nan)
     left = columns.T @ (weights[:, None] * columns) + hold
     return prior + np.linalg.solve(left, columns.T @ (weights * (tokens - columns @ prior)))
-
-
-class _Curve:
-    """Chance of success by size: near what was counted at like sizes, a logistic curve where little was.
-
-    The logistic is in the size itself, since a model's success falls off a cliff rather than a slope.
-    """
-
-    HOLD = 2.0
-    """Calls that the logistic curve counts for beside the counts."""
-    WIDTH = 0.15
-    """Sizes within this share of each other inform one another."""
-
-    def __init__(self, sizes: np.ndarray, successes: np.ndarray, calls: np.ndarray) -> None:
-        self._sizes, self._successes, self._calls = sizes, successes, calls
-        self._scale = max(1.0, float(sizes.max()))
-        self._known: dict[tuple[float, float], float] = {}
-        self._logistic = self._fitted()
-
-    def _fitted(self) -> np.ndarray:
-        """Two coefficients by Newton's method, held weakly to a high success that falls with the size."""
-        columns = np.stack([np.ones_like(self._sizes), self._sizes / self._scale], axis=1)
-        centre, hold = np.array([4.0, -2.0]), np.diag([0.05, 0.05])
-        beta = centre.copy()
-        for _ in range(25):
-            chance = 1 / (1 + np.exp(-np.clip(columns @ beta, -30, 30)))
-            weight = self._calls * chance * (1 - chance)
-            gradient = columns.T @ (self._successes - self._calls * chance) - hold @ (beta - centre)
-            step = np.linalg.solve(columns.T @ (weight[:, None] * columns) + hold, gradient)
-            beta = beta + np.clip(step, -3, 3)
-            if np.abs(step).max() < 1e-6:
-                break
-        return beta
-
-    def at(self, size: float, shift: float) -> float:
-        """Chance of success at a size, moved by `shift` standard deviations."""
-        known = self._known.get((size, shift))
-        if known is None:
-            known = self._known[size, shift] = self._at(size, shift)
-        return known
-
-    def _at(self, size: float, shift: float) -> float:
-        falling = 1 / (1 + math.exp(-min(30.0, max(-30.0, float(self._logistic @ [1, size / self._scale])))))
-        apart = np.abs(np.log((self._sizes + 1) / (size + 1))) / self.WIDTH
-        near = np.clip(1 - apart, 0, None)
-        calls = float(near @ self._calls) + self.HOLD
-        chance = (float(near @ self._successes) + self.HOLD * falling) / calls
-        spread = math.sqrt(max(chance * (1 - chance), 0.25 / calls) / calls) if shift else 0.0
-        return min(1.0, max(0.0, chance + shift * spread))

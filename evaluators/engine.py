@@ -196,6 +196,7 @@ class Engine:
                 flagged=flag is not None,
                 right=self._judge.right(question, value, flagged=flag is not None),
                 key=call.key,
+                sample=question.sample,
                 cached=cached,
             )
         )

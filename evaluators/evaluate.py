@@ -57,6 +57,10 @@ class Evaluation:
             dict(Counter(outcome.failure for outcome in outcomes if outcome.failure is not None)),
         )
 
+    def seen(self) -> dict[int, tuple[float, int]]:
+        """By size, the sum of the scores and their number."""
+        return {size: (found.mean * found.samples, found.samples) for size, found in self.accuracy.items()}
+
 
 def mean_cost(costs: Sequence[Cost]) -> Cost:
     """The mean of costs, field by field, the critical path included."""

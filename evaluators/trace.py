@@ -28,6 +28,7 @@ class CallRecord:
         flagged: whether the answer raised a red flag.
         right: whether the answer is the reference's; False for a flagged one, None where there is no reference.
         key: what the answer is stored under.
+        sample: which sample of its prompt it is, () the first (the indices of the votes and retries around it).
         cached: whether it came from our own cache, and so was not paid for; no part of equality, since it says what
             others asked before.
     """
@@ -42,6 +43,7 @@ class CallRecord:
     flagged: bool
     right: bool | None
     key: str
+    sample: tuple[int, ...] = ()
     cached: bool = field(default=False, compare=False)
 
     def cost(self, shape: Shape | None, price: Price | None) -> Cost:
@@ -99,7 +101,14 @@ class Trace:
     def from_dict(cls, data: dict[str, Any]) -> Trace:
         """Read the JSON form back."""
         records = [
-            CallRecord(**{**record, "input_sizes": tuple(record["input_sizes"]), "usage": Usage(**record["usage"])})
+            CallRecord(
+                **{
+                    **record,
+                    "input_sizes": tuple(record["input_sizes"]),
+                    "sample": tuple(record["sample"]),
+                    "usage": Usage(**record["usage"]),
+                }
+            )
             for record in data["records"]
         ]
         depth = UNKNOWN if data["depth"] is None else data["depth"]

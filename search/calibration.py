@@ -8,10 +8,12 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
+from statistics import fmean
 from typing import Any
 
-from undercut.evaluators.calibrate import Calibration
+from undercut.evaluators.calibrate import Calibration, key_of
 from undercut.evaluators.engine import Engine
+from undercut.evaluators.success import Asked
 from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.trace import CallRecord, Trace
 from undercut.search.rehearse import rehearse
@@ -26,10 +28,12 @@ DRAWS = 600
 """Random genomes whose rehearsals supply the inputs of calls, where they come out right."""
 SMALL, STRUCTURES = 3, 3000
 """All structures of up to so many nodes are rehearsed first, at most so many of them."""
-SIMPLE = 12
-"""The smallest right ones are rehearsed on as many instances as there are calls to a size."""
-GRID, SAMPLES = 12, 12
-"""Sizes of a primitive that are measured, and calls at each."""
+SIMPLE, INSTANCES = 12, 12
+"""So many of the smallest right ones are rehearsed on so many instances of each size."""
+GRID, SAMPLES = 12, 6
+"""Sizes of a primitive that are measured first, and calls at each."""
+WAVES, MORE, APART = 3, 4, 1.15
+"""How often more calls are made where least is known, at how many sizes each time, and how far these are apart."""
 WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
 REPEATS = 16
@@ -41,21 +45,21 @@ def gather_questions(
 ) -> tuple[dict[str, dict[int, list[tuple[Any, ...]]]], list[Genome]]:
     """Inputs of calls, by primitive and total size, as they occur inside genomes that would be right; and those."""
     generator = random.Random(f"calibrate/{seed}")
-    instances = [instance for size in sizes for instance in task.instances(size, SAMPLES, seed=seed)]
+    instances = [instance for size in sizes for instance in task.instances(size, INSTANCES, seed=seed)]
     found: dict[str, dict[int, dict[str, tuple[Any, ...]]]] = {}
 
     def rehearsed(genome: Genome, on: Sequence[Instance]) -> bool | None:
         rehearsal = rehearse(genome, on, task, space.toolbox)
         for name, values in rehearsal.questions:
             primitive = space.toolbox.primitives[name]
-            size = sum(size_of(value, kind) for value, kind in zip(values, primitive.inputs, strict=True))
+            size = sum(sizes_of(primitive, values))
             found.setdefault(name, {}).setdefault(size, {}).setdefault(repr(values), values)
         return rehearsal.right
 
     right: dict[Genome, None] = {}
     drawn = (space.sample(generator) for _ in range(DRAWS))
     for genome in chain(islice(space.skeletons(generator, SMALL), STRUCTURES), drawn):
-        if genome not in right and rehearsed(genome, instances[::SAMPLES]):
+        if genome not in right and rehearsed(genome, instances[::INSTANCES]):
             right.setdefault(genome)
     for genome in sorted(right, key=lambda each: (each.size, each.key))[:SIMPLE]:
         rehearsed(genome, instances)
@@ -83,8 +87,9 @@ async def calibrate(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> tuple[Calibration, list[Genome]]:
-    """Ask every primitive with a reference at a grid of sizes, with every prompt and model, greedily.
+    """Ask every primitive with a reference with every prompt and model, greedily, at sizes of its inputs.
 
+    First on a grid of sizes, then at those where the chance of being right is least known: where it changes.
     Gives what was counted, and the small or random genomes whose calls these were: they would be right.
 
     Raises:
@@ -92,49 +97,97 @@ async def calibrate(
         BudgetError: a limit would have been exceeded.
     """
     generator = random.Random(f"choose/{seed}")
-    questions: list[Question] = []
-    inputs_by_size, right = gather_questions(space, task, sizes, seed)
-    for name, by_size in sorted(inputs_by_size.items()):
-        primitive = space.toolbox.primitives[name]
-        for size in spread(by_size, GRID):
-            inputs = by_size[size]
-            for values in generator.sample(inputs, min(SAMPLES, len(inputs))):
-                questions += variants(primitive, values, len(space.toolbox.models))
-    done = 0
+    inputs, right = gather_questions(space, task, sizes, seed)
+    for by_size in inputs.values():
+        for values in by_size.values():
+            generator.shuffle(values)
+    models = len(space.toolbox.models)
+    primitives = space.toolbox.primitives
+    table, asked = Calibration(), list[tuple[Question, CallRecord]]()
+
+    def next_inputs(name: str, size: int) -> list[Question]:
+        values = inputs[name][size]
+        taken, inputs[name][size] = values[:SAMPLES], values[SAMPLES:]
+        return [question for each in taken for question in variants(primitives[name], each, models)]
+
+    done = total = 0
 
     async def one(question: Question) -> CallRecord:
         nonlocal done
         trace = Trace()
         await engine.asker(trace)(question)
         done += 1
-        progress(done, max(done, len(questions)))
+        progress(done, total)
         return trace.records[0]
 
-    first = await asyncio.gather(*(one(question) for question in questions))
-    table = Calibration()
-    table.add(first, space.toolbox.primitives)
+    for wave in range(1 + WAVES):
+        questions = [
+            question
+            for name, by_size in sorted(inputs.items())
+            for size in (least_known(table, primitives[name], by_size, models) if wave else spread(by_size, GRID))
+            for question in next_inputs(name, size)
+        ]
+        total += len(questions)
+        records = await asyncio.gather(*(one(question) for question in questions))
+        table.add(records, primitives)
+        asked += zip(questions, records, strict=True)
     # The further samples say how alike answers are, and not how often they are right: they were chosen for failing.
-    again = repeats([(question, record) for question, record in zip(questions, first, strict=True)])
+    again = repeats(asked, table)
+    total += len(again)
     for (_, record, shuffle), repeat in zip(again, await asyncio.gather(*(one(q) for q, _, _ in again)), strict=True):
         table.add_repeat(record, shuffle, bool(repeat.right))
     return table, right
 
 
-def repeats(asked: Sequence[tuple[Question, CallRecord]]) -> list[tuple[Question, CallRecord, bool]]:
-    """Further samples of calls that came out wrong, with the first record and whether their items are shuffled."""
-    taken: dict[str, int] = {}
-    again: list[tuple[Question, CallRecord, bool]] = []
+def least_known(
+    table: Calibration, primitive: Primitive, inputs: Mapping[int, Sequence[Any]], models: int
+) -> list[int]:
+    """At most `MORE` sizes that have inputs left and whose chance of being right is known least, the worst first."""
+    successes = table.successes(primitive.name)
+    if successes is None:
+        return []
+    ways = [Asked(model, prompt, 0.0) for model in range(models) for prompt in range(len(primitive.prompts))]
+    doubts = {
+        size: fmean(max(successes.chance(way, sizes_of(primitive, each)).doubt for way in ways) for each in values[:3])
+        for size, values in inputs.items()
+        if values
+    }
+    chosen: list[int] = []
+    for size in sorted(doubts, key=lambda size: -doubts[size]):
+        if len(chosen) < MORE and all(not 1 / APART < (size + 1) / (other + 1) < APART for other in chosen):
+            chosen.append(size)
+    return chosen
+
+
+def sizes_of(primitive: Primitive, values: Sequence[Any]) -> tuple[int, ...]:
+    """Sizes of a primitive's inputs in items."""
+    return tuple(size_of(value, kind) for value, kind in zip(values, primitive.inputs, strict=True))
+
+
+def repeats(
+    asked: Sequence[tuple[Question, CallRecord]], table: Calibration
+) -> list[tuple[Question, CallRecord, bool]]:
+    """Further samples of calls that came out wrong, with the first record and whether their items are shuffled.
+
+    Of each primitive those that were most likely to be right: where all answers are wrong, further ones tell nothing.
+    """
+    wrong: dict[str, list[tuple[float, Question, CallRecord]]] = {}
+    known = {name: table.successes(name) for name in {record.primitive for _, record in asked}}
     for question, record in asked:
-        primitive = question.primitive
-        if record.right is not False or taken.setdefault(primitive.name, 0) >= REPEATS:
-            continue
-        taken[primitive.name] += 1
-        for sample in ((1,), (2,)):
-            warm = replace(question, temperature=WARM, sample=sample)
-            again.append((warm, record, False))
-            if primitive.permutable():
-                values = tuple(shuffled(primitive, question.values, sample))
-                again.append((replace(warm, values=values), record, True))
+        successes = known[record.primitive]
+        if record.right is False and successes is not None:
+            usual = successes.chance(key_of(record).asked, record.input_sizes).at()
+            wrong.setdefault(record.primitive, []).append((usual, question, record))
+    again: list[tuple[Question, CallRecord, bool]] = []
+    for found in wrong.values():
+        for _, question, record in sorted(found, key=lambda each: -each[0])[:REPEATS]:
+            primitive = question.primitive
+            for sample in ((1,), (2,)):
+                warm = replace(question, temperature=WARM, sample=sample)
+                again.append((warm, record, False))
+                if primitive.permutable():
+                    values = tuple(shuffled(primitive, question.values, sample))
+                    again.append((replace(warm, values=values), record, True))
     return again
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from undercut.evaluators.calibrate import FittedRates
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.task import Task
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
+from undercut.spaces.estimate import CallRates, Rates
 from undercut.spaces.estimator import Estimator
-from undercut.spaces.genome import Genome
+from undercut.spaces.genome import Genome, Node
 from undercut.spaces.pricing import call_cost
+from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Toolbox
 
 UNITS: dict[str, Callable[[Cost], float]] = {
@@ -26,8 +31,16 @@ UNITS: dict[str, Callable[[Cost], float]] = {
     "latency": lambda cost: cost.depth,
 }
 """What `--cost` may name, as functions of the cost vector."""
-SPREAD = 1.64
-"""Standard deviations on either side that make a 90 % interval."""
+SHIFTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Standard deviations by which all chances of calls are moved together, to see what not knowing them exactly does."""
+FACTORS = np.exp(np.linspace(-4, 10, 113))
+"""Values of λ, the factor on a genome's hazard, that are weighed against each other."""
+FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
+"""Scale and degrees of freedom of Student's t that log λ is expected to follow: mostly near 0, at times far off."""
+LEAST, MOST = 1e-3, 60.0
+"""Hazards between which a genome's is held: no chance of being right is quite 1 or 0."""
+INTERVAL = (0.05, 0.95)
+"""Ends of a 90 % interval."""
 
 
 def unit_of(name: str) -> Callable[[Cost], float]:
@@ -61,38 +74,127 @@ def known_unit(name: str, models: Sequence[Model]) -> Callable[[Cost], float]:
     return unit
 
 
+Seen: TypeAlias = Mapping[int, tuple[float, int]]
+"""A genome's own runs: by size, the sum of their scores in [0, 1] and their number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Cost and accuracy of a genome at a size it need not have been run at.
 
-    `accuracy` is a chance in [0, 1] with the ends of its 90 % interval; None where it cannot be known.
+    Attributes:
+        cost: what running it costs there.
+        accuracy: a chance in [0, 1]; None where it cannot be known.
+        low: lower end of its 90 % interval.
+        high: upper end.
+        note: why the accuracy is None, or what makes it doubtful.
     """
 
     cost: Cost
     accuracy: float | None
     low: float | None = None
     high: float | None = None
+    note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         known = None if self.accuracy is None else {"mean": self.accuracy, "low": self.low, "high": self.high}
-        return {"cost": self.cost.to_dict(), "accuracy": known}
+        return {"cost": self.cost.to_dict(), "accuracy": known, "note": self.note}
 
 
 class Forecaster:
-    """Forecasts genomes of one task with rates fitted to measured calls."""
+    """Forecasts genomes of one task with rates fitted to measured calls.
+
+    A genome's chance of being right is exp(−λ·h): h follows from the calls' rates and the structure, and λ says how
+    much more or less often this genome fails than they make one expect, because its inputs are not like those that were
+    measured, or because a wrong answer does not always spoil the result. λ is 1 until the genome itself was run, and
+    then what its runs and h at their sizes say; h grows with the size, so what was measured bounds what is forecast.
+    """
 
     def __init__(self, rates: FittedRates, task: Task, toolbox: Toolbox) -> None:
         self._task = task
-        self._estimators = [Estimator(rates.shifted(shift), toolbox) for shift in (0.0, -SPREAD, SPREAD)]
+        self._rates = rates
+        self._toolbox = toolbox
+        self._middle = Estimator(rates, toolbox)
+
+    @cached_property
+    def _estimators(self) -> list[Estimator]:
+        return [Estimator(self._rates.shifted(shift), self._toolbox) if shift else self._middle for shift in SHIFTS]
 
     def at(self, genome: Genome, size: int) -> Forecast:
-        """Cost and accuracy at a size, without the accuracy's interval."""
-        estimate = self._estimators[0].apply(genome, self._task.extents(size))
+        """Cost and accuracy at a size as the calls alone make one expect them, without an interval."""
+        estimate = self._middle.apply(genome, self._task.extents(size))
         return Forecast(estimate.cost, math.exp(estimate.log_right))
 
-    def interval(self, genome: Genome, size: int) -> Forecast:
-        """Cost and accuracy at a size, with the accuracy's interval."""
+    def given(self, genome: Genome, size: int, seen: Seen) -> Forecast:
+        """Cost and accuracy at a size, with an interval, given what the genome's own runs showed."""
+        cost = self._middle.apply(genome, self._task.extents(size)).cost
+        unknown = self.unjudged(genome)
+        if unknown:
+            return Forecast(cost, None, note=f"no answer of {', '.join(unknown)} could be judged: it has no reference")
+        runs = [(self._hazards(genome, run), *scores) for run, scores in seen.items()]
+        mean, low, high = posterior(self._hazards(genome, size), runs)
+        beyond = self.beyond(genome, size)
+        note = f"beyond the sizes measured of {', '.join(beyond)}" if beyond else None
+        return Forecast(cost, mean, low, high, note)
+
+    def chance(self, genome: Genome, size: int, seen: Seen) -> float:
+        """Accuracy at a size given the genome's own runs: what the search goes by, judged calls or not."""
+        runs = [(self._hazards(genome, run), *scores) for run, scores in seen.items()]
+        return posterior(self._hazards(genome, size), runs)[0]
+
+    def unjudged(self, genome: Genome) -> list[str]:
+        """Primitives of a genome of which no answer could be judged."""
+        asked = {str(node.genes["primitive"]) for node in genome.walk() if node.op == "call"}
+        return sorted(name for name in asked if self._rates.largest(name) is None)
+
+    def beyond(self, genome: Genome, size: int) -> list[str]:
+        """Primitives that a genome asks at this size of the problem with more items than any judged call had."""
+        watch = _Watch(self._rates)
+        Estimator(watch, self._toolbox).apply(genome, self._task.extents(size))
+        return sorted(name for name, most in watch.most.items() if most > (self._rates.largest(name) or 0))
+
+    def _hazards(self, genome: Genome, size: int) -> np.ndarray:
+        """The genome's h at every shift of the rates."""
         extents = self._task.extents(size)
-        middle, low, high = (estimator.apply(genome, extents) for estimator in self._estimators)
-        return Forecast(middle.cost, *(math.exp(each.log_right) for each in (middle, low, high)))
+        rights = [estimator.apply(genome, extents).log_right for estimator in self._estimators]
+        hazards: np.ndarray = np.clip(-np.array(rights), LEAST, MOST)
+        return hazards
+
+
+class _Watch:
+    """Rates that take note of the most items that each primitive is asked with."""
+
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        self.most: dict[str, float] = {}
+
+    def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
+        """The rates of the call."""
+        self.most[primitive.name] = max(self.most.get(primitive.name, 0.0), sum(sizes))
+        return self._rates.call(node, primitive, sizes)
+
+    def dependence(self, node: Node) -> float:
+        """The rates' dependence."""
+        return self._rates.dependence(node)
+
+
+def posterior(hazards: np.ndarray, runs: Sequence[tuple[np.ndarray, float, int]]) -> tuple[float, float, float]:
+    """Mean and 90 % interval of a chance exp(−λ·h), given what was seen of other chances with the same λ.
+
+    Args:
+        hazards: h, shape (len(SHIFTS),): one for each shift of the rates.
+        runs: hazards of the same shape, the sum of the scores of runs with these, and their number.
+    """
+    shift = np.array(SHIFTS)
+    tail = np.log1p((np.log(FACTORS) / FACTOR_SPREAD) ** 2 / FACTOR_FREEDOM) * (FACTOR_FREEDOM + 1) / 2
+    weight = -(shift**2)[:, None] / 2 - tail
+    for each, right, count in runs:
+        total = each[:, None] * FACTORS
+        weight = weight - right * total + (count - right) * np.log(-np.expm1(-total))
+    weight = np.exp(weight - weight.max()).ravel()
+    chances = np.exp(-hazards[:, None] * FACTORS).ravel()
+    order = np.argsort(chances)
+    below = np.cumsum(weight[order]) / weight.sum()
+    low, high = chances[order][np.minimum(np.searchsorted(below, INTERVAL), len(order) - 1)]
+    return float(weight @ chances / weight.sum()), float(low), float(high)

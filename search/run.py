@@ -48,8 +48,6 @@ RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 QUIET = 8
 """Rounds without a promising genome after which the search ends."""
-PRIOR = 10.0
-"""Instances that a forecast counts for beside the measured ones."""
 
 
 @dataclass
@@ -159,18 +157,15 @@ class Search:
         """Accuracy, halfway between the largest size run and the target, and cost at the target."""
         if self._right(genome) is False:
             return WRONG
-        target = self._forecaster.at(genome, self.settings.target_size)
-        cost = self.unit(target.cost)
-        return (self._accuracy(genome) + (target.accuracy or 0.0)) / 2, math.inf if math.isnan(cost) else cost * (
-            1 + RAZOR * genome.size
-        )
-
-    def _accuracy(self, genome: Genome) -> float:
-        """At the largest size run: the forecast, moved by what was measured there."""
-        largest = self.settings.sizes[-1]
-        forecast = self._forecaster.at(genome, largest).accuracy or 0.0
-        scores = [outcome.score for outcome in self._outcomes.get(genome, ()) if outcome.size == largest]
-        return (PRIOR * forecast + sum(scores)) / (PRIOR + len(scores))
+        largest, target = self.settings.sizes[-1], self.settings.target_size
+        forecast = self._forecaster.at(genome, target)
+        seen = Evaluation.of(self._outcomes.get(genome, ())).seen()
+        if seen:
+            accuracy = sum(self._forecaster.chance(genome, size, seen) for size in (largest, target)) / 2
+        else:
+            accuracy = ((self._forecaster.at(genome, largest).accuracy or 0.0) + (forecast.accuracy or 0.0)) / 2
+        cost = self.unit(forecast.cost)
+        return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
 
     def _right(self, genome: Genome) -> bool | None:
         """Whether the genome would be right if every call were, at each size that matters."""
@@ -285,7 +280,7 @@ class Search:
 
     def _item(self, genome: Genome, evaluation: Evaluation) -> dict[str, Any]:
         target = self.settings.target_size
-        forecast = self._forecaster.interval(genome, target)
+        forecast = self._forecaster.given(genome, target, evaluation.seen())
         law = growth(lambda size: self.unit(self._forecaster.at(genome, size).cost))
         return {
             "id": None,

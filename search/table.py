@@ -9,6 +9,9 @@ from rich.table import Table
 
 from undercut.search.forecast import field_of
 
+DOUBT = "†"
+"""Marks a forecast that a note below the table explains."""
+
 
 def headline(settings: dict[str, Any]) -> str:
     """What a run is about, in one line."""
@@ -48,7 +51,7 @@ def show(result: dict[str, Any]) -> None:
         row = [item["id"] if known else "·", *(_accuracy(item["accuracy"][size]) for size in sizes)]
         predicted = (item["predicted"] or {}).get(target)
         if forecast:
-            row.append(_forecast(predicted["accuracy"] if predicted else None))
+            row.append(_forecast(predicted["accuracy"] if predicted else None) + (DOUBT if _note(item, target) else ""))
         row.append(_number(item["cost"][largest][field_of(unit)]))
         if forecast:
             row.append(_number(predicted["cost"][field_of(unit)] if predicted else None))
@@ -58,8 +61,16 @@ def show(result: dict[str, Any]) -> None:
     console.print(table)
     if forecast:
         console.print("* forecast, with the ends of its 90 % interval; · known designs, on the same held-out problems")
+        for note in dict.fromkeys(note for item in items if (note := _note(item, target))):
+            console.print(f"{DOUBT} {note}")
     for line in _words(result, largest, unit):
         console.print(line)
+
+
+def _note(item: dict[str, Any], target: str) -> str | None:
+    """What makes an item's forecast doubtful or unknown."""
+    predicted = (item["predicted"] or {}).get(target)
+    return predicted["note"] if predicted else None
 
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:

@@ -239,7 +239,7 @@ OPERATIONS: dict[str, Operation] = {
     "compare": Operation(2.5, _compare, 3, 2, smallest=1),
     "lookup": Operation(6, _lookup, 16, 10),
     "pick": Operation(1, _pick, 12, 8),
-    "hanoi": Operation(30, _hanoi, 8, 8, smallest=1),
+    "hanoi": Operation(36, _hanoi, 8, 8, smallest=1),
 }
 
 _UNKNOWN_SHARE = 0.025
@@ -266,7 +266,7 @@ def draw_size(op: str, rng: random.Random, easy: float = 0.0) -> int:
     if rng.random() < easy:
         return rng.randint(operation.smallest, (operation.common + 1) // 2)
     if op in ("sum", "hanoi"):  # the few sizes of these are of unequal use, the tiny ones of hanoi are few states
-        weights = (1, 5, 25, 30, 20, 12, 8) if op == "sum" else (0, 1, 2, 5, 12, 22, 24, 20, 14)
+        weights = (1, 5, 25, 30, 20, 12, 8) if op == "sum" else (0, 1, 1, 2, 5, 10, 15, 24, 42)
         return rng.choices(range(len(weights)), weights)[0]
     if operation.declines is not None and rng.random() < 0.2:
         return rng.randint(operation.declines[0], 2 * operation.declines[1])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.calibrate import Calibration
@@ -17,7 +20,7 @@ from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
-from undercut.search.forecast import UNITS, Forecaster, unit_of
+from undercut.search.forecast import SHIFTS, UNITS, Forecaster, posterior, unit_of
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome, Input, Node, call
@@ -54,6 +57,7 @@ def calibrated() -> tuple[Calibration, Engine]:
     with pytest.MonkeyPatch.context() as patch:
         # With few calls to a size a forecast is as uncertain as they are; here the walk is held against the truth.
         patch.setattr(calibration, "SAMPLES", 100)
+        patch.setattr(calibration, "INSTANCES", 100)
         table, _ = asyncio.run(calibrate(space, TASK, engine, (*SIZES, 64), 0, lambda done, total: None))
     return table, engine
 
@@ -66,7 +70,7 @@ def test_forecast_and_measurement_agree(name: str, calibrated: tuple[Calibration
     instances = [instance for size in SIZES for instance in TASK.instances(size, SAMPLES, "test")]
     measured = Evaluation.of(asyncio.run(evaluate(genome, instances, TASK, TOOLBOX, engine)))
     for size in SIZES:
-        forecast = forecaster.interval(genome, size)
+        forecast = forecaster.given(genome, size, {})
         assert forecast.low is not None and forecast.high is not None and forecast.accuracy is not None
         assert forecast.low <= forecast.accuracy <= forecast.high
         found = measured.accuracy[size]  # two intervals that both hold the truth overlap
@@ -77,15 +81,61 @@ def test_forecast_and_measurement_agree(name: str, calibrated: tuple[Calibration
             assert getattr(forecast.cost, field) == pytest.approx(known, rel=0.02), field
 
 
-def test_a_forecast_without_interval_is_the_same(calibrated: tuple[Calibration, Engine]) -> None:
-    table, engine = calibrated
-    forecaster = Forecaster(table.rates(TOOLBOX, [engine.models[0].shape], [None]), TASK, TOOLBOX)
-    genome = Genome(tree(8))
-    plain, whole = forecaster.at(genome, 64), forecaster.interval(genome, 64)
-    assert (plain.cost.tokens, plain.accuracy) == (whole.cost.tokens, whole.accuracy)
+def forecaster_of(table: Calibration, engine: Engine) -> Forecaster:
+    return Forecaster(table.rates(TOOLBOX, [engine.models[0].shape], [None]), TASK, TOOLBOX)
+
+
+def test_a_forecast_without_interval_is_about_the_same(calibrated: tuple[Calibration, Engine]) -> None:
+    forecaster, genome = forecaster_of(*calibrated), Genome(tree(8))
+    plain, whole = forecaster.at(genome, 64), forecaster.given(genome, 64, {})
+    assert plain.accuracy is not None and plain.cost.tokens == whole.cost.tokens
+    assert whole.accuracy == pytest.approx(plain.accuracy, abs=0.1)
     assert plain.low is plain.high is None
     assert math.isnan(plain.cost.usd) and plain.to_dict()["cost"]["usd"] is None
     assert whole.to_dict()["accuracy"] == {"mean": whole.accuracy, "low": whole.low, "high": whole.high}
+
+
+def test_own_runs_move_a_forecast(calibrated: tuple[Calibration, Engine]) -> None:
+    forecaster, genome = forecaster_of(*calibrated), Genome(tree(8))
+    by_runs = [forecaster.chance(genome, 64, {32: (right, 40)}) for right in (0.0, 20.0, 40.0)]
+    assert by_runs == sorted(by_runs) and by_runs[0] < 0.05
+    assert by_runs[0] < forecaster.chance(genome, 64, {}) < by_runs[2]
+    failed = forecaster.given(genome, 64, {32: (0.0, 40)})
+    assert failed.high is not None and failed.high < 0.1
+
+
+def test_a_forecast_says_what_it_cannot_know(calibrated: tuple[Calibration, Engine]) -> None:
+    forecaster = forecaster_of(*calibrated)
+    assert forecaster.given(Genome(call("sort", X0)), 32, {}).note is None
+    assert forecaster.given(Genome(call("sort", X0)), 640, {}).note == "beyond the sizes measured of sort"
+    assert forecaster.given(Genome(tree(8)), 640, {}).note == "beyond the sizes measured of merge"
+    empty = forecaster_of(Calibration(), calibrated[1]).given(Genome(tree(8)), 32, {})
+    assert empty.accuracy is None and empty.to_dict()["accuracy"] is None
+    assert empty.note == "no answer of merge, sort could be judged: it has no reference"
+
+
+@given(
+    st.floats(1e-3, 5),
+    st.floats(1, 5),
+    st.lists(st.tuples(st.floats(1e-3, 5), st.integers(0, 30), st.integers(0, 30)), max_size=3),
+)
+def test_a_chance_falls_with_its_hazard_whatever_was_seen(
+    hazard: float, more: float, runs: list[tuple[float, int, int]]
+) -> None:
+    def of(value: float) -> np.ndarray:
+        return np.full(len(SHIFTS), value)
+
+    seen = [(of(each), float(right), right + wrong) for each, right, wrong in runs]
+    mean, low, high = posterior(of(hazard), seen)
+    assert 0 <= low <= high <= 1 and 0 <= mean <= 1
+    assert posterior(of(hazard * more), seen)[0] <= mean + 1e-9
+
+
+def test_many_runs_outweigh_the_forecast() -> None:
+    hazard = np.full(len(SHIFTS), 0.05)  # a chance of .95, and right 200 times of 1,000
+    mean, low, high = posterior(hazard, [(hazard, 200.0, 1000)])
+    assert mean == pytest.approx(0.2, abs=0.02) and 0.15 < low < high < 0.25
+    assert posterior(2 * hazard, [(hazard, 200.0, 1000)])[0] == pytest.approx(0.04, abs=0.01)
 
 
 def test_units_read_the_cost() -> None:

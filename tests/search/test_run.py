@@ -103,7 +103,7 @@ def test_a_result_has_exactly_its_keys(whole: dict[str, Any]) -> None:
         assert item.keys() == ITEM_KEYS
         assert item["accuracy"].keys() == item["cost"].keys() == {"4", "8"}
         assert item["predicted"].keys() == {"16"}
-        assert item["predicted"]["16"].keys() == {"accuracy", "cost"}
+        assert item["predicted"]["16"].keys() == {"accuracy", "cost", "note"}
         assert all(found.keys() == {"mean", "low", "high", "samples"} for found in item["accuracy"].values())
         assert all(cost.keys() == COST_KEYS for cost in (*item["cost"].values(), item["predicted"]["16"]["cost"]))
         assert str(Genome.from_dict(item["genome"])) == item["name"]

@@ -1,0 +1,137 @@
+"""How often single calls come out well, by size: counts of successes smoothed by a Gaussian process.
+
+Source: Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, algorithms 3.1 and 3.2 (Laplace's
+approximation), with a binomial likelihood.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+LEVEL, FALL = 4.0, -2.0
+"""Log-odds of success expected before anything is seen: at size 0, and per `scale` items."""
+LEVEL_SPREAD, FALL_SPREAD, BUMP_SPREAD = 2.0, 4.0, 2.5
+"""Standard deviations around that, in log-odds: of the level, of the fall, and of what is neither (cliffs, bumps)."""
+SHAPE = 0.5
+"""Share of the variance of what is neither that hangs on the sizes of the inputs one by one, not on their sum alone:
+one item merged into forty is not as hard as twenty into twenty."""
+REACH = 0.5
+"""How far in the logarithm of the size one count speaks for another: the length scale of a Matérn 3/2 kernel, which
+lets a success fall off a cliff and yet carries on smoothly."""
+SHARED = (0.35, 0.2, 0.25, 0.2)
+"""Parts of what is not known beforehand that all calls share, then those of one model, one prompt, one temperature."""
+STEPS = 40
+
+
+class Asked(NamedTuple):
+    """What calls of one primitive are told apart by: everything that changes the wording or who answers."""
+
+    model: int
+    prompt: int
+    temperature: float
+
+
+class Chance(NamedTuple):
+    """What is known of a chance: its log-odds are about normal with this mean and standard deviation."""
+
+    mean: float
+    spread: float
+
+    def at(self, shift: float = 0.0) -> float:
+        """The chance in [0, 1], moved by `shift` standard deviations."""
+        return 1 / (1 + math.exp(-min(40.0, max(-40.0, self.mean + shift * self.spread))))
+
+    @property
+    def doubt(self) -> float:
+        """How far from the likeliest chance the true one may well lie: half of what one deviation either way spans."""
+        return (self.at(1) - self.at(-1)) / 2
+
+
+class Successes:
+    """Successes among calls of one primitive, by how it was asked and by size.
+
+    Calls that differ only in the temperature, in the prompt or in the model are taken to be the less alike in that
+    order, so that a way of asking which was never tried is known a little from the others.
+
+    Args:
+        asked: how each group of calls was asked.
+        sizes: sizes of its inputs in items, shape (groups, inputs).
+        calls: how many each group holds, none of them 0.
+        right: how many of those came out well.
+    """
+
+    def __init__(
+        self,
+        asked: Sequence[Asked],
+        sizes: Sequence[Sequence[float]],
+        calls: Sequence[float],
+        right: Sequence[float],
+    ) -> None:
+        self._asked = list(asked)
+        self._sizes = np.array(sizes, dtype=float)
+        self._total = self._sizes.sum(axis=1)
+        self._calls = np.array(calls, dtype=float)
+        self._right = np.array(right, dtype=float)
+        self._scale = max(1.0, float(self._total.max(initial=1.0)))
+
+    def chance(self, asked: Asked, sizes: Sequence[float]) -> Chance:
+        """What is known of calls asked this way on inputs of these sizes in items."""
+        root, slope, weights = self._fitted
+        kernel = self._alike(asked, np.array(sizes, dtype=float))
+        fall = sum(sizes) / self._scale
+        own = LEVEL_SPREAD**2 + (FALL_SPREAD * fall) ** 2 + BUMP_SPREAD**2
+        explained = root @ (weights * kernel)
+        mean = LEVEL + FALL * fall + float(kernel @ slope)
+        return Chance(mean, math.sqrt(max(0.0, own - float(explained @ explained))))
+
+    def _alike(self, asked: Asked, sizes: np.ndarray) -> np.ndarray:
+        """Covariance of the log-odds of these calls with those of every group."""
+        parts = np.array([_shared(asked, other) for other in self._asked])
+        total = sizes.sum()
+        bump = (1 - SHAPE) * _near(np.abs(np.log1p(self._total) - np.log1p(total)))
+        bump += SHAPE * _near(np.sqrt(((np.log1p(self._sizes) - np.log1p(sizes)) ** 2).sum(axis=1)))
+        fall = FALL_SPREAD**2 * self._total * total / self._scale**2
+        kernel: np.ndarray = parts * (LEVEL_SPREAD**2 + fall + BUMP_SPREAD**2 * bump)
+        return kernel
+
+    @cached_property
+    def _fitted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Newton's method for the likeliest log-odds: inverse root of B, gradient, square roots of the weights."""
+        prior = LEVEL + FALL * self._total / self._scale
+        kernel = np.stack([self._alike(*each) for each in zip(self._asked, self._sizes, strict=True)])
+        odds = prior.copy()
+        for _ in range(STEPS):
+            chance = 1 / (1 + np.exp(-np.clip(odds, -40, 40)))
+            gradient = self._right - self._calls * chance
+            weight = np.maximum(self._calls * chance * (1 - chance), 1e-9)
+            root = np.sqrt(weight)
+            inner = np.eye(len(odds)) + root[:, None] * kernel * root
+            target = weight * (odds - prior) + gradient
+            solved = target - root * np.linalg.solve(inner, root * (kernel @ target))
+            step = prior + kernel @ solved - odds
+            odds = odds + np.clip(step, -3, 3)
+            if np.abs(step).max() < 1e-6:
+                break
+        return np.linalg.inv(np.linalg.cholesky(inner)), gradient, root
+
+
+def _near(apart: np.ndarray) -> np.ndarray:
+    """Correlation at a distance in logarithms: Matérn 3/2."""
+    scaled = math.sqrt(3) * apart / REACH
+    correlation: np.ndarray = (1 + scaled) * np.exp(-scaled)
+    return correlation
+
+
+def _shared(one: Asked, other: Asked) -> float:
+    """How much two ways of asking have in common, in [0, 1]."""
+    every, model, prompt, temperature = SHARED
+    if one.model != other.model:
+        return every
+    if one.prompt != other.prompt:
+        return every + model
+    return every + model + prompt + (temperature if one.temperature == other.temperature else 0.0)
