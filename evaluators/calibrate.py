@@ -77,7 +77,11 @@ class Calibration:
             self._counted.add(record.key)
             sizes = tuple(float(size) for size in record.input_sizes)
             cell = self.cells.setdefault(key_of(record), {}).setdefault(sizes, Cell())
-            output = record.output_size if record.output_size is not None else primitives[record.primitive].law(*sizes)
+            output = (
+                record.output_size
+                if record.output_size is not None
+                else primitives[record.primitive].answer_size(*sizes)
+            )
             cell.calls += 1
             if not record.sample:
                 cell.first += 1
@@ -211,12 +215,12 @@ class FittedRates:
         near = self._nearest(key)
         if near is None:
             words = len(primitive.prompts[asked.prompt].split())
-            guess = call_cost(words + sum(sizes), 1 + primitive.law(*sizes), 0, shape, price)
+            guess = call_cost(words + sum(sizes), 1 + primitive.answer_size(*sizes), 0, shape, price)
             return CallRates(guess, 0.5 if primitive.reference else 1.0)
         tokens, outcomes = self._tokens[near], self._outcomes[key.primitive]
         longer = len(primitive.prompts[asked.prompt].split()) - len(primitive.prompts[near.asked.prompt].split())
         prompt = max(1.0, float(tokens.prompt[0] + longer + np.dot(tokens.prompt[1:], sizes)))
-        completion = max(1.0, float(tokens.completion[0] + tokens.completion[1] * primitive.law(*sizes)))
+        completion = max(1.0, float(tokens.completion[0] + tokens.completion[1] * primitive.answer_size(*sizes)))
         cost = call_cost(prompt, completion, 0, shape, price)
         valid = outcomes.valid.chance(asked, sizes).at(self._shift) if outcomes.valid else 1.0
         right = outcomes.right.chance(asked, sizes).at(self._shift) if outcomes.right else valid

@@ -30,7 +30,7 @@ class DeclaredRates:
         header, signs = self._header(primitive, variant, model)
         between = sum(tokens * max(0, sizes[place] - 1) for place, tokens in signs.items())
         prompt = header + sum(sizes) + between
-        return CallRates(call_cost(prompt, 1 + primitive.law(*sizes), 0, asked.shape, price_of(asked)))
+        return CallRates(call_cost(prompt, 1 + primitive.answer_size(*sizes), 0, asked.shape, price_of(asked)))
 
     def dependence(self, node: Node) -> float:
         """All samples are right, and so alike."""

@@ -24,8 +24,8 @@ from undercut.evaluators.models.base import (
     PromptTooLongError,
     Request,
     Usage,
+    billed_price_of,
     identity_of,
-    price_of,
 )
 from undercut.evaluators.trace import CallRecord, Trace
 from undercut.spaces.cost import UNKNOWN
@@ -63,13 +63,23 @@ class Engine:
         cache: where answers are kept.
         ledger: what counts and limits the calls that are sent.
         concurrency: most calls under way at once.
+        workers: how many calls a genome is taken to have under way at once, for its critical path; None is no limit.
     """
 
-    def __init__(self, models: Sequence[Model], *, cache: AnswerCache, ledger: Ledger, concurrency: int = 64) -> None:
+    def __init__(
+        self,
+        models: Sequence[Model],
+        *,
+        cache: AnswerCache,
+        ledger: Ledger,
+        concurrency: int = 64,
+        workers: int | None = None,
+    ) -> None:
         self.models = tuple(models)
         self.cache = cache
         self.ledger = ledger
         self.concurrency = concurrency
+        self.workers = workers
         self._judge = Judge()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slots = asyncio.Semaphore(concurrency)
@@ -102,7 +112,7 @@ class Engine:
             BudgetError: the next call could exceed a limit.
         """
         trace = Trace()
-        execution = Execution(self.asker(trace), toolbox, concurrent=concurrent)
+        execution = Execution(self.asker(trace), toolbox, concurrent=concurrent, workers=self.workers)
         try:
             output = await execution.apply(genome, inputs)
         except InvalidAnswer as flag:
@@ -159,7 +169,9 @@ class Engine:
     async def _fetched(self, call: _Call) -> Completion:
         async with self._slots:
             reservation = await self.ledger.reserve(
-                most_prompt_tokens(call.model, call.request.prompt), call.request.max_tokens, price_of(call.model)
+                most_prompt_tokens(call.model, call.request.prompt),
+                call.request.max_tokens,
+                billed_price_of(call.model),
             )
             self._sent.add(call.key)
             try:
@@ -173,7 +185,7 @@ class Engine:
                 self.ledger.settle(reservation, None)  # it was sent, and may be charged for
                 raise
             self.ledger.settle(reservation, completion.usage)
-        return await self.cache.put(call.key, completion, _billed(completion.usage, price_of(call.model)))
+        return await self.cache.put(call.key, completion, _billed(completion.usage, billed_price_of(call.model)))
 
     def _answered(self, question: Question, call: _Call, completion: Completion, cached: bool, trace: Trace) -> Answer:
         primitive, usage = question.primitive, completion.usage
@@ -224,7 +236,7 @@ def input_sizes(question: Question) -> tuple[int, ...]:
 
 def default_cap(question: Question) -> int:
     """Most tokens of an answer where the genome sets no limit, by the output's expected size in items."""
-    expected = question.primitive.law(*input_sizes(question))
+    expected = question.primitive.answer_size(*input_sizes(question))
     return min(MOST_TOKENS, LEAST_TOKENS + math.ceil(TOKENS_PER_ITEM * expected))
 
 

@@ -48,6 +48,19 @@ _models = _options(
         help="embedded, simulated/NAME, or any litellm name such as openai/gpt-5-mini; may be given several times.",
     ),
     click.option("--api-base", metavar="URL", help="An OpenAI-compatible server that has the models."),
+    click.option(
+        "--prices", type=click.Path(path_type=Path), metavar="FILE",
+        help="TOML sheet with a date and, by model, price and shape.  [default: what undercut and litellm know]",
+    ),
+    click.option(
+        "--shape", "shapes", multiple=True, metavar="[MODEL=]N,L,D",
+        help="Parameters, layers and width of a model, for FLOPs and aalp, as in 8e9,32,4096 (a fourth: active ones).",
+    ),
+    click.option("--batch", is_flag=True, help="Count in the sheet's batch prices: the result may wait."),
+    click.option(
+        "--workers", type=click.IntRange(1), metavar="N",
+        help="How many calls can run at the same time, for latency.  [default: no limit]",
+    ),
 )  # fmt: skip
 _limits = _options(
     click.option("--max-calls", type=int, help="Never send more calls than this."),
@@ -124,7 +137,7 @@ def search(
 
     wanted = sizes or open_task(task).sizes
     target = 2 * wanted[-1] if target_size is None else target_size
-    settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **options)
+    settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **_on_terms(models, options))
     _run(settings, out or _free_folder(task), storage, concurrency, as_json, resume=False)
 
 
@@ -207,7 +220,7 @@ def eval_(genome: Path, task: str, models: tuple[str, ...], as_json: bool, **opt
     from undercut.search.single import evaluate_genome
     from undercut.search.table import show
 
-    result = evaluate_genome(_genome(genome), task, models, **options)
+    result = evaluate_genome(_genome(genome), task, models, **_on_terms(models, options))
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
@@ -231,7 +244,7 @@ def run(
     """
     from undercut.search.single import run_genome
 
-    result = run_genome(_genome(genome), _task_of(genome, task), inputs, models, **options)
+    result = run_genome(_genome(genome), _task_of(genome, task), inputs, models, **_on_terms(models, options))
     click.echo(json.dumps(result if as_json else result["output"]))
 
 
@@ -246,7 +259,14 @@ def run(
 @_models
 @click.option("--allow-code", is_flag=True, help="Let the genomes use the task's functions in code.")
 @_json
-def cost(genomes: tuple[Path, ...], sizes: tuple[int, ...], task: str | None, as_json: bool, **options: Any) -> None:
+def cost(
+    genomes: tuple[Path, ...],
+    sizes: tuple[int, ...],
+    task: str | None,
+    models: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Print what the decompositions in files cost at any size, and how that grows. No call is made.
 
     With several files it also says from which size on one of them is cheaper than another.
@@ -254,7 +274,8 @@ def cost(genomes: tuple[Path, ...], sizes: tuple[int, ...], task: str | None, as
     from undercut.search.single import declared_costs
     from undercut.search.table import show_costs
 
-    result = declared_costs([_genome(path) for path in genomes], _task_of(genomes[0], task), sizes, **options)
+    known = [_genome(path) for path in genomes]
+    result = declared_costs(known, _task_of(genomes[0], task), sizes, models=models, **_on_terms(models, options))
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
@@ -286,6 +307,17 @@ def operators(as_json: bool) -> None:
     from undercut.spaces.operators import OPERATORS
 
     _list([(operator.name, operator.summary) for operator in OPERATORS.values()], as_json)
+
+
+def _on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+    """The options with the sheet that --prices and --shape describe in their place."""
+    from undercut.evaluators.models.sheet import Sheet, read_sheet
+
+    prices, shapes = options.pop("prices"), options.pop("shapes")
+    sheet = Sheet() if prices is None else read_sheet(prices)
+    for text in shapes:
+        sheet = sheet.with_shape(text, models)
+    return {**options, "sheet": sheet}
 
 
 def _list(rows: Sequence[tuple[str, str]], as_json: bool) -> None:

@@ -111,11 +111,11 @@ class Forecaster:
     then what its runs and h at their sizes say; h grows with the size, so what was measured bounds what is forecast.
     """
 
-    def __init__(self, rates: FittedRates, task: Task, toolbox: Toolbox) -> None:
+    def __init__(self, rates: FittedRates, task: Task, toolbox: Toolbox, workers: int | None = None) -> None:
         self._task = task
         self._rates = rates
         self._toolbox = toolbox
-        self._middle = Estimator(rates, toolbox)
+        self._middle = Estimator(rates, toolbox, workers)
 
     @cached_property
     def _estimators(self) -> list[Estimator]:

@@ -15,7 +15,7 @@ from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
-from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.task import Instance, Split, Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.calibration import calibrate
@@ -77,7 +77,13 @@ class Search:
         self.ledger = Ledger(
             settings.max_calls, settings.max_tokens, settings.max_usd, spent=self.store.answers.spent()
         )
-        self.engine = Engine(self.models, cache=self.store.answers, ledger=self.ledger, concurrency=self.concurrency)
+        self.engine = Engine(
+            self.models,
+            cache=self.store.answers,
+            ledger=self.ledger,
+            concurrency=self.concurrency,
+            workers=settings.workers,
+        )
 
     async def run(self) -> dict[str, Any]:
         """Search to the end and give the front in its JSON form.
@@ -236,7 +242,7 @@ class Search:
     def _refit(self) -> None:
         shapes = [model.shape for model in self.models]
         rates = self.calibration.rates(self.toolbox, shapes, [price_of(model) for model in self.models])
-        self._forecaster = Forecaster(rates, self.task, self.toolbox)
+        self._forecaster = Forecaster(rates, self.task, self.toolbox, self.settings.workers)
 
     # -- concluding ------------------------------------------------------------------------------------------------
 
@@ -341,8 +347,12 @@ def run_search(
         BudgetError: a limit was reached; the run can be resumed.
     """
     found = task or open_task(settings.task, settings.data)
-    opened = list(
-        models or (open_model(n, api_base=settings.api_base, primitives=found.primitives) for n in settings.models)
+    opened = models or open_models(
+        settings.models,
+        api_base=settings.api_base,
+        primitives=found.primitives,
+        sheet=settings.sheet,
+        batch=settings.batch,
     )
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from undercut.evaluators.models.sheet import Sheet
 from undercut.search.forecast import unit_of
 from undercut.search.proposers import STRATEGIES
 from undercut.spaces.errors import UsageError
@@ -25,6 +26,9 @@ class Settings:
         cost: the objective's unit.
         seed: everything random follows from it.
         allow_code: whether the task's functions may be used.
+        workers: how many calls can run at the same time when the result is used, for its latency; None is no limit.
+        sheet: prices and shapes of models that the user gave.
+        batch: whether prices are those of requests that may wait.
         api_base: where the models are served; None for their own provider.
         data: a file with the task's instances; None generates them.
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
@@ -45,6 +49,9 @@ class Settings:
     cost: str = "tokens"
     seed: int = 0
     allow_code: bool = False
+    workers: int | None = None
+    sheet: Sheet = field(default_factory=Sheet)
+    batch: bool = False
     api_base: str | None = None
     data: str | None = None
     max_calls: int | None = None
@@ -67,8 +74,8 @@ class Settings:
             raise UsageError(
                 f"--target-size must be at least the largest of --sizes ({self.sizes[-1]}), not {self.target_size}"
             )
-        for name in ("evaluations", "samples", "max_size"):
-            if getattr(self, name) < 1:
+        for name in ("evaluations", "samples", "max_size", "workers"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, not {getattr(self, name)}")
         for name in ("max_calls", "max_tokens", "max_usd"):
             limit = getattr(self, name)
@@ -79,7 +86,8 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        return asdict(self)
+        data: dict[str, Any] = msgspec.to_builtins(self)
+        return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Settings:

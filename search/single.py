@@ -14,7 +14,8 @@ from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model
-from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.models.registry import open_models
+from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
 from undercut.search.forecast import field_of, known_unit
@@ -23,7 +24,7 @@ from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import TaskError
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome
-from undercut.spaces.growth import crossover, growth
+from undercut.spaces.growth import Growth, crossover, growth
 from undercut.spaces.space import Space
 
 Result = TypeVar("Result")
@@ -40,6 +41,9 @@ def evaluate_genome(
     allow_code: bool = False,
     data: str | None = None,
     api_base: str | None = None,
+    sheet: Sheet | None = None,
+    batch: bool = False,
+    workers: int | None = None,
     max_calls: int | None = None,
     max_tokens: int | None = None,
     max_usd: float | None = None,
@@ -55,9 +59,9 @@ def evaluate_genome(
     task = open_task(task_name, data)
     _validated(genome, task, models, allow_code)
     instances = [i for size in sizes or task.sizes for i in task.instances(size, samples, "test", seed)]
-    opened = _opened(models, task, api_base)
+    opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
     ledger = Ledger(max_calls, max_tokens, max_usd)
-    engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency)
+    engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
     outcomes = _blocking(evaluate(genome, instances, task, task.toolbox(models, allow_code), engine), engine, opened)
     spent = ledger.spent
     item = {
@@ -66,7 +70,7 @@ def evaluate_genome(
         "genome": genome.to_dict(),
         **measured(Evaluation.of(outcomes)),
         "predicted": None,
-        "law": _laws(genome, task, models, allow_code, opened)["tokens"],
+        "law": _text(_laws(genome, task, Estimator(DeclaredRates(opened), task.toolbox(models, allow_code)))["tokens"]),
     }
     return {
         "task": task_name,
@@ -88,6 +92,9 @@ def run_genome(
     *,
     allow_code: bool = False,
     api_base: str | None = None,
+    sheet: Sheet | None = None,
+    batch: bool = False,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Run a genome once on inputs given as JSON: its output, and what it cost.
 
@@ -109,8 +116,8 @@ def run_genome(
             raise TaskError(
                 f"an input of task {task_name!r} must be of type {kind}, and {json.dumps(value):.80} is not"
             )
-    opened = _opened(models, task, api_base)
-    engine = Engine(opened, cache=AnswerCache(), ledger=Ledger())
+    opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
+    engine = Engine(opened, cache=AnswerCache(), ledger=Ledger(), workers=workers)
     trace = _blocking(engine.run(genome, values, task.toolbox(models, allow_code)), engine, opened)
     return {
         "output": trace.output,
@@ -129,23 +136,27 @@ def declared_costs(
     models: Sequence[str] = ("embedded",),
     allow_code: bool = False,
     api_base: str | None = None,
+    sheet: Sheet | None = None,
+    batch: bool = False,
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """What genomes cost at any size and how that grows, with answers that are always right; no call is made.
 
-    The JSON form of a front whose items have no accuracy. `crossovers` says for each pair of them from which size on
+    The JSON form of a front whose items have no accuracy. `laws` says how each field grows, `expressions` the same in
+    the syntax of sympy, which `sympy.sympify` reads. `crossovers` says for each pair of them from which size on
     the first costs less than the second in `unit`.
 
     Raises:
         UsageError: a genome, the task or a model cannot be used.
     """
     task = open_task(task_name)
-    opened = _opened(models, task, api_base)
+    opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
     measure = known_unit(unit, opened)
-    estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code))
+    estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code), workers)
     items = []
     for position, genome in enumerate(genomes):
         _validated(genome, task, models, allow_code)
-        laws = _laws(genome, task, models, allow_code, opened)
+        laws = _laws(genome, task, estimator)
         items.append(
             {
                 "id": letter(position),
@@ -154,8 +165,9 @@ def declared_costs(
                 "accuracy": {},
                 "cost": {str(size): estimator.apply(genome, task.extents(size)).cost.to_dict() for size in sizes},
                 "predicted": {},
-                "law": laws[field_of(unit)],
-                "laws": laws,
+                "law": _text(laws[field_of(unit)]),
+                "laws": {name: _text(law) for name, law in laws.items()},
+                "expressions": {name: None if law is None else law.expression for name, law in laws.items()},
             }
         )
 
@@ -181,26 +193,22 @@ def declared_costs(
     }
 
 
-def _laws(
-    genome: Genome, task: Task, models: Sequence[str], allow_code: bool, opened: Sequence[Model]
-) -> dict[str, str | None]:
+def _laws(genome: Genome, task: Task, estimator: Estimator) -> dict[str, Growth | None]:
     """How each field of the cost grows with the size."""
-    estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code))
 
     def of(name: str, size: int) -> float:
         cost: Cost = estimator.apply(genome, task.extents(size)).cost
         return float(getattr(cost, name))
 
-    laws = {name: growth(partial(of, name)) for name in (*FIELDS, "tokens")}
-    return {name: None if law is None else str(law) for name, law in laws.items()}
+    return {name: growth(partial(of, name)) for name in (*FIELDS, "tokens")}
+
+
+def _text(law: Growth | None) -> str | None:
+    return None if law is None else str(law)
 
 
 def _validated(genome: Genome, task: Task, models: Sequence[str], allow_code: bool) -> None:
     Space(task.signature, task.toolbox(models, allow_code), max_size=max(genome.size, 1)).validate(genome)
-
-
-def _opened(models: Sequence[str], task: Task, api_base: str | None) -> list[Model]:
-    return [open_model(name, api_base=api_base, primitives=task.primitives) for name in models]
 
 
 def _blocking(work: Coroutine[Any, Any, Result], engine: Engine, models: Sequence[Model]) -> Result:

@@ -106,7 +106,7 @@ def show_costs(result: dict[str, Any]) -> None:
     for pair in result["crossovers"]:
         if pair["from"] is not None:
             console.print(
-                f"{pair['cheaper']} costs fewer {result['cost']} than {pair['than']} from n = {pair['from']:,} on"
+                f"{pair['cheaper']} costs less than {pair['than']} from n = {pair['from']:,} on, in {result['cost']}"
             )
     console.print(f"declared for {', '.join(result['models'])} with answers that are always right; no call was made")
 

@@ -14,6 +14,7 @@ from undercut.spaces.extent import Extent, alike, total
 from undercut.spaces.genome import Genome, Node
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Toolbox
+from undercut.spaces.workers import makespan
 
 DIRECT = 64
 """Most steps of a sequence that are walked one by one."""
@@ -85,20 +86,25 @@ class CostWalk(Protocol):
         """Estimate a body on inputs of these extents."""
         ...
 
+    def parallel(
+        self, genome: Genome, jobs: Sequence[tuple[Sequence[Extent], float]]
+    ) -> tuple[list[tuple[Estimate, float]], Estimate]:
+        """Estimate a body side by side on inputs of these extents, so many times each: one by one, and together."""
+        ...
+
     def alikeness(self, genome: Genome) -> float:
         """How alike two samples of a body are: 0 independent, 1 the same answer."""
         ...
 
 
-def beside(parts: Sequence[tuple[Estimate, float]], extent: Extent) -> Estimate:
-    """Work side by side: each estimate so many times, the critical path that of the longest."""
+def beside(parts: Sequence[tuple[Estimate, float]], extent: Extent, workers: int | None = None) -> Estimate:
+    """Work side by side: each estimate so many times; the critical path is the longest, or rounds of workers."""
     cost, right, valid = NO_COST, 0.0, 0.0
-    depth: float = 0
     for estimate, count in parts:
         cost += estimate.cost.repeated(count, 0)
-        depth = max(depth, estimate.cost.depth)
         right += estimate.log_right * count
         valid += estimate.log_valid * count
+    depth = makespan([(estimate.cost.depth, count) for estimate, count in parts], workers)
     return Estimate(extent, cost.with_depth(depth), right, valid)
 
 

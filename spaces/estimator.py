@@ -6,20 +6,29 @@ import math
 from collections.abc import Sequence
 
 from undercut.spaces.cost import NO_COST, UNLIMITED
-from undercut.spaces.estimate import Estimate, Rates
-from undercut.spaces.extent import Extent
+from undercut.spaces.estimate import Estimate, Rates, beside
+from undercut.spaces.extent import Extent, joined
 from undercut.spaces.genome import Genome
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.toolbox import Toolbox
+from undercut.spaces.workers import makespan, share
 
 
 class Estimator:
-    """Walks genomes with the rates of one model or run; results are kept by body and extents."""
+    """Walks genomes with the rates of one model or run; results are kept by body and extents.
 
-    def __init__(self, rates: Rates, toolbox: Toolbox) -> None:
+    Args:
+        rates: what single calls take, and how often they are right.
+        toolbox: what the genomes may use.
+        workers: how many calls can run at the same time, for the critical path; None is without limit.
+    """
+
+    def __init__(self, rates: Rates, toolbox: Toolbox, workers: int | None = None) -> None:
         self.rates = rates
         self.toolbox = toolbox
+        self.workers = workers
         self._known: dict[tuple[str, tuple[Extent, ...]], Estimate] = {}
+        self._narrower: dict[int | None, Estimator] = {workers: self}
         self._within = False
 
     def apply(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
@@ -30,9 +39,26 @@ class Estimator:
             known = self._known[key] = self._walk(genome, inputs) if self._within else self._walk_whole(genome, inputs)
         return known
 
+    def parallel(
+        self, genome: Genome, jobs: Sequence[tuple[Sequence[Extent], float]]
+    ) -> tuple[list[tuple[Estimate, float]], Estimate]:
+        """Estimate a body side by side on inputs of these extents, so many times each: one by one, and together."""
+        each = self._one_of(sum(count for _, count in jobs))
+        made = [(each.apply(genome, inputs), count) for inputs, count in jobs]
+        extent = joined([(estimate.extent, count) for estimate, count in made])
+        return made, beside(made, extent, self.workers)
+
     def alikeness(self, genome: Genome) -> float:
         """How alike two samples of a body are: as those of its most repeatable call; code always repeats itself."""
         return max((self.rates.dependence(node) for node in genome.walk() if node.op == "call"), default=1.0)
+
+    def _one_of(self, jobs: float) -> Estimator:
+        """The walk of one of so many jobs that share the workers."""
+        workers = share(self.workers, jobs)
+        if workers not in self._narrower:
+            self._narrower[workers] = narrower = Estimator(self.rates, self.toolbox, workers)
+            narrower._narrower, narrower._within = self._narrower, True
+        return self._narrower[workers]
 
     def _walk_whole(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
         self._within = True
@@ -47,12 +73,20 @@ class Estimator:
         extents: dict[str, Extent] = {f"x{index}": extent for index, extent in enumerate(inputs)}
         finish: dict[str, float] = dict.fromkeys(extents, 0)
         cost, right, valid = NO_COST, 0.0, 0.0
-        for node in genome.nodes():
-            made = OPERATORS[node.op].cost(node, [extents[source.key] for source in node.inputs], self)
-            extents[node.key] = made.extent
-            finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + made.cost.depth
-            cost += made.cost
-            right += made.log_right
-            valid += made.log_valid
+        began: float = 0  # of the wave, as in the walk with a model
+        for wave in genome.waves:
+            each = self._one_of(len(wave))
+            depths: list[tuple[float, float]] = []
+            for node in wave:
+                made = OPERATORS[node.op].cost(node, [extents[source.key] for source in node.inputs], each)
+                extents[node.key] = made.extent
+                finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + made.cost.depth
+                depths.append((made.cost.depth, 1))
+                cost += made.cost
+                right += made.log_right
+                valid += made.log_valid
+            if self.workers is not None:
+                began += makespan(depths, self.workers)
+                finish |= dict.fromkeys([node.key for node in wave], began)
         key = genome.output.key
         return Estimate(extents[key], cost.with_depth(finish[key]), right, valid)

@@ -8,10 +8,11 @@ from itertools import islice
 from typing import Any
 
 from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.genome import Genome, Input, Node
+from undercut.spaces.genome import Genome, Node
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.question import Ask, Job, Question
 from undercut.spaces.toolbox import Toolbox
+from undercut.spaces.workers import makespan, share
 
 WINDOW = 1024
 """Most bodies of one node under way at once, so that a map over a million chunks needs little memory."""
@@ -20,22 +21,32 @@ WINDOW = 1024
 class Execution:
     """One genome, or one body, at work.
 
-    `depth` counts the forward passes on the critical path so far: work in parallel counts its longest branch.
+    `depth` counts the forward passes on the critical path so far: work in parallel counts its longest branch, or the
+    rounds that it takes `workers` at a time (see `workers.py`).
     With `concurrent=False` branches run one after another and nothing is ever awaited but `ask`, so that a walk
     over answers that are there at once needs no event loop (see `run_now`).
     """
 
-    __slots__ = ("_ask", "concurrent", "depth", "sample", "toolbox")
+    __slots__ = ("_ask", "concurrent", "depth", "sample", "toolbox", "workers")
 
-    def __init__(self, ask: Ask, toolbox: Toolbox, sample: tuple[int, ...] = (), concurrent: bool = True) -> None:
+    def __init__(
+        self,
+        ask: Ask,
+        toolbox: Toolbox,
+        sample: tuple[int, ...] = (),
+        concurrent: bool = True,
+        workers: int | None = None,
+    ) -> None:
         self._ask = ask
         self.toolbox = toolbox
         self.sample = sample
         self.concurrent = concurrent
+        self.workers = workers
         self.depth = 0.0
 
-    def _child(self, sample: tuple[int, ...]) -> Execution:
-        return Execution(self._ask, self.toolbox, sample, self.concurrent)
+    def _child(self, sample: tuple[int, ...], beside: int = 1) -> Execution:
+        """For one of `beside` pieces of work that run at the same time."""
+        return Execution(self._ask, self.toolbox, sample, self.concurrent, share(self.workers, beside))
 
     async def ask(self, question: Question) -> Any:
         """Ask the model.
@@ -64,12 +75,12 @@ class Execution:
 
     async def parallel(self, jobs: Sequence[Job]) -> list[Any]:
         """Run genomes side by side; a result that raised a red flag is the `InvalidAnswer` itself, in its place."""
-        children = [self._child(sample) for _, _, sample in jobs]
+        children = [self._child(sample, len(jobs)) for _, _, sample in jobs]
         work = (child._caught(genome, inputs) for child, (genome, inputs, _) in zip(children, jobs, strict=True))
         results: list[Any] = []
         while len(results) < len(jobs):
             results += await self._together(islice(work, WINDOW))
-        self.depth += max((child.depth for child in children), default=0)
+        self.depth += makespan(((child.depth, 1) for child in children), self.workers)
         return results
 
     async def _together(self, work: Iterable[Coroutine[Any, Any, Any]]) -> list[Any]:
@@ -87,13 +98,17 @@ class Execution:
     async def _walk(self, genome: Genome, inputs: Sequence[Any]) -> Any:
         values: dict[str, Any] = {f"x{index}": value for index, value in enumerate(inputs)}
         finish: dict[str, float] = dict.fromkeys(values, 0.0)
-        for level in _levels(genome):
-            workers = [self._child(self.sample) for _ in level]
-            results = await self._together(w._node(node, values) for w, node in zip(workers, level, strict=True))
-            for worker, node, result in zip(workers, level, results, strict=True):
+        began = 0.0  # of the wave: without a limit on workers a node begins when its own inputs are there
+        for wave in genome.waves:
+            workers = [self._child(self.sample, len(wave)) for _ in wave]
+            results = await self._together(w._node(node, values) for w, node in zip(workers, wave, strict=True))
+            for worker, node, result in zip(workers, wave, results, strict=True):
                 begin = max((finish[source.key] for source in node.inputs), default=0.0)
                 finish[node.key] = begin + worker.depth
                 values[node.key] = result
+            if self.workers is not None:
+                began += makespan(((worker.depth, 1) for worker in workers), self.workers)
+                finish |= dict.fromkeys([node.key for node in wave], began)
             flag = next((result for result in results if isinstance(result, InvalidAnswer)), None)
             if flag is not None:
                 self.depth += max(finish.values())
@@ -106,22 +121,6 @@ class Execution:
             return await OPERATORS[node.op].run(node, [values[source.key] for source in node.inputs], self)
         except InvalidAnswer as flag:
             return flag
-
-
-def _levels(genome: Genome) -> list[list[Node]]:
-    """Nodes that can run side by side, in waves."""
-    cached: list[list[Node]] | None = genome.__dict__.get("_levels")
-    if cached is None:
-        wave: dict[str, int] = {}
-        cached = []
-        for node in genome.nodes():
-            level = 1 + max((wave[s.key] for s in node.inputs if not isinstance(s, Input)), default=-1)
-            wave[node.key] = level
-            if level == len(cached):
-                cached.append([])
-            cached[level].append(node)
-        genome.__dict__["_levels"] = cached
-    return cached
 
 
 def run_now(work: Coroutine[Any, Any, Any]) -> Any:

@@ -133,6 +133,19 @@ class Genome:
         visit(self.output)
         return tuple(seen.values())
 
+    @cached_property
+    def waves(self) -> tuple[tuple[Node, ...], ...]:
+        """The nodes in waves: those of one wave need nothing of each other, and something of the wave before."""
+        wave: dict[str, int] = {}
+        found: list[list[Node]] = []
+        for node in self._ordered:
+            place = 1 + max((wave[s.key] for s in node.inputs if not isinstance(s, Input)), default=-1)
+            wave[node.key] = place
+            if place == len(found):
+                found.append([])
+            found[place].append(node)
+        return tuple(map(tuple, found))
+
     def walk(self) -> Iterator[Node]:
         """All nodes, those of bodies included, each body's after the node that applies it."""
         for node in self._ordered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 from undercut.spaces.errors import MissingExtraError
@@ -43,6 +44,18 @@ class Growth:
             factors.append("log" + _superscript(self.logs) + " n")
         return " ".join(factors) or "1"
 
+    @property
+    def expression(self) -> str:
+        """The term in the syntax of Python and sympy, without its coefficient; that of exponential growth is exp(n)."""
+        if self.power == math.inf:
+            return "exp(n)"
+        if self.coefficient == 0:
+            return "0"
+        power = Fraction(str(self.power))
+        factors = [f"n**({power})" if power.denominator > 1 or power < 0 else f"n**{power}"] * bool(self.power)
+        factors += [f"log(n)**{self.logs}"] * bool(self.logs)
+        return "*".join(factors).replace("n**1*", "n*").removesuffix("**1") or "1"
+
     def to_sympy(self) -> Any:
         """The term as an expression in n, without its coefficient; that of exponential growth is exp(n).
 
@@ -54,12 +67,7 @@ class Growth:
         except ImportError as error:
             raise MissingExtraError("sympy", "symbolic", "a growth as a symbolic expression") from error
 
-        n = sympy.Symbol("n", positive=True)
-        if self.power == math.inf:
-            return sympy.exp(n)
-        if self.coefficient == 0:
-            return sympy.Integer(0)
-        return n ** sympy.Rational(str(self.power)) * sympy.log(n) ** self.logs
+        return sympy.sympify(self.expression, locals={"n": sympy.Symbol("n", positive=True)})
 
 
 Measure: TypeAlias = Callable[[int], float]

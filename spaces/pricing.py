@@ -30,6 +30,11 @@ class Price:
     completion: float
     cached: float | None = None
 
+    def times(self, factor: float) -> Price:
+        """This price with a discount on all tokens."""
+        cached = None if self.cached is None else self.cached * factor
+        return Price(self.prompt * factor, self.completion * factor, cached)
+
     def usd(self, prompt: float, completion: float, cached: float = 0) -> float:
         """Price of one call in US dollars; `prompt` counts the cached tokens in."""
         of_cached = self.prompt if self.cached is None else self.cached

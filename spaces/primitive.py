@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.errors import GenomeError, InvalidAnswer
 from undercut.spaces.types import ListOf, Type, parse, render
 
 
@@ -21,7 +21,8 @@ class Primitive:
         output: the type of its answer.
         prompts: prompt variants. `{0}` stands for the first input as its type renders it; `{0:+}` renders a
             list with `+` between its items.
-        law: the answer's size in items as a function of the inputs' sizes in items.
+        law: the answer's size in items as a function of the inputs' sizes in items; without one nothing that asks for
+            this can be priced.
         reference: code that gives the true answer, where there is one. Used to judge calls, never to answer.
         valid: red flag. False for an answer that cannot be right, given the inputs.
         expects: what the inputs must be for the question to make sense (a merge expects sorted lists). A genome that
@@ -33,7 +34,7 @@ class Primitive:
     inputs: tuple[Type, ...]
     output: Type
     prompts: tuple[str, ...]
-    law: Callable[..., float]
+    law: Callable[..., float] | None = None
     reference: Callable[..., Any] | None = field(default=None, compare=False)
     valid: Callable[..., bool] | None = field(default=None, compare=False)
     expects: Callable[..., bool] | None = field(default=None, compare=False)
@@ -59,6 +60,19 @@ class Primitive:
         if self.valid is not None and not self.valid(answer, *values):
             raise InvalidAnswer(f"the answer {text[:80]!r} breaks the contract of {self.name!r}")
         return answer
+
+    def answer_size(self, *sizes: float) -> float:
+        """The answer's size in items, by the law.
+
+        Raises:
+            GenomeError: there is no law.
+        """
+        if self.law is None:
+            raise GenomeError(
+                f"a genome is priced by the size of every answer in it, and primitive {self.name!r} has no law of its "
+                "own; give its Primitive a law, such as law=lambda n: 1"
+            )
+        return self.law(*sizes)
 
     def permutable(self) -> bool:
         """Whether some list input can be shuffled without changing the true answer."""

@@ -11,7 +11,18 @@ from undercut.spaces.pricing import Price, Shape
 if TYPE_CHECKING:
     from undercut.spaces.question import Question
 
-__all__ = ["Completion", "Model", "Price", "PromptTooLongError", "Request", "Shape", "Usage", "identity_of", "price_of"]
+__all__ = [
+    "Completion",
+    "Model",
+    "Price",
+    "PromptTooLongError",
+    "Request",
+    "Shape",
+    "Usage",
+    "billed_price_of",
+    "identity_of",
+    "price_of",
+]
 
 
 class PromptTooLongError(ModelError):
@@ -99,6 +110,12 @@ def price_of(model: Model) -> Price | None:
     """What the model charges in USD per token, where it says so."""
     price = getattr(model, "price", None)
     return price if isinstance(price, Price) else None
+
+
+def billed_price_of(model: Model) -> Price | None:
+    """What a call of the model is charged now; its `price` where it does not tell the two apart by a `billed`."""
+    price = getattr(model, "billed", None)
+    return price if isinstance(price, Price) else price_of(model)
 
 
 def identity_of(model: Model) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from undercut.evaluators.models import gpt35
 from undercut.evaluators.models.base import Model, Shape
+from undercut.evaluators.models.sheet import Sheet, on_terms
 from undercut.evaluators.models.simulated import Capability, SimulatedModel, count_pieces
 from undercut.spaces.errors import ModelNameError
 from undercut.spaces.primitive import Primitive
@@ -60,6 +61,25 @@ def open_model(name: str, *, api_base: str | None = None, primitives: Iterable[P
     if not re.fullmatch(r"[^/\s]+/\S+", name):
         raise _unknown(name)
     return _litellm(name)
+
+
+def open_models(
+    names: Sequence[str],
+    *,
+    api_base: str | None = None,
+    primitives: Iterable[Primitive] | None = None,
+    sheet: Sheet | None = None,
+    batch: bool = False,
+) -> list[Model]:
+    """Open models by name, on the terms of a sheet where it has them.
+
+    Raises:
+        ModelNameError: as `open_model`.
+        UsageError: batch prices are wanted, and the sheet has none.
+    """
+    wanted = list(primitives or ())
+    opened = [open_model(name, api_base=api_base, primitives=wanted) for name in names]
+    return [on_terms(model, sheet or Sheet(), batch) for model in opened]
 
 
 def _embedded() -> Model:

@@ -69,7 +69,7 @@ class Call(Operator):
         """One call, at the rates of its primitive."""
         primitive = estimator.toolbox.primitives[str(node.genes["primitive"])]
         sizes = [total(extent) for extent in inputs]
-        extent = of_size(primitive.law(*sizes), primitive.output)
+        extent = of_size(primitive.answer_size(*sizes), primitive.output)
         rates = estimator.rates.call(node, primitive, sizes)
         return Estimate(extent, NO_COST + rates.cost, log(rates.right), log(rates.valid))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from undercut.spaces.estimate import CostWalk, Estimate, beside
-from undercut.spaces.extent import Extent, joined, runs
+from undercut.spaces.estimate import CostWalk, Estimate
+from undercut.spaces.extent import Extent, runs
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Operator, Scope, Signature
 from undercut.spaces.question import ModelWalk, unflagged
@@ -34,5 +34,5 @@ class Map(Operator):
 
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The body's cost for every item; the critical path is that of the longest."""
-        made = [(estimator.apply(node.bodies[0], (item, *inputs[1:])), count) for item, count in runs(inputs[0])]
-        return beside(made, joined([(estimate.extent, count) for estimate, count in made]))
+        jobs = [((item, *inputs[1:]), count) for item, count in runs(inputs[0])]
+        return estimator.parallel(node.bodies[0], jobs)[1]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.estimate import CostWalk, Estimate, accumulate, beside
+from undercut.spaces.estimate import CostWalk, Estimate, accumulate
 from undercut.spaces.extent import Extent, Runs, grouped, joined, length, runs, settled
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
@@ -66,9 +66,9 @@ class Reduce(Operator):
         if not level:
             return Estimate((), log_right=-math.inf, log_valid=-math.inf)
 
-        def combined(group: Runs) -> Estimate:
-            operands = (group,) if arity > 2 else (item for item, count in group for _ in range(int(count)))
-            return estimator.apply(node.bodies[0], (*operands, *shared))
+        def operands(group: Runs) -> tuple[Extent, ...]:
+            items = (group,) if arity > 2 else (item for item, count in group for _ in range(int(count)))
+            return (*items, *shared)
 
         if node.genes["shape"] == "chain":
             (first, count), *others = level
@@ -76,15 +76,16 @@ class Reduce(Operator):
             for following, times in grouped(joined([(first, count - 1), *others]), arity - 1):
 
                 def step(state: Extent, following: Extent = following) -> Estimate:
-                    return combined(joined([(state, 1), *runs(following)]))
+                    return estimator.apply(node.bodies[0], operands(joined([(state, 1), *runs(following)])))
 
                 done = done.then(accumulate(step, done.extent, int(times)))
             return done
         done = Estimate(level)
         while length(level) > 1:
             groups = [(runs(group), count) for group, count in grouped(level, arity)]
-            made = [(combined(group), count) for group, count in groups if length(group) > 1]
+            jobs = [(operands(group), count) for group, count in groups if length(group) > 1]
+            _, together = estimator.parallel(node.bodies[0], jobs)
             lone = [run for group, _ in groups if length(group) == 1 for run in group]
-            level = joined([*((estimate.extent, count) for estimate, count in made), *lone])
-            done = done.then(beside(made, level))
+            level = joined([*runs(together.extent), *lone])
+            done = done.then(together)
         return done._replace(extent=level[0][0])

@@ -58,25 +58,24 @@ class Vote(Operator):
 
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The body's cost for each vote, as expected; votes over one prompt are only partly independent."""
-        one = estimator.apply(node.bodies[0], inputs)
+        body, first = node.bodies[0], whole_gene(node, "votes" if node.genes["rule"] == "majority" else "lead")
+        ((one, _),), together = estimator.parallel(body, [(inputs, first)])
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
-        same = estimator.alikeness(node.bodies[0])
-        votes: float
+        same = estimator.alikeness(body)
+        votes: float = first
+        most, depth = first, together.cost.depth
         if node.genes["rule"] == "majority":
-            votes = most = whole_gene(node, "votes")
-            rounds: float = 1
             chance = valid_majority(right, valid, most)
         else:
-            lead = whole_gene(node, "lead")
-            most = lead * PATIENCE
-            votes = min(ahead_votes(right, lead) / valid, most) if valid > 0 else most
-            votes = blended(votes, lead + (1 - valid) * (most - lead), same)
-            rounds = 1 + votes - lead
-            chance = ahead(right, lead) * once(valid, most)
+            most = first * PATIENCE
+            votes = min(ahead_votes(right, first) / valid, most) if valid > 0 else most
+            votes = blended(votes, first + (1 - valid) * (most - first), same)
+            depth += estimator.apply(body, inputs).cost.depth * (votes - first)
+            chance = ahead(right, first) * once(valid, most)
         return Estimate(
             one.extent,
-            one.cost.repeated(votes, one.cost.depth * rounds),
+            one.cost.repeated(votes, depth),
             log(blended(chance, right * valid, same)),
             log(blended(once(valid, most), valid, same)),
         )

@@ -69,7 +69,9 @@ class UnitRates:
         self.asked += 1
         prompt = node.genes["prompt"]
         assert isinstance(prompt, int)
-        return CallRates(unit_cost(primitive, prompt, sum(sizes), primitive.law(*sizes)), self.right, self.valid)
+        return CallRates(
+            unit_cost(primitive, prompt, sum(sizes), primitive.answer_size(*sizes)), self.right, self.valid
+        )
 
     def dependence(self, node: Node) -> float:
         return 0.0

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -47,7 +48,7 @@ class PerfectModel:
         value = True if primitive.output == TRUTH else primitive.reference(*values)
         sizes = [size_of(each, kind) for each, kind in zip(values, primitive.inputs, strict=True)]
         answer = size_of(value, primitive.output)
-        assert answer == primitive.law(*sizes), f"the reference of {primitive.name} breaks its law"
+        assert answer == primitive.answer_size(*sizes), f"the reference of {primitive.name} breaks its law"
         cost = self.price(primitive, question.prompt, sum(sizes), answer)
         self.cost += cost
         return Answer(value, cost.depth)
@@ -87,11 +88,11 @@ def extent_of(value: Any, kind: Type) -> Extent:
     return joined([(extent_of(item, kind.item), 1) for item in value])
 
 
-def estimated(space: Space, rates: Any, genome: Genome, size: int) -> Estimate:
+def estimated(space: Space, rates: Any, genome: Genome, size: int, workers: int | None = None) -> Estimate:
     extents = [
         extent_of(value, kind) for value, kind in zip(inputs_of(space, size), space.signature.inputs, strict=True)
     ]
-    return Estimator(rates, space.toolbox).apply(genome, extents)
+    return Estimator(rates, space.toolbox, workers).apply(genome, extents)
 
 
 def merges(space: Space, rates: Any, genome: Genome) -> bool:
@@ -121,12 +122,12 @@ def test_declared_cost_is_measured_cost(
     space, genomes = population(operator, name)
     compared = 0
     for genome in genomes:
-        for size in SIZES:
-            declared = estimated(space, make_rates(), genome, size)
+        for size, workers in product(SIZES, (None, 1, 3)):
+            declared = estimated(space, make_rates(), genome, size, workers)
             if declared.cost.tokens > MOST_TOKENS or not merges(space, make_rates(), genome):
                 continue
             model = PerfectModel(price)
-            execution = Execution(model, space.toolbox, concurrent=False)
+            execution = Execution(model, space.toolbox, concurrent=False, workers=workers)
             try:
                 value = run_now(execution.apply(genome, inputs_of(space, size)))
             except InvalidAnswer:
