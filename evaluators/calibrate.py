@@ -57,6 +57,7 @@ class Cell:
     judged: int = 0
     right: int = 0
     prompt: float = 0.0
+    cached: float = 0.0
     completion: float = 0.0
     output: float = 0.0
 
@@ -90,6 +91,7 @@ class Calibration:
                     cell.judged += 1
                     cell.right += record.right
             cell.prompt += math.nan if record.usage.prompt is None else record.usage.prompt
+            cell.cached += record.usage.cached
             cell.completion += math.nan if record.usage.completion is None else record.usage.completion
             cell.output += output
 
@@ -115,17 +117,63 @@ def key_of(record: CallRecord) -> Key:
     return Key(record.primitive, Asked(record.model, record.prompt, record.temperature))
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Tokens as a constant and a slope for each size, with a standard error for each of them."""
+
+    terms: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, sizes: np.ndarray, tokens: np.ndarray, weights: np.ndarray) -> Line:
+        """Least squares, held weakly to one token an item: the hold decides where sizes do not vary.
+
+        Args:
+            sizes: in items, shape (groups, sizes).
+            tokens: mean of each group.
+            weights: calls of each group.
+        """
+        columns = np.hstack([np.ones((len(sizes), 1)), sizes])
+        prior = np.array([0.0, *np.ones(sizes.shape[1])])
+        hold = np.diag([1e-9, *np.full(sizes.shape[1], 1e-2)])
+        if np.isnan(tokens).any():
+            return cls((math.nan,) * columns.shape[1], (math.nan,) * columns.shape[1])
+        left = columns.T @ (weights[:, None] * columns) + hold
+        terms = prior + np.linalg.solve(left, columns.T @ (weights * (tokens - columns @ prior)))
+        rest = tokens - columns @ terms
+        spare = max(1, len(tokens) - columns.shape[1])
+        errors = np.sqrt(np.diag(np.linalg.inv(left)) * float(weights @ rest**2) / spare)
+        return cls(tuple(terms.tolist()), tuple(errors.tolist()))
+
+    def at(self, sizes: Sequence[float]) -> float:
+        """Tokens at these sizes."""
+        constant, *slopes = self.terms
+        return constant + math.fsum(slope * size for slope, size in zip(slopes, sizes, strict=True))
+
+    def to_dicts(self) -> list[dict[str, float | None]]:
+        """JSON form of the terms, each with its 95 % interval; unknown ones are null."""
+        return [
+            {"mean": _known(term), "low": _known(term - 1.96 * error), "high": _known(term + 1.96 * error)}
+            for term, error in zip(self.terms, self.errors, strict=True)
+        ]
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
 class _Tokens:
     """Lines of one key: tokens in, tokens out."""
 
     def __init__(self, cells: Mapping[tuple[float, ...], Cell]) -> None:
         sizes = np.array(list(cells), dtype=float)
         calls = np.array([cell.calls for cell in cells.values()], dtype=float)
-        sums = [[cell.prompt, cell.completion, cell.output] for cell in cells.values()]
-        prompt, completion, output = np.array(sums).T / calls
+        sums = [[cell.prompt, cell.cached, cell.completion, cell.output] for cell in cells.values()]
+        prompt, cached, completion, output = np.array(sums).T / calls
         self.calls = float(calls.sum())
-        self.prompt = _line(sizes, prompt, calls)
-        self.completion = _line(output[:, None], completion, calls)
+        self.prompt = Line.fit(sizes, prompt, calls)
+        self.completion = Line.fit(output[:, None], completion, calls)
+        self.cached = float(cached @ calls / max(1.0, prompt @ calls)) if prompt.any() else 0.0
 
 
 class _Outcomes:
@@ -219,9 +267,9 @@ class FittedRates:
             return CallRates(guess, 0.5 if primitive.reference else 1.0)
         tokens, outcomes = self._tokens[near], self._outcomes[key.primitive]
         longer = len(primitive.prompts[asked.prompt].split()) - len(primitive.prompts[near.asked.prompt].split())
-        prompt = max(1.0, float(tokens.prompt[0] + longer + np.dot(tokens.prompt[1:], sizes)))
-        completion = max(1.0, float(tokens.completion[0] + tokens.completion[1] * primitive.answer_size(*sizes)))
-        cost = call_cost(prompt, completion, 0, shape, price)
+        prompt = max(1.0, tokens.prompt.at(sizes) + longer)
+        completion = max(1.0, tokens.completion.at([primitive.answer_size(*sizes)]))
+        cost = call_cost(prompt, completion, prompt * tokens.cached, shape, price)
         valid = outcomes.valid.chance(asked, sizes).at(self._shift) if outcomes.valid else 1.0
         right = outcomes.right.chance(asked, sizes).at(self._shift) if outcomes.right else valid
         return CallRates(cost, min(right, valid), valid)
@@ -241,6 +289,35 @@ class FittedRates:
             ),
             default=None,
         )
+
+    def constants(self) -> list[dict[str, Any]]:
+        """The fitted constants of every way of asking, in JSON form, tokens with their 95 % intervals.
+
+        `header` and `per_item` make the prompt's tokens (one slope for each input), `end` and `per_answer_item` the
+        answer's; `alike` is how alike two samples are, plain and shuffled, and `success` what was counted by size.
+        """
+        found = []
+        for key, tokens in sorted(self._tokens.items()):
+            (header, *per_item), (end, *per_answer) = tokens.prompt.to_dicts(), tokens.completion.to_dicts()
+            alike = {which: self._alike.get((key.primitive, key.asked.model, which)) for which in (False, True)}
+            cells = sorted(self._calibration.cells[key].items())
+            found.append(
+                {
+                    "primitive": key.primitive,
+                    **key.asked._asdict(),
+                    "calls": int(tokens.calls),
+                    "header": header,
+                    "per_item": per_item,
+                    "end": end,
+                    "per_answer_item": per_answer[0],
+                    "cached": tokens.cached,
+                    "alike": {"plain": alike[False], "shuffled": alike[True]},
+                    "success": [
+                        {"sizes": [*sizes], "judged": cell.judged, "right": cell.right} for sizes, cell in cells
+                    ],
+                }
+            )
+        return found
 
     def dependence(self, node: Node) -> float:
         """How alike two samples of one call are: as measured; all the way where nothing makes them differ."""
@@ -267,17 +344,3 @@ class FittedRates:
             key: min(1.0, max(0.0, 1 - (seen + 1 - prior[key[2]]) / (expected + 1)))
             for key, (expected, seen) in sums.items()
         }
-
-
-def _line(sizes: np.ndarray, tokens: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Constant and slopes of tokens in sizes: least squares, held weakly to one token an item.
-
-    The hold decides where sizes do not vary.
-    """
-    columns = np.hstack([np.ones((len(sizes), 1)), sizes])
-    prior = np.array([0.0, *np.ones(sizes.shape[1])])
-    hold = np.diag([1e-9, *np.full(sizes.shape[1], 1e-2)])
-    if np.isnan(tokens).any():
-        return np.full(columns.shape[1], math.nan)
-    left = columns.T @ (weights[:, None] * columns) + hold
-    return prior + np.linalg.solve(left, columns.T @ (weights * (tokens - columns @ prior)))

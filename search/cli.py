@@ -162,14 +162,17 @@ def resume(folder: Path, storage: str | None, concurrency: int, as_json: bool, *
 @commands.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
+@click.option("--constants", is_flag=True, help="Print the fitted constants of the law instead, with intervals.")
 @_json
-def front(folder: Path, storage: str | None, as_json: bool) -> None:
+def front(folder: Path, storage: str | None, constants: bool, as_json: bool) -> None:
     """Print the front of the run in DIR."""
-    from undercut.search.table import show
+    from undercut.search.table import show, show_constants
 
     result = _result(folder, storage)
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json.dumps(result["constants"] if constants else result, indent=1))
+    elif constants:
+        show_constants(result)
     else:
         show(result)
 

@@ -143,6 +143,10 @@ class Forecaster:
         runs = [(self._hazards(genome, run), *scores) for run, scores in seen.items()]
         return posterior(self._hazards(genome, size), runs)[0]
 
+    def constants(self) -> list[dict[str, Any]]:
+        """The constants of the law, as fitted; see `FittedRates.constants`."""
+        return self._rates.constants()
+
     def unjudged(self, genome: Genome) -> list[str]:
         """Primitives of a genome of which no answer could be judged."""
         asked = {str(node.genes["primitive"]) for node in genome.walk() if node.op == "call"}

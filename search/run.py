@@ -25,6 +25,7 @@ from undercut.search.front import front, thinned
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
+from undercut.search.slope import slope_of
 from undercut.search.store import Store
 from undercut.spaces.errors import TaskError
 from undercut.spaces.genome import Genome
@@ -274,6 +275,7 @@ class Search:
             "spent": {"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
             "front": best_first,
             "baselines": items[len(chosen) :],
+            "constants": self._forecaster.constants(),
         }
 
     def _designs(self) -> dict[str, Genome]:
@@ -295,6 +297,9 @@ class Search:
             **measured(evaluation),
             "predicted": {str(target): forecast.to_dict()},
             "law": None if law is None else str(law),
+            "slope": slope_of(
+                evaluation.cost, lambda size: self._forecaster.at(genome, size).cost, self.unit, self.settings.cost
+            ).to_dict(),
         }
 
     def _cost_at_target(self, item: dict[str, Any]) -> float:

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from undercut.search.forecast import field_of
 
-DOUBT = "†"
-"""Marks a forecast that a note below the table explains."""
+DOUBT, BENT = "†", "‡"
+"""Mark a forecast, and a law, that a note below the table explains."""
 
 
 def headline(settings: dict[str, Any]) -> str:
@@ -56,13 +56,16 @@ def show(result: dict[str, Any]) -> None:
         if forecast:
             row.append(_number(predicted["cost"][field_of(unit)] if predicted else None))
         name = item["name"] if known else f"{item['name']}  ({item['id']})"
-        table.add_row(*row, item["law"] or "?", name)
+        table.add_row(*row, (item["law"] or "?") + (BENT if _bent(item) else ""), name)
     console = _console()
     console.print(table)
     if forecast:
         console.print("* forecast, with the ends of its 90 % interval; · known designs, on the same held-out problems")
         for note in dict.fromkeys(note for item in items if (note := _note(item, target))):
             console.print(f"{DOUBT} {note}")
+    for item in items:
+        if _bent(item):
+            console.print(f"{BENT} {item['id']}: {_bent(item)}")
     for line in _words(result, largest, unit):
         console.print(line)
 
@@ -71,6 +74,63 @@ def _note(item: dict[str, Any], target: str) -> str | None:
     """What makes an item's forecast doubtful or unknown."""
     predicted = (item["predicted"] or {}).get(target)
     return predicted["note"] if predicted else None
+
+
+def _bent(item: dict[str, Any]) -> str | None:
+    """Why an item's measured cost does not grow as its law says."""
+    slope = item.get("slope")
+    return slope["flag"] if slope else None
+
+
+def show_constants(result: dict[str, Any]) -> None:
+    """Print the fitted constants of a run's law."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+    for words in (
+        "primitive",
+        "model",
+        "prompt",
+        "T",
+        "calls",
+        "header",
+        "per item",
+        "end",
+        "per answer item",
+        "alike",
+    ):
+        table.add_column(words, justify="left" if words == "primitive" else "right")
+    for row in result["constants"]:
+        alike = [_share(row["alike"][which]) for which in ("plain", "shuffled")]
+        table.add_row(
+            row["primitive"],
+            result["models"][row["model"]],
+            str(row["prompt"]),
+            f"{row['temperature']:g}",
+            f"{row['calls']:,}",
+            _term(row["header"]),
+            " ".join(map(_term, row["per_item"])),
+            _term(row["end"]),
+            _term(row["per_answer_item"]),
+            " / ".join(alike),
+        )
+    console = _console()
+    console.print(table)
+    console.print(
+        "tokens of a prompt: header + per item · size; of an answer: end + per answer item · its size by its law"
+    )
+    console.print(
+        "± is half of a 95 % interval; alike: of two samples of a prompt in the same words / with items shuffled"
+    )
+
+
+def _term(term: dict[str, float | None]) -> str:
+    if term["mean"] is None or term["high"] is None or term["low"] is None:
+        return "?"
+    half = (term["high"] - term["low"]) / 2
+    return f"{term['mean']:.2f}" + (f" ±{half:.2f}" if half >= 0.005 else "")
+
+
+def _share(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2f}"
 
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:

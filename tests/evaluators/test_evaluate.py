@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -277,3 +278,25 @@ def test_how_alike_samples_are_is_measured(again: bool, low: float, high: float)
     rates = table.rates(Toolbox([SORT]), [None], [None])
     assert low <= rates.dependence(node(temperature=0.7)) <= high
     assert rates.dependence(node()) == 1.0
+
+
+def test_constants_have_intervals() -> None:
+    noisy = [record(f"{size}/{index}", size) for size in (2, 4, 8) for index in range(5)]
+    (exact,) = fitted(noisy).constants()
+    assert exact["header"]["mean"] == pytest.approx(3, abs=0.05) and exact["per_item"][0]["mean"] == pytest.approx(
+        2, abs=0.01
+    )
+    assert exact["end"]["mean"] == pytest.approx(1, abs=0.05) and exact["calls"] == 15
+    longer = replace(record("x", 8), usage=Usage(29, 9))
+    (spread,) = fitted([*noisy, longer]).constants()
+    width = spread["header"]["high"] - spread["header"]["low"]
+    assert width > exact["header"]["high"] - exact["header"]["low"]
+    assert spread["header"]["low"] < 3 < spread["header"]["high"]
+    unknown = replace(record("y", 8), usage=Usage(None, None))
+    assert fitted([unknown]).constants()[0]["header"] == {"mean": None, "low": None, "high": None}
+
+
+def test_a_prefix_cache_shows_in_the_rates() -> None:
+    rates = fitted([replace(record(f"{i}", 8), usage=Usage(20, 9, cached=5)) for i in range(4)])
+    cost = rates.call(node(), SORT, [8]).cost
+    assert cost.cached == pytest.approx(cost.prefill / 3) and cost.prefill + cost.cached == pytest.approx(20, abs=0.1)
