@@ -31,7 +31,7 @@ Said with the weight of one sample that could have come out right.
 """
 
 
-BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 200
+BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
 """Sizes whose logarithms are about this near are counted as one where success is fitted: the first width that leaves at
 most so many groups."""
 
@@ -47,11 +47,13 @@ class Key(NamedTuple):
 class Cell:
     """Calls of one key on inputs of one size: sums over `calls` calls.
 
-    Of these, `first` were a prompt's first sample, the others were perhaps asked because that one was wrong; `valid`,
-    `judged` and `right` count first ones.
+    Of these, `flagged` raised a red flag, with `refusal` tokens written; `completion` and `output` are sums over the
+    others, since a refusal is not as long as an answer. `first` were a prompt's first sample, further ones were perhaps
+    asked because that one was wrong; `valid`, `judged` and `right` count first ones.
     """
 
     calls: int = 0
+    flagged: int = 0
     first: int = 0
     valid: int = 0
     judged: int = 0
@@ -60,6 +62,7 @@ class Cell:
     cached: float = 0.0
     completion: float = 0.0
     output: float = 0.0
+    refusal: float = 0.0
 
 
 @dataclass
@@ -69,20 +72,17 @@ class Calibration:
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
     repeats: list[tuple[CallRecord, bool, bool]] = field(default_factory=list)
     _counted: set[str] = field(default_factory=set)
+    _fitted: dict[str, _Outcomes] = field(default_factory=dict)
 
-    def add(self, records: Iterable[CallRecord], primitives: Mapping[str, Primitive]) -> None:
+    def add(self, records: Iterable[CallRecord]) -> None:
         """Count calls that were not counted before."""
         for record in records:
             if record.key in self._counted:
                 continue
             self._counted.add(record.key)
+            self._fitted.pop(record.primitive, None)
             sizes = tuple(float(size) for size in record.input_sizes)
             cell = self.cells.setdefault(key_of(record), {}).setdefault(sizes, Cell())
-            output = (
-                record.output_size
-                if record.output_size is not None
-                else primitives[record.primitive].answer_size(*sizes)
-            )
             cell.calls += 1
             if not record.sample:
                 cell.first += 1
@@ -92,8 +92,13 @@ class Calibration:
                     cell.right += record.right
             cell.prompt += math.nan if record.usage.prompt is None else record.usage.prompt
             cell.cached += record.usage.cached
-            cell.completion += math.nan if record.usage.completion is None else record.usage.completion
-            cell.output += output
+            written = math.nan if record.usage.completion is None else record.usage.completion
+            if record.output_size is None:
+                cell.flagged += 1
+                cell.refusal += written
+            else:
+                cell.completion += written
+                cell.output += record.output_size
 
     def add_repeat(self, first: CallRecord, shuffled: bool, right: bool) -> None:
         """Count a further sample of a call whose first answer was wrong, and whether its items were shuffled."""
@@ -104,8 +109,11 @@ class Calibration:
         return self.outcomes(primitive).right
 
     def outcomes(self, primitive: str) -> _Outcomes:
-        """What came of a primitive's calls."""
-        return _Outcomes({key: cells for key, cells in self.cells.items() if key.primitive == primitive})
+        """What came of a primitive's calls; fitted once for as long as no more are counted."""
+        if primitive not in self._fitted:
+            cells = {key: by_size for key, by_size in self.cells.items() if key.primitive == primitive}
+            self._fitted[primitive] = _Outcomes(cells)
+        return self._fitted[primitive]
 
     def rates(self, toolbox: Toolbox, shapes: Sequence[Shape | None], prices: Sequence[Price | None]) -> FittedRates:
         """Fit what is known so far."""
@@ -163,17 +171,19 @@ def _known(value: float) -> float | None:
 
 
 class _Tokens:
-    """Lines of one key: tokens in, tokens out."""
+    """Lines of one key: tokens in, and tokens out where no red flag is raised; tokens of a refusal."""
 
     def __init__(self, cells: Mapping[tuple[float, ...], Cell]) -> None:
-        sizes = np.array(list(cells), dtype=float)
-        calls = np.array([cell.calls for cell in cells.values()], dtype=float)
-        sums = [[cell.prompt, cell.cached, cell.completion, cell.output] for cell in cells.values()]
-        prompt, cached, completion, output = np.array(sums).T / calls
+        every = list(cells.values())
+        calls = np.array([cell.calls for cell in every], dtype=float)
+        prompt = np.array([cell.prompt for cell in every]) / calls
+        answers = np.array([(c.calls - c.flagged, c.completion, c.output) for c in every if c.calls > c.flagged])
+        answered, completion, output = answers.reshape(-1, 3).T
         self.calls = float(calls.sum())
-        self.prompt = Line.fit(sizes, prompt, calls)
-        self.completion = Line.fit(output[:, None], completion, calls)
-        self.cached = float(cached @ calls / max(1.0, prompt @ calls)) if prompt.any() else 0.0
+        self.prompt = Line.fit(np.array(list(cells), dtype=float), prompt, calls)
+        self.completion = Line.fit((output / answered)[:, None], completion / answered, answered)
+        self.refusal = sum(cell.refusal for cell in every) / max(1, sum(cell.flagged for cell in every))
+        self.cached = sum(cell.cached for cell in every) / max(1.0, float(prompt @ calls))
 
 
 class _Outcomes:
@@ -268,10 +278,11 @@ class FittedRates:
         tokens, outcomes = self._tokens[near], self._outcomes[key.primitive]
         longer = len(primitive.prompts[asked.prompt].split()) - len(primitive.prompts[near.asked.prompt].split())
         prompt = max(1.0, tokens.prompt.at(sizes) + longer)
-        completion = max(1.0, tokens.completion.at([primitive.answer_size(*sizes)]))
-        cost = call_cost(prompt, completion, prompt * tokens.cached, shape, price)
+        answer = max(1.0, tokens.completion.at([primitive.answer_size(*sizes)]))
         valid = outcomes.valid.chance(asked, sizes).at(self._shift) if outcomes.valid else 1.0
         right = outcomes.right.chance(asked, sizes).at(self._shift) if outcomes.right else valid
+        completion = max(1.0, valid * answer + (1 - valid) * tokens.refusal)
+        cost = call_cost(prompt, completion, prompt * tokens.cached, shape, price)
         return CallRates(cost, min(right, valid), valid)
 
     def _nearest(self, key: Key) -> Key | None:

@@ -75,6 +75,8 @@ class Successes:
         self._asked = list(asked)
         self._sizes = np.array(sizes, dtype=float)
         self._total = self._sizes.sum(axis=1)
+        self._logs = np.log1p(np.hstack([self._total[:, None], self._sizes]))
+        self._parts: dict[Asked, np.ndarray] = {}
         self._calls = np.array(calls, dtype=float)
         self._right = np.array(right, dtype=float)
         self._scale = max(1.0, float(self._total.max(initial=1.0)))
@@ -91,10 +93,12 @@ class Successes:
 
     def _alike(self, asked: Asked, sizes: np.ndarray) -> np.ndarray:
         """Covariance of the log-odds of these calls with those of every group."""
-        parts = np.array([_shared(asked, other) for other in self._asked])
+        parts = self._parts.get(asked)
+        if parts is None:
+            parts = self._parts[asked] = np.array([_shared(asked, other) for other in self._asked])
         total = sizes.sum()
-        bump = (1 - SHAPE) * _near(np.abs(np.log1p(self._total) - np.log1p(total)))
-        bump += SHAPE * _near(np.sqrt(((np.log1p(self._sizes) - np.log1p(sizes)) ** 2).sum(axis=1)))
+        apart = self._logs - np.log1p([total, *sizes])
+        bump = (1 - SHAPE) * _near(np.abs(apart[:, 0])) + SHAPE * _near(np.sqrt((apart[:, 1:] ** 2).sum(axis=1)))
         fall = FALL_SPREAD**2 * self._total * total / self._scale**2
         kernel: np.ndarray = parts * (LEVEL_SPREAD**2 + fall + BUMP_SPREAD**2 * bump)
         return kernel

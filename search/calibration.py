@@ -129,7 +129,7 @@ async def calibrate(
         ]
         total += len(questions)
         records = await asyncio.gather(*(one(question) for question in questions))
-        table.add(records, primitives)
+        table.add(records)
         asked += zip(questions, records, strict=True)
     # The further samples say how alike answers are, and not how often they are right: they were chosen for failing.
     again = repeats(asked, table)

@@ -74,6 +74,16 @@ def known_unit(name: str, models: Sequence[Model]) -> Callable[[Cost], float]:
     return unit
 
 
+FAR = 0.9
+"""Weight of the accuracy at the target size beside that at the largest size run, which decides where nothing reaches
+the target."""
+
+
+def aim(at_largest: float, at_target: float) -> float:
+    """What a search makes as large as it can: the accuracy at the target, mostly."""
+    return FAR * at_target + (1 - FAR) * at_largest
+
+
 Seen: TypeAlias = Mapping[int, tuple[float, int]]
 """A genome's own runs: by size, the sum of their scores in [0, 1] and their number."""
 

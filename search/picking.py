@@ -7,7 +7,7 @@ from typing import Any
 
 from undercut.evaluators.tasks import open_task
 from undercut.search.export import to_mermaid, to_python
-from undercut.search.forecast import field_of
+from undercut.search.forecast import aim, field_of
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome
 
@@ -51,10 +51,10 @@ def exported(result: dict[str, Any], item: dict[str, Any], form: str) -> str:
 
 
 def _accuracy(item: dict[str, Any]) -> float:
-    """Halfway between the largest size measured and the forecast at the target, as in the search."""
+    """What the search aims at, by the measurement at the largest size and the forecast at the target."""
     measured = list(item["accuracy"].values())[-1]["mean"]
     predicted = next(iter(item["predicted"].values()))["accuracy"]
-    return float(measured if predicted is None else (measured + predicted["mean"]) / 2)
+    return float(measured if predicted is None else aim(measured, predicted["mean"]))
 
 
 def _cost(item: dict[str, Any], unit: str) -> float:

@@ -20,7 +20,7 @@ from undercut.evaluators.task import Instance, Split, Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
-from undercut.search.forecast import Forecaster, field_of, known_unit
+from undercut.search.forecast import Forecaster, aim, field_of, known_unit
 from undercut.search.front import front, thinned
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
@@ -47,6 +47,8 @@ WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
+MARGIN = 0.25
+"""How far below the front a forecast may lie and still be worked out again after every run."""
 QUIET = 8
 """Rounds without a promising genome after which the search ends."""
 
@@ -127,10 +129,10 @@ class Search:
             if not chosen and not asked:
                 break
             quiet, batches = (0 if chosen else quiet + 1), 1
-            await self._measure(chosen, "search", FIRST)
-            self._refit()
-            for genome, (accuracy, _) in list(self._known.items()):
-                if accuracy > 0:
+            if chosen:
+                await self._measure(chosen, "search", FIRST)
+                self._refit()
+                for genome in self._near_front():
                     self._forecast(genome)
 
     def _propose(self) -> int:
@@ -161,16 +163,16 @@ class Search:
         return worth[1] <= self.settings.ceiling * self._cheapest
 
     def _worth(self, genome: Genome) -> tuple[float, float]:
-        """Accuracy, halfway between the largest size run and the target, and cost at the target."""
+        """What the search aims at, mostly the accuracy at the target, and the cost there."""
         if self._right(genome) is False:
             return WRONG
         largest, target = self.settings.sizes[-1], self.settings.target_size
         forecast = self._forecaster.at(genome, target)
         seen = Evaluation.of(self._outcomes.get(genome, ())).seen()
         if seen:
-            accuracy = sum(self._forecaster.chance(genome, size, seen) for size in (largest, target)) / 2
+            accuracy = aim(*(self._forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:
-            accuracy = ((self._forecaster.at(genome, largest).accuracy or 0.0) + (forecast.accuracy or 0.0)) / 2
+            accuracy = aim(self._forecaster.at(genome, largest).accuracy or 0.0, forecast.accuracy or 0.0)
         cost = self.unit(forecast.cost)
         return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
 
@@ -207,6 +209,15 @@ class Search:
             front((g, *worth) for g, worth in self._known.items() if worth[0] > 0 and self._affordable(worth))
         )
 
+    def _near_front(self) -> list[Genome]:
+        """Genomes that some news could bring onto the front: none cheaper is more than `MARGIN` more accurate."""
+        near, best = [], 0.0
+        for genome, (accuracy, _) in sorted(self._known.items(), key=lambda item: (item[1][1], -item[1][0])):
+            best = max(best, accuracy)
+            if accuracy > 0 and accuracy > best - MARGIN:
+                near.append(genome)
+        return near
+
     def _promising(self) -> list[Genome]:
         """Genomes on the front of what is known that were not run yet, the most accurate first."""
         left = self.settings.evaluations - len(self._outcomes)
@@ -225,7 +236,7 @@ class Search:
         evaluations = []
         for genome, outcomes in zip(genomes, await asyncio.gather(*runs), strict=True):
             for outcome in outcomes:
-                self.calibration.add(outcome.records, self.toolbox.primitives)
+                self.calibration.add(outcome.records)
             if split != "test":
                 self._outcomes.setdefault(genome, []).extend(replace(outcome, records=()) for outcome in outcomes)
             evaluation = Evaluation.of(outcomes)

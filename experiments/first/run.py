@@ -15,6 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from undercut.search.picking import picked as picked_of
+from undercut.search.single import evaluate_genome
+from undercut.spaces.genome import Genome
+
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 TASKS = {"sort": ("8,16,32", 64, 0.90, 0.50), "sum": ("4,8,16", 32, 0.95, 0.05), "count": ("12,24,48", 96, 0.95, 0.10)}
@@ -34,6 +38,9 @@ def one(task: str, strategy: str, seed: int) -> dict[str, Any]:
     size = sizes.split(",")[-1]
     best = max(result["front"], key=lambda item: item["accuracy"][size]["mean"])
     once = next(item for item in result["baselines"] if item["id"] == "one call")
+    picked = picked_of(result, "best")
+    genome = Genome.from_dict(picked["genome"])
+    at_target = evaluate_genome(genome, task, ("embedded",), sizes=(target,), seed=seed)["front"][0]
     accuracy, alone = best["accuracy"][size], once["accuracy"][size]["mean"]
     return {
         "task": task,
@@ -46,7 +53,9 @@ def one(task: str, strategy: str, seed: int) -> dict[str, Any]:
         "reached": accuracy["mean"] >= least and alone <= most,
         "tokens": best["cost"][size]["tokens"],
         "one_call_tokens": once["cost"][size]["tokens"],
-        "forecast_at_target": best["predicted"][str(target)]["accuracy"],
+        "forecast_at_target": picked["predicted"][str(target)]["accuracy"],
+        "measured_at_target": at_target["accuracy"][str(target)],
+        "decomposition_for_target": picked["name"],
         "law": best["law"],
         "decomposition": best["name"],
         "genome": best["genome"],

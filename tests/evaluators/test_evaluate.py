@@ -131,7 +131,7 @@ def record(key: str, size: int, right: bool | None = True, *, prompt: float = 0,
 
 def fitted(records: Sequence[CallRecord], shift: float = 0.0) -> FittedRates:
     table = Calibration()
-    table.add(records, PRIMITIVES)
+    table.add(records)
     rates = table.rates(TOOLBOX, [None], [None])
     return rates.shifted(shift) if shift else rates
 
@@ -143,8 +143,8 @@ def node(**genes: float) -> Node:
 def test_an_answer_counts_once() -> None:
     table = Calibration()
     for _ in range(3):
-        table.add([record("a", 4), record("b", 4, False), record("c", 8)], PRIMITIVES)
-    table.add([record("a", 4)], PRIMITIVES)
+        table.add([record("a", 4), record("b", 4, False), record("c", 8)])
+    table.add([record("a", 4)])
     cells = next(iter(table.cells.values()))
     assert {sizes: (cell.calls, cell.judged, cell.right) for sizes, cell in cells.items()} == {
         (4.0,): (2, 2, 1),
@@ -272,7 +272,7 @@ def test_how_alike_samples_are_is_measured(again: bool, low: float, high: float)
     """Calls of which half are right: wrong ones that stay wrong are alike, ones that are right as often are not."""
     table = Calibration()
     first = [record(f"{i}", 8, i % 2 == 0) for i in range(60)]
-    table.add(first, PRIMITIVES)
+    table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
         table.add_repeat(one, False, again and index % 2 == 0)
     rates = table.rates(Toolbox([SORT]), [None], [None])

@@ -55,6 +55,12 @@ def _norm(x: Floats) -> Floats:
     return normed
 
 
+def _turned(x: Floats, turns: NDArray[np.complexfloating[Any]]) -> Floats:
+    """Rotary positions: each pair of neighbours is a complex number, and turning it is a product."""
+    turned: Floats = (x.view(np.complex64) * turns).view(np.float32)
+    return turned
+
+
 def _softmax(scores: Floats) -> Floats:
     """Softmax over the last axis, in place."""
     scores -= scores.max(-1, keepdims=True)
@@ -65,7 +71,10 @@ def _softmax(scores: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One block's matrices: qkv (width, 3 width), out (width, width), up (width, hidden), down (hidden, width)."""
+    """One block's matrices: qkv (width, 3 width), out (width, width), up (width, hidden), down (hidden, width).
+
+    In queries and keys the two columns that a rotary position turns together stand side by side.
+    """
 
     qkv: Floats
     out: Floats
@@ -90,17 +99,18 @@ class Network:
         self.layers = sum(name.endswith(".qkv") for name in weights)
         self._embedding = _norm(weights["embedding"])  # the norm after the embedding, once for all tokens
         self._head = weights["head"]
+        self._head_width = self.width // HEADS
+        half = self._head_width // 2
+        in_pairs = np.arange(self.width).reshape(HEADS, 2, half).transpose(0, 2, 1).ravel()
         self._blocks = [
             _Layer(
-                np.concatenate(weights[f"{layer}.qkv"], axis=1),
+                np.concatenate([*weights[f"{layer}.qkv"][:2, :, in_pairs], weights[f"{layer}.qkv"][2]], axis=1),
                 *(weights[f"{layer}.{name}"] for name in ("out", "up", "down")),
             )
             for layer in range(self.layers)
         ]
-        self._head_width = self.width // HEADS
-        half = self._head_width // 2
         angles = np.arange(CONTEXT)[:, None] * _ROPE_BASE ** (-np.arange(half) / half)
-        self._cos, self._sin = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+        self._turns = np.exp(1j * angles).astype(np.complex64)
 
     def generate(self, jobs: Sequence[Job]) -> list[list[int]]:
         """Decode every job; the answer to one does not depend on the others.
@@ -151,15 +161,6 @@ class Network:
                 tokens[row] = min(int(np.searchsorted(weights, draw.random() * weights[-1], "right")), len(weights) - 1)
         return tokens
 
-    def _rotate(self, x: Floats, cos: Floats, sin: Floats) -> Floats:
-        """Rotary positions: the first half of a head's width pairs with the second."""
-        half = self._head_width // 2
-        a, b = x[..., :half], x[..., half:]
-        out = np.empty_like(x)
-        np.subtract(a * cos, b * sin, out=out[..., :half])
-        np.add(a * sin, b * cos, out=out[..., half:])
-        return out
-
     def _mlp(self, x: Floats, layer: _Layer) -> Floats:
         hidden = _norm(x) @ layer.up
         np.maximum(hidden, 0, out=hidden)
@@ -175,14 +176,14 @@ class Network:
             tokens[row, pads[row] :] = prompt
         state = _State(self.layers, pads, length, self._head_width)
         positions = np.maximum(np.arange(length) - pads[:, None], 0)
-        cos, sin = self._cos[positions][:, :, None, None], self._sin[positions][:, :, None, None]
+        turns = self._turns[positions][:, :, None, None]
         mask: Floats = np.triu(np.full((length, length), _HIDDEN_KEY), 1)[None, None]
         if state.mask is not None:
             mask = mask + state.mask[:, None, None, :length]
         x = self._embedding[tokens]
         for index, layer in enumerate(self._blocks):
             qkv = (_norm(x) @ layer.qkv).reshape(rows, length, 3, HEADS, self._head_width)
-            qk = self._rotate(_norm(qkv[:, :, :2]), cos, sin)
+            qk = _turned(_norm(qkv[:, :, :2]), turns)
             q, k, v = (part.transpose(0, 2, 1, 3) for part in (qk[:, :, 0], qk[:, :, 1], qkv[:, :, 2]))
             state.keys[index][:, :, :length], state.values[index][:, :, :length] = k, v
             if index == self.layers - 1:  # only the last position is read from the last layer
@@ -197,13 +198,13 @@ class Network:
         rows, end = len(tokens), state.used + 1
         state.grow(end)
         positions = np.minimum(state.used - state.pads, CONTEXT - 1)  # a row that is done may run past the end
-        cos, sin = self._cos[positions][:, None, None], self._sin[positions][:, None, None]
+        turns = self._turns[positions][:, None, None]
         mask = None if state.mask is None else state.mask[:, None, None, :end]
         scale = np.float32(2 * self._head_width**-0.5)
         x = self._embedding[tokens]
         for layer, keys, values in zip(self._blocks, state.keys, state.values, strict=True):
             qkv = (_norm(x) @ layer.qkv).reshape(rows, 3, HEADS, self._head_width)
-            qk = self._rotate(_norm(qkv[:, :2]), cos, sin)
+            qk = _turned(_norm(qkv[:, :2]), turns)
             keys[:, :, state.used], values[:, :, state.used] = qk[:, 1], qkv[:, 2]
             scores = (keys[:, :, :end] @ (qk[:, 0] * scale)[..., None])[..., 0][:, :, None]
             if mask is not None:

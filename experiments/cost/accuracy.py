@@ -1,0 +1,161 @@
+"""How often the forecast's 90 % interval of the accuracy holds the truth, at twice and four times the largest size run.
+
+    python experiments/cost/accuracy.py                     # simulated models with independent errors
+    python experiments/cost/accuracy.py --model embedded    # the embedded model, as it is
+
+For each task the primitives are calibrated and some right genomes are run at small sizes alone, as a search does; then
+each genome is forecast at sizes never run, and run there on fresh problems. Genomes are drawn at random from all that
+are right when every call is, known designs first. The truth is the mean over `--problems` problems a size, so it is
+a multiple of 1/problems: an interval holds it that comes within half such a step. Intervals are told apart by whether
+the genome asks some primitive, at the larger size, with more items than any call that was measured: then it says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from results import keep, table
+
+from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.evaluate import Evaluation, evaluate
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.base import Model, price_of
+from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.task import Task
+from undercut.evaluators.tasks import open_task
+from undercut.search.calibration import calibrate
+from undercut.search.designs import known_designs
+from undercut.search.forecast import Forecaster
+from undercut.search.rehearse import rehearse
+from undercut.spaces.genome import Genome
+from undercut.spaces.normal import normal
+from undercut.spaces.space import Space
+
+TASKS: dict[str, tuple[int, ...]] = {
+    "sort": (4, 8, 16),
+    "sum": (4, 8, 16),
+    "count": (6, 12, 24),
+    "maximum": (8, 16, 32),
+    "intersection": (4, 8, 16),
+    "lookup": (4, 8, 16),
+}
+MODELS = ("simulated/gpt-3.5", "simulated/noisy")
+RUNS = 12
+"""Problems a size that each genome is run on before it is forecast."""
+MOST_TOKENS = 60_000
+"""A genome dearer than this at the largest size is left out."""
+
+
+def right_genomes(space: Space, task: Task, sizes: Sequence[int], seed: int) -> Iterator[Genome]:
+    """Known designs, then random genomes, that are right when every call is; none twice."""
+    generator = random.Random(f"accuracy {task.name} {seed}")
+    checks = [instance for size in (*sizes, 5) for instance in task.instances(size, 1)]
+    designs = [genome for _, genome in known_designs(task, sizes[0])]
+    seen: set[str] = set()
+    while True:
+        genome = normal(designs.pop(0) if designs else space.sample(generator))
+        if genome.key not in seen and rehearse(genome, checks, task, space.toolbox).right:
+            yield genome
+        seen.add(genome.key)
+
+
+async def pairs_of(task: Task, model: Model, wanted: int, problems: int, seed: int) -> list[dict[str, Any]]:
+    """Forecast and truth of some genomes of one task at both larger sizes."""
+    toolbox = task.toolbox([model.name])
+    space = Space(task.signature, toolbox, max_size=9)
+    engine = Engine([model], cache=AnswerCache(), ledger=Ledger())
+    sizes = TASKS[task.name]
+    known, _ = await calibrate(space, task, engine, sizes, seed, lambda done, total: None)
+    first = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
+    larger = [factor * sizes[-1] for factor in (2, 4)]
+    chosen: list[Genome] = []
+    for genome in right_genomes(space, task, sizes, seed):
+        if first.at(genome, larger[-1]).cost.tokens <= MOST_TOKENS:
+            chosen.append(genome)
+        if len(chosen) == wanted:
+            break
+    runs = [instance for size in sizes for instance in task.instances(size, RUNS, "search", seed)]
+    seen: dict[Genome, Evaluation] = {}
+    for genome in chosen:
+        outcomes = await evaluate(genome, runs, task, toolbox, engine)
+        seen[genome] = Evaluation.of(outcomes)
+        for outcome in outcomes:
+            known.add(outcome.records)
+    forecaster = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
+    found = []
+    for genome in chosen:
+        fresh = [instance for size in larger for instance in task.instances(size, problems, "test", seed)]
+        truth = Evaluation.of(await evaluate(genome, fresh, task, toolbox, engine)).accuracy
+        for factor, size in zip((2, 4), larger, strict=True):
+            forecast = forecaster.given(genome, size, seen[genome].seen())
+            step = 0.5 / problems
+            assert forecast.accuracy is not None and forecast.low is not None and forecast.high is not None
+            found.append(
+                {
+                    "task": task.name,
+                    "model": model.name,
+                    "genome": str(genome),
+                    "factor": factor,
+                    "size": size,
+                    "forecast": forecast.accuracy,
+                    "low": forecast.low,
+                    "high": forecast.high,
+                    "note": forecast.note,
+                    "truth": truth[size].mean,
+                    "holds": forecast.low - step <= truth[size].mean <= forecast.high + step,
+                }
+            )
+        print(f"{task.name:14}{model.name:20}{len(found) // 2:3}/{wanted}  {genome}"[:110], file=sys.stderr, flush=True)
+    return found
+
+
+def summed_up(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Share that holds, mean width and mean error of some pairs."""
+
+    def mean(values: Sequence[float]) -> float:
+        return sum(values) / len(values)
+
+    return {
+        "forecasts": len(pairs),
+        "holds": mean([pair["holds"] for pair in pairs]),
+        "mean_width": mean([pair["high"] - pair["low"] for pair in pairs]),
+        "mean_absolute_error": mean([abs(pair["forecast"] - pair["truth"]) for pair in pairs]),
+        "mean_error": mean([pair["forecast"] - pair["truth"] for pair in pairs]),
+    }
+
+
+def main() -> None:
+    """Forecast, run, compare, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=(*MODELS, "embedded"), action="append", help="default: both simulated ones")
+    parser.add_argument("--genomes", type=int, default=60, help="genome × task pairs in all")
+    parser.add_argument("--problems", type=int, default=200, help="fresh problems a size for the truth")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    models = options.model or list(MODELS)
+    each = options.genomes // (len(TASKS) * len(models))
+    pairs: list[dict[str, Any]] = []
+    for name in models:
+        for task_name in TASKS:
+            task = open_task(task_name)
+            model = open_model(name, primitives=task.primitives)
+            pairs += asyncio.run(pairs_of(task, model, each, options.problems, options.seed))
+    kind = "embedded" if models == ["embedded"] else "simulated"
+    groups = {f"{factor}×": [pair for pair in pairs if pair["factor"] == factor] for factor in (2, 4)}
+    groups |= {"within": [pair for pair in pairs if not pair["note"]], "beyond": [p for p in pairs if p["note"]]}
+    groups |= {name: [pair for pair in pairs if pair["task"] == name] for name in TASKS}
+    summary = {name: summed_up(group) for name, group in {"all": pairs, **groups}.items() if group}
+    keep(f"accuracy_{kind}", {"models": models, "problems": options.problems, "summary": summary, "pairs": pairs})
+    heads = ("", "forecasts", "holds", "mean width", "mean |error|", "mean error")
+    rows = [(name, row["pairs"], *(f"{row[key]:.2f}" for key in list(row)[1:])) for name, row in summary.items()]
+    print(table(heads, rows))
+
+
+if __name__ == "__main__":
+    main()

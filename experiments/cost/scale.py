@@ -1,0 +1,82 @@
+"""The trap of scale: what wins at the size searched need not win at a larger one, and a forecast has to see it coming.
+
+    python experiments/cost/scale.py
+
+Two searches for sorting on the embedded model, at sizes up to 32 and alike but for their target, 32 or 128. Every
+decomposition on both fronts is then run at 32, 64 and 128, on the same fresh problems.
+
+Source of the claim: Meyerson & Qiu 2025 (arXiv 2502.04358), alternative view 2: what an optimizer finds at one scale
+"would likely not generalize to greater problem scales".
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from results import keep, say, table
+
+import undercut
+from undercut.evaluators.tasks import open_task
+from undercut.search.single import evaluate_genome
+from undercut.spaces.genome import Genome
+
+SIZES, MEASURED, TARGETS = (8, 16, 32), (32, 64, 128), (32, 128)
+
+
+def looked_at(task: str, model: str, target: int, seed: int, problems: int) -> list[dict[str, Any]]:
+    """One search, and its front measured afresh at the larger sizes; the dearest first."""
+    found = undercut.optimize(task, models=(model,), sizes=SIZES, target_size=target, seed=seed)
+    rows = []
+    for item in found["front"]:
+        say(f"target {target}: {item['name']}")
+        genome = Genome.from_dict(item["genome"])
+        run = evaluate_genome(genome, task, (model,), sizes=MEASURED, samples=problems, seed=seed + 1000)["front"][0]
+        predicted = item["predicted"][str(target)]
+        rows.append(
+            {
+                "target": target,
+                "id": item["id"],
+                "name": item["name"],
+                "law": item["law"],
+                "forecast": predicted["accuracy"],
+                "forecast_tokens": predicted["cost"]["tokens"],
+                "accuracy": {size: run["accuracy"][str(size)]["mean"] for size in MEASURED},
+                "tokens": {size: run["cost"][str(size)]["tokens"] for size in MEASURED},
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """Search twice, measure, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--task", default="sort", choices=("sort", "sum", "count"))
+    parser.add_argument("--model", default="embedded")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--problems", type=int, default=50, help="fresh problems a size")
+    asked = parser.parse_args()
+    assert open_task(asked.task).has(MEASURED[-1])
+    rows = [row for target in TARGETS for row in looked_at(asked.task, asked.model, target, asked.seed, asked.problems)]
+    keep("scale", {"task": asked.task, "model": asked.model, "problems": asked.problems, "rows": rows})
+    heads = (
+        "target",
+        "",
+        *(f"acc {n}" for n in MEASURED),
+        "forecast",
+        *(f"tokens {n}" for n in MEASURED),
+        "decomposition",
+    )
+    cells = []
+    for row in rows:
+        ends = row["forecast"]
+        told = f"{ends['mean']:.2f} ({ends['low']:.2f}-{ends['high']:.2f}) at {row['target']}" if ends else "?"
+        right = [f"{row['accuracy'][size]:.2f}" for size in MEASURED]
+        cells.append(
+            (row["target"], row["id"], *right, told, *(round(row["tokens"][n]) for n in MEASURED), row["name"])
+        )
+    print(table(heads, cells))
+
+
+if __name__ == "__main__":
+    main()
