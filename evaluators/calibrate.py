@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undercut.evaluators.success import Asked, Successes
+from undercut.evaluators.success import LEVEL, Asked, Successes
 from undercut.evaluators.trace import CallRecord
 from undercut.spaces.estimate import CallRates
 from undercut.spaces.genome import Node
@@ -31,6 +31,8 @@ Said with the weight of one sample that could have come out right.
 """
 
 
+SURE = 8.0
+"""Log-odds that an answer raises no red flag, expected before anything is seen: few calls do."""
 BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
 """Sizes whose logarithms are about this near are counted as one where success is fitted: the first width that leaves at
 most so many groups."""
@@ -182,7 +184,8 @@ class _Tokens:
         self.calls = float(calls.sum())
         self.prompt = Line.fit(np.array(list(cells), dtype=float), prompt, calls)
         self.completion = Line.fit((output / answered)[:, None], completion / answered, answered)
-        self.refusal = sum(cell.refusal for cell in every) / max(1, sum(cell.flagged for cell in every))
+        flagged = sum(cell.flagged for cell in every)
+        self.refusal = sum(cell.refusal for cell in every) / flagged if flagged else None
         self.cached = sum(cell.cached for cell in every) / max(1.0, float(prompt @ calls))
 
 
@@ -196,14 +199,14 @@ class _Outcomes:
     @cached_property
     def right(self) -> Successes | None:
         """Of judged calls; None where none was."""
-        return self._successes("judged", "right")
+        return self._successes("judged", "right", LEVEL)
 
     @cached_property
     def valid(self) -> Successes | None:
         """Of all first samples."""
-        return self._successes("first", "valid")
+        return self._successes("first", "valid", SURE)
 
-    def _successes(self, of: str, which: str) -> Successes | None:
+    def _successes(self, of: str, which: str, level: float) -> Successes | None:
         """Cells of like sizes are counted as one, the coarser the more there are: the fit takes their number cubed."""
         rows = [(a, np.array(s), getattr(cell, of), getattr(cell, which)) for a, s, cell in self._cells]
         for width in BINS:
@@ -217,9 +220,9 @@ class _Outcomes:
                 break
         if not bins:
             return None
-        return Successes(
-            *zip(*((a, sizes / calls, calls, good) for a, sizes, calls, good in bins.values()), strict=True)
-        )
+        asked, sizes, calls, good = zip(*bins.values(), strict=True)
+        means = [size / count for size, count in zip(sizes, calls, strict=True)]
+        return Successes(asked, means, calls, good, level)
 
 
 class FittedRates:
@@ -281,7 +284,8 @@ class FittedRates:
         answer = max(1.0, tokens.completion.at([primitive.answer_size(*sizes)]))
         valid = outcomes.valid.chance(asked, sizes).at(self._shift) if outcomes.valid else 1.0
         right = outcomes.right.chance(asked, sizes).at(self._shift) if outcomes.right else valid
-        completion = max(1.0, valid * answer + (1 - valid) * tokens.refusal)
+        refusal = answer if tokens.refusal is None else tokens.refusal
+        completion = max(1.0, valid * answer + (1 - valid) * refusal)
         cost = call_cost(prompt, completion, prompt * tokens.cached, shape, price)
         return CallRates(cost, min(right, valid), valid)
 

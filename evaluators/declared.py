@@ -13,10 +13,11 @@ from undercut.spaces.primitive import Primitive
 
 
 class DeclaredRates:
-    """`Rates` of a model that never errs: a prompt's header as the model counts it, one token an item, one for the end.
+    """`Rates` of a model that never errs: a prompt's header as the model counts it, and one token an item.
 
-    Where a prompt writes a list with signs between its items, those count too. A model that cannot count tokens is
-    taken to see one for each word.
+    An empty list is written as one token. Where a prompt writes a list with signs between its items, those count too.
+    A model whose answers are billed an end says so by its `end`, in tokens. One that cannot count tokens is taken to
+    see one for each word, and one for the end.
     """
 
     def __init__(self, models: Sequence[Model]) -> None:
@@ -29,8 +30,9 @@ class DeclaredRates:
         asked = self._models[model]
         header, signs = self._header(primitive, variant, model)
         between = sum(tokens * max(0, sizes[place] - 1) for place, tokens in signs.items())
-        prompt = header + sum(sizes) + between
-        return CallRates(call_cost(prompt, 1 + primitive.answer_size(*sizes), 0, asked.shape, price_of(asked)))
+        prompt = header + sum(map(_written, sizes)) + between
+        answer = getattr(asked, "end", 1) + _written(primitive.answer_size(*sizes))
+        return CallRates(call_cost(prompt, answer, 0, asked.shape, price_of(asked)))
 
     def dependence(self, node: Node) -> float:
         """All samples are right, and so alike."""
@@ -46,3 +48,8 @@ class DeclaredRates:
             signs = {int(name): float(count(sign)) for _, name, sign, _ in pieces if name is not None and sign}
             self._headers[key] = (header, signs)
         return self._headers[key]
+
+
+def _written(size: float) -> float:
+    """Tokens of a value of some items: that of no items is still a word."""
+    return size or 1

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 LEVEL, FALL = 4.0, -2.0
-"""Log-odds of success expected before anything is seen: at size 0, and per `scale` items."""
+"""Log-odds of success expected before anything is seen: at size 0, and what a scale's worth of items adds."""
 LEVEL_SPREAD, FALL_SPREAD, BUMP_SPREAD = 2.0, 4.0, 2.5
 """Standard deviations around that, in log-odds: of the level, of the fall, and of what is neither (cliffs, bumps)."""
 SHAPE = 0.5
@@ -63,6 +63,7 @@ class Successes:
         sizes: sizes of its inputs in items, shape (groups, inputs).
         calls: how many each group holds, none of them 0.
         right: how many of those came out well.
+        level: log-odds of success expected before anything is seen, at size 0.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class Successes:
         sizes: Sequence[Sequence[float]],
         calls: Sequence[float],
         right: Sequence[float],
+        level: float = LEVEL,
     ) -> None:
+        self._level = level
         self._asked = list(asked)
         self._sizes = np.array(sizes, dtype=float)
         self._total = self._sizes.sum(axis=1)
@@ -88,7 +91,7 @@ class Successes:
         fall = sum(sizes) / self._scale
         own = LEVEL_SPREAD**2 + (FALL_SPREAD * fall) ** 2 + BUMP_SPREAD**2
         explained = root @ (weights * kernel)
-        mean = LEVEL + FALL * fall + float(kernel @ slope)
+        mean = self._level + FALL * fall + float(kernel @ slope)
         return Chance(mean, math.sqrt(max(0.0, own - float(explained @ explained))))
 
     def _alike(self, asked: Asked, sizes: np.ndarray) -> np.ndarray:
@@ -106,7 +109,7 @@ class Successes:
     @cached_property
     def _fitted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Newton's method for the likeliest log-odds: inverse root of B, gradient, square roots of the weights."""
-        prior = LEVEL + FALL * self._total / self._scale
+        prior = self._level + FALL * self._total / self._scale
         kernel = np.stack([self._alike(*each) for each in zip(self._asked, self._sizes, strict=True)])
         odds = prior.copy()
         for _ in range(STEPS):

@@ -42,10 +42,10 @@ class Estimate(NamedTuple):
     log_valid: float = 0.0
 
     def then(self, after: Estimate) -> Estimate:
-        """This, and after it that: `after`'s value at the price of both."""
+        """This, and after it that, where no red flag ended this: `after`'s value at the price of both."""
         return Estimate(
             after.extent,
-            self.cost + after.cost,
+            self.cost + likely(after.cost, self.log_valid),
             self.log_right + after.log_right,
             self.log_valid + after.log_valid,
         )
@@ -141,12 +141,24 @@ def accumulate(step: Callable[[Extent], Estimate], start: Extent, count: int) ->
     return in_series(walked, states[-1])
 
 
+def likely(cost: Cost, log_chance: float) -> Cost:
+    """What work costs that is done with some chance only, as expected."""
+    return cost if log_chance == 0 else cost * math.exp(log_chance)
+
+
+def reached(count: float, log_valid: float) -> float:
+    """How many of `count` steps in a row are made, as expected: a red flag that nobody mends ends the row."""
+    if log_valid == 0:
+        return count
+    return math.expm1(float(count) * log_valid) / math.expm1(log_valid)
+
+
 def in_series(parts: Iterable[tuple[Estimate, float]], extent: Extent) -> Estimate:
-    """Work one after another: each estimate so many times."""
+    """Work one after another: each estimate so many times, until a red flag ends it."""
     cost, right, valid = NO_COST, 0.0, 0.0
     for estimate, count in parts:
         if count:
-            cost += estimate.cost * count
+            cost += likely(estimate.cost, valid) * reached(count, estimate.log_valid)
             right += estimate.log_right * count
             valid += estimate.log_valid * count
     return Estimate(extent, cost, right, valid)
@@ -186,25 +198,20 @@ def _evenly(step: Callable[[Extent], Estimate], states: Sequence[Extent], count:
 
     gap = (count - 1) // 3
     knots = [at(gap * k) for k in range(4)]
-    probes = [count // 2, count // 5]
-    columns = [_figures(knot) for knot in knots]
-    smooth = all(
-        _equal(sum(w * y for w, y in zip(_lagrange(Fraction(index, gap)), column, strict=True)), value)
-        for index in probes
-        for value, *column in zip(_figures(at(index)), *columns, strict=True)
+    end = _moved(before, last, 1 + count)
+    columns = list(zip(*(_figures(knot) for knot in knots), strict=True))
+    smooth = not any(knot.log_valid for knot in knots) and all(
+        _equal(sum(w * y for w, y in zip(weights, column, strict=True)), value)
+        for index in (count // 2, count // 5)
+        for weights in [_lagrange(Fraction(index, gap))]
+        for value, column in zip(_figures(at(index)), columns, strict=True)
     )
-    if smooth:
-        parts = list(zip(knots, _sums(gap, count), strict=True))
-    else:
-        edges = [count * k // STRETCHES for k in range(STRETCHES + 1)]
-        parts = [(at((a + b - 1) // 2), Fraction(b - a)) for a, b in pairwise(edges)]
-    if drifted:
-        return None
-    *cost, right, valid = (
-        _weighted([weight for _, weight in parts], column)
-        for column in zip(*(_figures(estimate) for estimate, _ in parts), strict=True)
-    )
-    return Estimate(_moved(before, last, 1 + count), Cost(*cost), right, valid)
+    if smooth and not drifted:
+        *cost, right, valid = (_weighted(_sums(gap, count), column) for column in columns)
+        return Estimate(end, Cost(*cost), right, valid)
+    edges = [count * k // STRETCHES for k in range(STRETCHES + 1)]
+    stretches = in_series([(at((a + b - 1) // 2), b - a) for a, b in pairwise(edges)], end)
+    return None if drifted else stretches
 
 
 def _moved(before: Extent, after: Extent, steps: int) -> Extent:

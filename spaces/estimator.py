@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from undercut.spaces.cost import NO_COST, UNLIMITED
-from undercut.spaces.estimate import Estimate, Rates, beside
+from undercut.spaces.estimate import Estimate, Rates, beside, likely
 from undercut.spaces.extent import Extent, joined
 from undercut.spaces.genome import Genome
 from undercut.spaces.operators import OPERATORS
@@ -74,15 +74,18 @@ class Estimator:
         finish: dict[str, float] = dict.fromkeys(extents, 0)
         cost, right, valid = NO_COST, 0.0, 0.0
         began: float = 0  # of the wave, as in the walk with a model
+        # A red flag that nobody mends ends the walk after its wave: what follows is done with some chance only.
         for wave in genome.waves:
             each = self._one_of(len(wave))
             depths: list[tuple[float, float]] = []
+            going = valid
             for node in wave:
                 made = OPERATORS[node.op].cost(node, [extents[source.key] for source in node.inputs], each)
                 extents[node.key] = made.extent
-                finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + made.cost.depth
-                depths.append((made.cost.depth, 1))
-                cost += made.cost
+                expected = likely(made.cost, going)
+                finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + expected.depth
+                depths.append((expected.depth, 1))
+                cost += expected
                 right += made.log_right
                 valid += made.log_valid
             if self.workers is not None:

@@ -49,6 +49,9 @@ class ScriptedModel:
         self.price = price
         self.requests: list[Request] = []
 
+    end = 0
+    """An answer is billed its text and nothing more."""
+
     @property
     def name(self) -> str:
         """The name given."""

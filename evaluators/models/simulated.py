@@ -119,6 +119,9 @@ class SimulatedModel:
         self.price = price
         self._count = count
 
+    end = 0
+    """An answer is billed its text and nothing more."""
+
     @property
     def name(self) -> str:
         """The name given."""
