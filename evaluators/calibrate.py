@@ -220,9 +220,9 @@ class _Outcomes:
                 break
         if not bins:
             return None
-        asked, sizes, calls, good = zip(*bins.values(), strict=True)
-        means = [size / count for size, count in zip(sizes, calls, strict=True)]
-        return Successes(asked, means, calls, good, level)
+        groups = list(bins.values())
+        means = [sizes / calls for _, sizes, calls, _ in groups]
+        return Successes([g[0] for g in groups], means, [g[2] for g in groups], [g[3] for g in groups], level)
 
 
 class FittedRates:

@@ -126,6 +126,7 @@ class Forecaster:
         self._rates = rates
         self._toolbox = toolbox
         self._middle = Estimator(rates, toolbox, workers)
+        self._ending = Estimator(rates, toolbox, workers, ends=True)
 
     @cached_property
     def _estimators(self) -> list[Estimator]:
@@ -135,6 +136,10 @@ class Forecaster:
         """Cost and accuracy at a size as the calls alone make one expect them, without an interval."""
         estimate = self._middle.apply(genome, self._task.extents(size))
         return Forecast(estimate.cost, math.exp(estimate.log_right))
+
+    def bill(self, genome: Genome, size: int) -> Cost:
+        """Mean cost at a size over all runs, those included that a red flag ends early."""
+        return self._ending.apply(genome, self._task.extents(size)).cost
 
     def given(self, genome: Genome, size: int, seen: Seen) -> Forecast:
         """Cost and accuracy at a size, with an interval, given what the genome's own runs showed."""

@@ -34,20 +34,23 @@ class Estimate(NamedTuple):
         cost: what making it costs, its critical path in `cost.depth`.
         log_right: log of the probability that every answer behind it is right.
         log_valid: log of the probability that no answer behind it raises a red flag.
+        log_going: log of the share of runs that get past it, as far as the walk is to count that red flags end runs.
     """
 
     extent: Extent
     cost: Cost = NO_COST
     log_right: float = 0.0
     log_valid: float = 0.0
+    log_going: float = 0.0
 
     def then(self, after: Estimate) -> Estimate:
         """This, and after it that, where no red flag ended this: `after`'s value at the price of both."""
         return Estimate(
             after.extent,
-            self.cost + likely(after.cost, self.log_valid),
+            self.cost + likely(after.cost, self.log_going),
             self.log_right + after.log_right,
             self.log_valid + after.log_valid,
+            self.log_going + after.log_going,
         )
 
 
@@ -99,13 +102,14 @@ class CostWalk(Protocol):
 
 def beside(parts: Sequence[tuple[Estimate, float]], extent: Extent, workers: int | None = None) -> Estimate:
     """Work side by side: each estimate so many times; the critical path is the longest, or rounds of workers."""
-    cost, right, valid = NO_COST, 0.0, 0.0
+    cost, right, valid, going = NO_COST, 0.0, 0.0, 0.0
     for estimate, count in parts:
         cost += estimate.cost.repeated(count, 0)
         right += estimate.log_right * count
         valid += estimate.log_valid * count
+        going += estimate.log_going * count
     depth = makespan([(estimate.cost.depth, count) for estimate, count in parts], workers)
-    return Estimate(extent, cost.with_depth(depth), right, valid)
+    return Estimate(extent, cost.with_depth(depth), right, valid, going)
 
 
 def log(probability: float) -> float:
@@ -146,22 +150,23 @@ def likely(cost: Cost, log_chance: float) -> Cost:
     return cost if log_chance == 0 else cost * math.exp(log_chance)
 
 
-def reached(count: float, log_valid: float) -> float:
-    """How many of `count` steps in a row are made, as expected: a red flag that nobody mends ends the row."""
-    if log_valid == 0:
+def reached(count: float, log_going: float) -> float:
+    """How many of `count` steps in a row are made, as expected, where each is the last one in some of the runs."""
+    if log_going == 0:
         return count
-    return math.expm1(float(count) * log_valid) / math.expm1(log_valid)
+    return math.expm1(float(count) * log_going) / math.expm1(log_going)
 
 
 def in_series(parts: Iterable[tuple[Estimate, float]], extent: Extent) -> Estimate:
-    """Work one after another: each estimate so many times, until a red flag ends it."""
-    cost, right, valid = NO_COST, 0.0, 0.0
+    """Work one after another: each estimate so many times."""
+    cost, right, valid, going = NO_COST, 0.0, 0.0, 0.0
     for estimate, count in parts:
         if count:
-            cost += likely(estimate.cost, valid) * reached(count, estimate.log_valid)
+            cost += likely(estimate.cost, going) * reached(count, estimate.log_going)
             right += estimate.log_right * count
             valid += estimate.log_valid * count
-    return Estimate(extent, cost, right, valid)
+            going += estimate.log_going * count
+    return Estimate(extent, cost, right, valid, going)
 
 
 def _explodes(states: Sequence[Extent], rest: int) -> bool:
@@ -200,7 +205,7 @@ def _evenly(step: Callable[[Extent], Estimate], states: Sequence[Extent], count:
     knots = [at(gap * k) for k in range(4)]
     end = _moved(before, last, 1 + count)
     columns = list(zip(*(_figures(knot) for knot in knots), strict=True))
-    smooth = not any(knot.log_valid for knot in knots) and all(
+    smooth = not any(knot.log_going for knot in knots) and all(
         _equal(sum(w * y for w, y in zip(weights, column, strict=True)), value)
         for index in (count // 2, count // 5)
         for weights in [_lagrange(Fraction(index, gap))]

@@ -21,12 +21,15 @@ class Estimator:
         rates: what single calls take, and how often they are right.
         toolbox: what the genomes may use.
         workers: how many calls can run at the same time, for the critical path; None is without limit.
+        ends: whether the cost is that of all runs, those included that a red flag which nobody mends ends early; or
+            else that of a run which goes on to its end. The first is what is billed, the second what a result costs.
     """
 
-    def __init__(self, rates: Rates, toolbox: Toolbox, workers: int | None = None) -> None:
+    def __init__(self, rates: Rates, toolbox: Toolbox, workers: int | None = None, ends: bool = False) -> None:
         self.rates = rates
         self.toolbox = toolbox
         self.workers = workers
+        self.ends = ends
         self._known: dict[tuple[str, tuple[Extent, ...]], Estimate] = {}
         self._narrower: dict[int | None, Estimator] = {workers: self}
         self._within = False
@@ -56,7 +59,7 @@ class Estimator:
         """The walk of one of so many jobs that share the workers."""
         workers = share(self.workers, jobs)
         if workers not in self._narrower:
-            self._narrower[workers] = narrower = Estimator(self.rates, self.toolbox, workers)
+            self._narrower[workers] = narrower = Estimator(self.rates, self.toolbox, workers, self.ends)
             narrower._narrower, narrower._within = self._narrower, True
         return self._narrower[workers]
 
@@ -72,24 +75,24 @@ class Estimator:
     def _walk(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
         extents: dict[str, Extent] = {f"x{index}": extent for index, extent in enumerate(inputs)}
         finish: dict[str, float] = dict.fromkeys(extents, 0)
-        cost, right, valid = NO_COST, 0.0, 0.0
+        cost, right, valid, going = NO_COST, 0.0, 0.0, 0.0
         began: float = 0  # of the wave, as in the walk with a model
-        # A red flag that nobody mends ends the walk after its wave: what follows is done with some chance only.
         for wave in genome.waves:
             each = self._one_of(len(wave))
             depths: list[tuple[float, float]] = []
-            going = valid
+            before = going
             for node in wave:
                 made = OPERATORS[node.op].cost(node, [extents[source.key] for source in node.inputs], each)
                 extents[node.key] = made.extent
-                expected = likely(made.cost, going)
+                expected = likely(made.cost, before)
                 finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + expected.depth
                 depths.append((expected.depth, 1))
                 cost += expected
                 right += made.log_right
                 valid += made.log_valid
+                going += made.log_valid if self.ends else 0.0
             if self.workers is not None:
                 began += makespan(depths, self.workers)
                 finish |= dict.fromkeys([node.key for node in wave], began)
         key = genome.output.key
-        return Estimate(extents[key], cost.with_depth(finish[key]), right, valid)
+        return Estimate(extents[key], cost.with_depth(finish[key]), right, valid, going)

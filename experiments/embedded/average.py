@@ -1,6 +1,6 @@
 """The weighted mean of two trained models that went on from the same state: it can hold what either of them learnt.
 
-    python experiments/embedded/average.py leg9.npz leg10.npz --share 0.8 --out weights.npz
+    python experiments/embedded/average.py leg9.npz leg10.npz --share 0.85 --out weights.npz
 
 Source: Wortsman et al. 2022 (arXiv 2203.05482), model soups.
 """
