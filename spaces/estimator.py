@@ -77,8 +77,9 @@ class Estimator:
         finish: dict[str, float] = dict.fromkeys(extents, 0)
         cost, right, valid, going = NO_COST, 0.0, 0.0, 0.0
         began: float = 0  # of the wave, as in the walk with a model
-        for wave in genome.waves:
-            each = self._one_of(len(wave))
+        free = self.workers is None and not self.ends  # then it does not matter what runs side by side
+        for wave in zip(genome.nodes(), strict=True) if free else genome.waves:
+            each = self if free else self._one_of(len(wave))
             depths: list[tuple[float, float]] = []
             before = going
             for node in wave:

@@ -8,9 +8,9 @@ litellm, answers rightly, and counts its usage in tokens of cl100k_base, which l
 
 For each task: calibrate at 8, 16 and 32, choose genomes that are right on references at all sizes, each of another
 structure, run them at 8, 16 and 32, fit all calls seen so far, forecast; then run them at the larger sizes on problems
-of their own. The error is that of the forecast, relative to the mean of what was measured, whatever came of the runs:
-one that ends early because an answer raised a red flag costs less than was forecast. `ended` shows what is left when
-genomes are looked at only where no run ended early.
+of their own. Two forecasts are held against what was measured there, as an error relative to it: what a result takes
+(`at`), against the mean of the runs that went on to their end; and the bill (`bill`), against the mean of all runs,
+those included that a red flag ended early, and so at less.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ class Row:
     """One genome at one size.
 
     Attributes:
-        measured: tokens, the mean over the problems.
-        forecast: tokens.
+        result: tokens, the mean over the runs that went on to their end; None where none did.
+        forecast: tokens of such a run.
+        bill: tokens, the mean over all runs.
+        forecast_bill: tokens of all runs, as expected.
         early: how many runs ended early.
         accuracy: share of right outputs.
     """
@@ -77,15 +79,22 @@ class Row:
     task: str
     genome: str
     size: int
-    measured: float
+    result: float | None
     forecast: float
+    bill: float
+    forecast_bill: float
     early: int
     accuracy: float
 
     @property
-    def error(self) -> float:
-        """Of the forecast, relative to what was measured."""
-        return self.forecast / self.measured - 1
+    def error(self) -> float | None:
+        """Of the forecast of what a result takes, relative to what was measured."""
+        return None if self.result is None else self.forecast / self.result - 1
+
+    @property
+    def error_of_bill(self) -> float:
+        """Of the forecast of the bill, relative to what was measured."""
+        return self.forecast_bill / self.bill - 1
 
 
 # -- The model behind a server
@@ -219,13 +228,16 @@ async def measure(task: Task, model: Model, count: int, problems: int, seed: int
     for genome in genomes:
         outcomes = await evaluate(genome, large, task, toolbox, engine)
         found = Evaluation.of(outcomes)
+        whole = Evaluation.of([outcome for outcome in outcomes if outcome.failure is None])
         rows += [
             Row(
                 task.name,
                 str(genome),
                 size,
-                found.cost[size].tokens,
+                whole.cost[size].tokens if size in whole.cost else None,
                 forecaster.at(genome, size).cost.tokens,
+                found.cost[size].tokens,
+                forecaster.bill(genome, size).tokens,
                 sum(outcome.size == size and outcome.failure is not None for outcome in outcomes),
                 found.accuracy[size].mean,
             )
@@ -235,53 +247,51 @@ async def measure(task: Task, model: Model, count: int, problems: int, seed: int
     return rows
 
 
-def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """Errors of some rows: median and 95th percentile of their size, and the median with its sign."""
-    if not rows:
+def summary(signed: Sequence[float]) -> dict[str, Any]:
+    """Some errors: median and 95th percentile of their size, and the median with its sign."""
+    if not signed:
         return {"rows": 0}
-    errors = [abs(row.error) for row in rows]
+    errors = [abs(error) for error in signed]
     return {
-        "rows": len(rows),
+        "rows": len(signed),
         "median": median(errors),
         "p95": float(np.quantile(errors, 0.95)),
         "largest": max(errors),
-        "median_signed": median(row.error for row in rows),
-        "early": fmean(row.early > 0 for row in rows),
-        "accuracy": fmean(row.accuracy for row in rows),
+        "median_signed": median(signed),
     }
 
 
 def report(rows: Sequence[Row]) -> dict[str, Any]:
     """All that is kept of one model."""
-    ended = [row for row in rows if not row.early]
     groups: dict[str, Sequence[Row]] = {
         "all": rows,
-        "all, ended": ended,
         **{f"n = {size}": [row for row in rows if row.size == size] for size in FORECAST},
-        **{f"n = {size}, ended": [row for row in ended if row.size == size] for size in FORECAST},
         **{task: [row for row in rows if row.task == task] for task in NAMES},
-        **{f"{task}, ended": [row for row in ended if row.task == task] for task in NAMES},
     }
-    errors = {name: summary(some) for name, some in groups.items()}
+    errors = {name: summary([row.error for row in some if row.error is not None]) for name, some in groups.items()}
+    errors |= {f"{name}, bill": summary([row.error_of_bill for row in some]) for name, some in groups.items()}
     return {
         "genomes": len({(row.task, row.genome) for row in rows}),
+        "ended_early": fmean(row.early > 0 for row in rows),
+        "accuracy": fmean(row.accuracy for row in rows),
         "met": {name: errors["all"][name] <= goal for name, goal in GOALS.items()},
         "errors": errors,
-        "rows": [{**asdict(row), "error": row.error} for row in rows],
+        "rows": [{**asdict(row), "error": row.error, "error_of_bill": row.error_of_bill} for row in rows],
     }
 
 
 def show(name: str, found: dict[str, Any]) -> None:
     """Print one model's errors, and the genomes that are farthest off."""
     cells = [
-        (group, e["rows"], f"{e['median']:.2%}", f"{e['p95']:.2%}", f"{e['median_signed']:+.2%}", f"{e['early']:.0%}")
+        (group, e["rows"], f"{e['median']:.2%}", f"{e['p95']:.2%}", f"{e['median_signed']:+.2%}")
         for group, e in found["errors"].items()
         if e["rows"]
     ]
-    print(table((name, "rows", "median", "95th", "with sign", "ended early"), cells))
-    worst = sorted(found["rows"], key=lambda row: -abs(row["error"]))[:8]
+    print(table((name, "rows", "median", "95th", "with sign"), cells))
+    worst = sorted((row for row in found["rows"] if row["error"] is not None), key=lambda row: -abs(row["error"]))[:8]
     for row in worst:
         print(f"  {row['error']:+8.1%} at {row['size']}, {row['early']} ended early: {row['task']}: {row['genome']}")
+    print(f"some run ended early in {found['ended_early']:.0%} of the rows")
     print(f"{found['genomes']} genomes, goals {GOALS}: met {found['met']}\n")
 
 

@@ -10,6 +10,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import GenomeError, InvalidAnswer
@@ -115,30 +117,47 @@ def has_type(value: Any, kind: Type) -> bool:
     return isinstance(value, list) and all(has_type(item, kind.item) for item in value)
 
 
+def equal(space: Space, genome: Genome, size: int, workers: int | None, make_rates: Any, price: Pricing) -> bool:
+    """Assert that declared is measured; False where the two cannot be compared."""
+    declared = estimated(space, make_rates(), genome, size, workers)
+    if declared.cost.tokens > MOST_TOKENS or not merges(space, make_rates(), genome):
+        return False
+    model = PerfectModel(price)
+    execution = Execution(model, space.toolbox, concurrent=False, workers=workers)
+    try:
+        value = run_now(execution.apply(genome, inputs_of(space, size)))
+    except InvalidAnswer:
+        assert declared.log_valid == float("-inf"), f"{genome} at {size} fails, and is not declared to"
+        return False
+    assert (declared.log_right, declared.log_valid) == (0, 0), f"{genome} at {size}"
+    assert has_type(value, space.signature.output), f"{genome} at {size} gave {value!r}"
+    assert declared.cost == replace(model.cost, depth=execution.depth), f"{genome} at {size}"
+    assert declared.extent == extent_of(value, space.signature.output), f"{genome} at {size}"
+    return True
+
+
 @pytest.mark.parametrize(("operator", "name"), GROUPS)
 def test_declared_cost_is_measured_cost(
     operator: str, name: str, population: Any, make_rates: Any, price: Pricing
 ) -> None:
     space, genomes = population(operator, name)
-    compared = 0
-    for genome in genomes:
-        for size, workers in product(SIZES, (None, 1, 3)):
-            declared = estimated(space, make_rates(), genome, size, workers)
-            if declared.cost.tokens > MOST_TOKENS or not merges(space, make_rates(), genome):
-                continue
-            model = PerfectModel(price)
-            execution = Execution(model, space.toolbox, concurrent=False, workers=workers)
-            try:
-                value = run_now(execution.apply(genome, inputs_of(space, size)))
-            except InvalidAnswer:
-                assert declared.log_valid == float("-inf"), f"{genome} at {size} fails, and is not declared to"
-                continue
-            assert (declared.log_right, declared.log_valid) == (0, 0), f"{genome} at {size}"
-            assert has_type(value, space.signature.output), f"{genome} at {size} gave {value!r}"
-            assert declared.cost == replace(model.cost, depth=execution.depth), f"{genome} at {size}"
-            assert declared.extent == extent_of(value, space.signature.output), f"{genome} at {size}"
-            compared += 1
-    assert compared > EACH
+    cases = product(genomes, SIZES, (None, 1, 3))
+    assert sum(equal(space, *case, make_rates, price) for case in cases) > EACH
+
+
+@given(st.sampled_from(NAMES), st.booleans(), st.integers(0, 2**64), st.integers(0, 40), st.none() | st.integers(1, 9))
+def test_declared_cost_is_measured_cost_of_any_genome(
+    make_space: Callable[..., Space],
+    make_rates: Any,
+    price: Pricing,
+    name: str,
+    code: bool,
+    seed: int,
+    size: int,
+    workers: int | None,
+) -> None:
+    space = make_space(name, code=code)
+    equal(space, space.sample(random.Random(seed)), size, workers, make_rates, price)
 
 
 @pytest.mark.parametrize(("operator", "name"), GROUPS)

@@ -307,3 +307,37 @@ def test_what_outgrows_every_number_costs_without_limit(estimator: Estimator) ->
     assert made.log_right == -math.inf
     again = estimator.apply(Genome(call("sort", X)), [((1, 10),)])
     assert again.cost.calls == 1
+
+
+# -- runs that end early ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("valid", [0.3, 0.9, 0.99])
+@pytest.mark.parametrize("steps", [1, 5, 63, 64, 1000, 10**6])
+def test_a_chain_of_calls_is_billed_up_to_the_first_red_flag(valid: float, steps: int, make_rates: Any) -> None:
+    step = Genome(call("sum", Node("join", [Node("split", [Y], {"size": 1, "overlap": 0})])))
+    genome = Genome(Node("fold", [Y], {"size": 1, "start": "number"}, [step]))
+    inputs = ((1, 1),), ((1, steps),)
+    whole = Estimator(make_rates(1.0, valid), TOOLBOX).apply(genome, inputs)
+    billed = Estimator(make_rates(1.0, valid), TOOLBOX, ends=True).apply(genome, inputs)
+    assert whole.cost.calls == steps
+    assert billed.cost.calls == pytest.approx((1 - valid**steps) / (1 - valid))
+    assert billed.log_valid == pytest.approx(whole.log_valid) == pytest.approx(steps * math.log(valid))
+
+
+def test_work_side_by_side_is_billed_whole_and_what_follows_as_often_as_it_is_reached(make_rates: Any) -> None:
+    pieces = Node("split", [X], {"size": 2, "overlap": 0})
+    mapped = Node("map", [pieces], {}, [Genome(call("sum", X))])
+    genome = Genome(call("sum", mapped))
+    billed = Estimator(make_rates(1.0, 0.8), TOOLBOX, ends=True).apply(genome, [((1, 6),)])
+    assert billed.cost.calls == pytest.approx(3 + 0.8**3)
+
+
+def test_a_chain_whose_steps_grow_is_billed_about_right(make_rates: Any) -> None:
+    """Beyond `DIRECT` steps stretches stand for their steps; held against the sum over all of them."""
+    step = Genome(call("merge", X, Y))
+    genome = Genome(Node("fold", [X], {"size": 1, "start": "[number]"}, [step]))
+    valid, steps = 0.999, 2000
+    estimator = Estimator(make_rates(1.0, valid), TOOLBOX, ends=True)
+    exact = sum(estimator.apply(step, (((1, k),), ((1, 1),))).cost.tokens * valid**k for k in range(steps))
+    assert estimator.apply(genome, [((1, steps),)]).cost.tokens == pytest.approx(exact, rel=0.01)
