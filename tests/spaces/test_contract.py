@@ -145,6 +145,7 @@ def test_declared_cost_is_measured_cost(
     assert sum(equal(space, *case, make_rates, price) for case in cases) > EACH
 
 
+@settings(deadline=None, max_examples=200)  # a genome may be large, and the machine busy
 @given(st.sampled_from(NAMES), st.booleans(), st.integers(0, 2**64), st.integers(0, 40), st.none() | st.integers(1, 9))
 def test_declared_cost_is_measured_cost_of_any_genome(
     make_space: Callable[..., Space],
