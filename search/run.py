@@ -41,6 +41,8 @@ AT_ONCE = 4
 """Genomes run on the model between two looks at the forecasts."""
 FIRST, SELECT = 8, 24
 """Instances a size for a candidate, and for a finalist."""
+LOOKS = 4
+"""How often the front is looked at and what is new on it measured, before it is measured for good."""
 WRONG = (0.0, math.inf)
 """What a genome is worth that nobody should look at."""
 WARM_UP = 10
@@ -260,10 +262,7 @@ class Search:
 
     async def _conclude(self) -> dict[str, Any]:
         """Choose the front on one fresh set, measure it and the known designs on another."""
-        worths = front([(genome, *self._worth(genome)) for genome in self._outcomes])
-        finalists = [genome for genome, accuracy, _ in worths if accuracy > 0]
-        await self._measure(finalists, "select", SELECT)
-        self._refit()
+        finalists = await self._finalists()
         chosen = [genome for genome, _, _ in thinned(front([(g, *self._worth(g)) for g in finalists]))]
         designs = self._designs()
         measured_now = await self._measure([*chosen, *designs.values()], "test", self.settings.samples)
@@ -288,6 +287,23 @@ class Search:
             "baselines": items[len(chosen) :],
             "constants": self._forecaster.constants(),
         }
+
+    async def _finalists(self) -> list[Genome]:
+        """Measure what may be on the front on one fresh set; what that puts on the front is measured there too."""
+        fresh = [g for g, accuracy, _ in front([(g, *self._worth(g)) for g in self._outcomes]) if accuracy > 0]
+        finalists: list[Genome] = []
+        for _ in range(LOOKS):
+            await self._measure(fresh, "select", SELECT)
+            finalists += fresh
+            self._refit()
+            for genome in self._near_front():
+                self._forecast(genome)
+            fresh = [g for g, _, _ in sorted(self._front(), key=lambda point: -point[1]) if g not in finalists][
+                :AT_ONCE
+            ]
+            if not fresh:
+                break
+        return finalists
 
     def _designs(self) -> dict[str, Genome]:
         """Known designs that are right for this task when every call is."""
