@@ -22,6 +22,7 @@ from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, field_of, known_unit
 from undercut.search.front import front, thinned
+from undercut.search.payback import payback
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
@@ -78,6 +79,8 @@ class Search:
         settings = self.settings
         self.unit = known_unit(settings.cost, self.models)
         self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
+        for primitive in self.task.primitives:
+            primitive.answer_size(*[1] * len(primitive.inputs))  # refused now, and not after the first calls
         self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
         self.ledger = Ledger(
             settings.max_calls, settings.max_tokens, settings.max_usd, spent=self.store.answers.spent()
@@ -275,16 +278,18 @@ class Search:
             item["id"] = letter(position)
         for name, item in zip(designs, items[len(chosen) :], strict=True):
             item["id"] = name
-        spent = self.ledger.spent
+        bill = self.ledger.spent
+        spent = {"calls": bill.calls, "tokens": bill.tokens, "usd": bill.usd}
         return {
             "task": self.settings.task,
             "models": list(self.settings.models),
             "seed": self.settings.seed,
             "target_size": self.settings.target_size,
             "cost": self.settings.cost,
-            "spent": {"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
+            "spent": spent,
             "front": best_first,
             "baselines": items[len(chosen) :],
+            "payback": payback(best_first, items[len(chosen) :], spent, self.settings.cost),
             "constants": self._forecaster.constants(),
         }
 

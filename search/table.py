@@ -135,7 +135,7 @@ def _share(value: float | None) -> str:
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     spent = result["spent"]
-    lines = [f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens"]
+    lines = [f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens", *_payback(result.get("payback"), unit)]
     once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
     best = max(result["front"], key=lambda item: item["accuracy"][largest]["mean"], default=None)
     if once and best:
@@ -148,6 +148,19 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
                 f"time, one call {seldom:.0%}",
             )
     return lines
+
+
+def _payback(found: dict[str, Any] | None, unit: str) -> list[str]:
+    """What the best find saves against a known design that is as accurate, and from when on that pays."""
+    if found is None:
+        return []
+    many = f"{_number(abs(found['saving']))} {unit}"
+    if found["saving"] <= 0:
+        return [f"{found['against']} is as accurate as {found['id']} and costs {many} less at n = {found['size']}"]
+    uses = f": the search has paid for itself after {found['uses']:,} uses" if found["uses"] is not None else ""
+    return [
+        f"{found['id']} saves {many} a use at n = {found['size']} against the {found['against']} known design{uses}"
+    ]
 
 
 def show_costs(result: dict[str, Any]) -> None:

@@ -1,13 +1,15 @@
 """How often the forecast's 90 % interval of the accuracy holds the truth, at twice and four times the largest size run.
 
     python experiments/cost/accuracy.py                     # simulated models with independent errors
+    python experiments/cost/accuracy.py --small             # with single calls measured at the small sizes alone
     python experiments/cost/accuracy.py --model embedded    # the embedded model, as it is
 
-For each task the primitives are calibrated and some right genomes are run at small sizes alone, as a search does; then
-each genome is forecast at sizes never run, and run there on fresh problems. Genomes are drawn at random from all that
-are right when every call is, known designs first. The truth is the mean over `--problems` problems a size, so it is
-a multiple of 1/problems: an interval holds it that comes within half such a step. Intervals are told apart by whether
-the genome asks some primitive, at the larger size, with more items than any call that was measured: then it says so.
+For each task single calls are measured as a search does, at the small sizes and at the target's, and some right genomes
+are run at the small sizes; then each genome is forecast at sizes where it never was, and run there on fresh problems.
+Genomes are drawn at random from all that are right when every call is, known designs first. The truth is the mean over
+`--problems` problems, so a multiple of 1/problems: an interval holds it that comes within half such a step. Intervals
+are told apart by whether the genome asks some primitive, at the larger size, with more items than any call that was
+measured: then the forecast says so.
 """
 
 from __future__ import annotations
@@ -65,15 +67,18 @@ def right_genomes(space: Space, task: Task, sizes: Sequence[int], seed: int) -> 
         seen.add(genome.key)
 
 
-async def pairs_of(task: Task, model: Model, wanted: int, problems: int, seed: int) -> list[dict[str, Any]]:
+async def pairs_of(
+    task: Task, model: Model, wanted: int, problems: int, seed: int, small: bool
+) -> list[dict[str, Any]]:
     """Forecast and truth of some genomes of one task at both larger sizes."""
     toolbox = task.toolbox([model.name])
     space = Space(task.signature, toolbox, max_size=9)
     engine = Engine([model], cache=AnswerCache(), ledger=Ledger())
     sizes = TASKS[task.name]
-    known, _ = await calibrate(space, task, engine, sizes, seed, lambda done, total: None)
-    first = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
     larger = [factor * sizes[-1] for factor in (2, 4)]
+    calls = sizes if small else (*sizes, *larger)
+    known, _ = await calibrate(space, task, engine, calls, seed, lambda done, total: None)
+    first = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
     chosen: list[Genome] = []
     for genome in right_genomes(space, task, sizes, seed):
         if first.at(genome, larger[-1]).cost.tokens <= MOST_TOKENS:
@@ -136,6 +141,7 @@ def main() -> None:
     parser.add_argument("--model", choices=(*MODELS, "embedded"), action="append", help="default: both simulated ones")
     parser.add_argument("--genomes", type=int, default=60, help="genome × task pairs in all")
     parser.add_argument("--problems", type=int, default=200, help="fresh problems a size for the truth")
+    parser.add_argument("--small", action="store_true", help="measure single calls at the small sizes alone")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     models = options.model or list(MODELS)
@@ -145,8 +151,8 @@ def main() -> None:
         for task_name in TASKS:
             task = open_task(task_name)
             model = open_model(name, primitives=task.primitives)
-            pairs += asyncio.run(pairs_of(task, model, each, options.problems, options.seed))
-    kind = "embedded" if models == ["embedded"] else "simulated"
+            pairs += asyncio.run(pairs_of(task, model, each, options.problems, options.seed, options.small))
+    kind = ("embedded" if models == ["embedded"] else "simulated") + ("_small" if options.small else "")
     groups = {f"{factor}×": [pair for pair in pairs if pair["factor"] == factor] for factor in (2, 4)}
     groups |= {"within": [pair for pair in pairs if not pair["note"]], "beyond": [p for p in pairs if p["note"]]}
     groups |= {name: [pair for pair in pairs if pair["task"] == name] for name in TASKS}

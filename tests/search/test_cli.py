@@ -206,6 +206,14 @@ def test_a_genome_that_was_exported_is_measured_run_and_priced(done: Path, tmp_p
         (f"eval nowhere.json sort {MODEL}", ["GENOME must be a file that can be read", "nowhere.json"]),
         (f"run nowhere.json {MODEL} 3", ["GENOME must be a file that can be read"]),
         ("cost nowhere.json --size 0", ["size"]),
+        ("cost nowhere.json --size -8", ["size", "-8"]),
+        ("cost nowhere.json --size 2.5", ["size", "'2.5'"]),
+        (f"search sort {MODEL} --shape 8e9,0,4096", ["--shape must be parameters, layers and width", "'8e9,0,4096'"]),
+        (f"search sort {MODEL} --shape other=8e9,32,4096", ["--shape must name a model of the run", "'other'"]),
+        (f"search sort {MODEL} --prices nowhere.toml", ["--prices must be a file that can be read", "nowhere.toml"]),
+        (f"search sort {MODEL} --batch", ["--batch needs batch prices"]),
+        (f"search sort {MODEL} --workers 0", ["workers", "0"]),
+        (f"search sort {MODEL} --cost usd", ["--cost usd cannot be known", "tokens, passes"]),
     ],
 )
 def test_wrong_use_is_one_sentence(
@@ -228,7 +236,56 @@ def test_picks_and_outputs_that_are_not_there(done: Path, tmp_path: Path, underc
     refused(undercut(f"export {done} -o {tmp_path / 'no' / 'file.py'}"), "-o must be a file that can be written")
 
 
-SORT = call("sort", Input(0))
+LAWLESS = """
+from undercut import NUMBER, NUMBERS, Primitive, Task
+def make(size, generator):
+    numbers = [generator.randrange(100) for _ in range(size)]
+    return (numbers,), sum(numbers)
+
+
+total = Primitive("total", (NUMBERS,), NUMBER, ("total: {0}",), reference=sum)
+task = Task("lawless", (NUMBERS,), NUMBER, (total,), make, sizes=(4, 8))
+"""
+
+
+def test_what_has_no_law_is_not_priced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undercut: Command) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "lawless_task.py").write_text(LAWLESS)
+    (tmp_path / "genome.json").write_text(genome_text(call("total", Input(0))))
+    said = ["primitive 'total' has no law", "give its Primitive a law"]
+    refused(undercut("cost genome.json --task lawless_task:task -m simulated/perfect"), *said)
+    refused(undercut("search lawless_task:task -m simulated/perfect"), *said)
+
+
+def test_prices_and_workers_reach_the_cost(tmp_path: Path, undercut: Command) -> None:
+    sheet, genome = tmp_path / "prices.toml", tmp_path / "genome.json"
+    sheet.write_text("""
+date = 2026-11-01
+[models."simulated/gpt-3.5"]
+price = {prompt = 1.0, completion = 2.0, batch = 0.5}
+shape = {parameters = 1000, layers = 1, width = 1}
+""")
+    pieces = Node("split", [Input(0)], {"size": 8, "overlap": 0})
+    mapped = Node("map", [pieces], {}, [Genome(call("sort", Input(0)))])
+    genome.write_text(genome_text(Node("reduce", [mapped], {"arity": 2, "shape": "tree"}, [Genome(MERGE)])))
+
+    def priced(more: str) -> dict[str, float]:
+        code, out, _ = undercut(f"cost {genome} --task sort {MODEL} --size 64 --json {more}")
+        assert code == 0
+        found: dict[str, float] = json.loads(out)["front"][0]["cost"]["64"]
+        return found
+
+    plain, known = priced(""), priced(f"--prices {sheet}")
+    assert plain["usd"] is None and plain["flops"] is None
+    assert known["usd"] == pytest.approx((known["prefill"] + 2 * known["decode"]) / 1e6) and known["flops"] > 0
+    assert priced(f"--prices {sheet} --batch")["usd"] == pytest.approx(known["usd"] / 2)
+    depths = [priced(f"--workers {workers}")["depth"] for workers in (1, 2, 4, 64)]
+    assert depths == sorted(depths, reverse=True) and depths[-1] == plain["depth"] and depths[0] == plain["passes"]
+    assert priced("--shape 1000,1,1")["flops"] == known["flops"]
+
+
+SORT, MERGE = call("sort", Input(0)), call("merge", Input(0), Input(1))
 
 
 def genome_text(output: Any) -> str:

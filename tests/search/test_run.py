@@ -30,7 +30,7 @@ from undercut.spaces.genome import Genome
 SETTINGS = Settings(
     "sum", ("simulated/gpt-3.5",), "random", sizes=(4, 8), target_size=16, evaluations=6, samples=10, max_size=5
 )
-KEYS = {"constants", "task", "models", "seed", "target_size", "cost", "spent", "front", "baselines"}
+KEYS = {"constants", "payback", "task", "models", "seed", "target_size", "cost", "spent", "front", "baselines"}
 ITEM_KEYS = {"id", "name", "genome", "accuracy", "cost", "predicted", "law", "slope", "failures"}
 COST_KEYS = {
     "calls", "samples", "prefill", "cached", "decode", "passes", "depth", "flops", "aalp", "usd", "tokens",
