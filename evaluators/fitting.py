@@ -1,0 +1,146 @@
+"""What counts of calls say: tokens as lines in the sizes, success as a smooth curve in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from undercut.evaluators.success import LEVEL, Asked, Successes
+
+SURE = 8.0
+"""Log-odds that an answer raises no red flag, expected before anything is seen: few calls do."""
+BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
+"""Sizes whose logarithms are about this near are counted as one where success is fitted: the first width that leaves at
+most so many groups."""
+
+
+class Key(NamedTuple):
+    """A primitive, and how it was asked."""
+
+    primitive: str
+    asked: Asked
+
+
+@dataclass(slots=True)
+class Cell:
+    """Calls of one key on inputs of one size: sums over `calls` calls.
+
+    Of these, `flagged` raised a red flag, with `refusal` tokens written; `completion` and `output` are sums over the
+    others, since a refusal is not as long as an answer. `first` were a prompt's first sample, further ones were perhaps
+    asked because that one was wrong; `valid`, `judged` and `right` count first ones.
+    """
+
+    calls: int = 0
+    flagged: int = 0
+    first: int = 0
+    valid: int = 0
+    judged: int = 0
+    right: int = 0
+    prompt: float = 0.0
+    cached: float = 0.0
+    completion: float = 0.0
+    output: float = 0.0
+    refusal: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Tokens as a constant and a slope for each size, with a standard error for each of them."""
+
+    terms: tuple[float, ...]
+    errors: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, sizes: np.ndarray, tokens: np.ndarray, weights: np.ndarray) -> Line:
+        """Least squares, held weakly to one token an item: the hold decides where sizes do not vary.
+
+        Args:
+            sizes: in items, shape (groups, sizes).
+            tokens: mean of each group.
+            weights: calls of each group.
+        """
+        columns = np.hstack([np.ones((len(sizes), 1)), sizes])
+        prior = np.array([0.0, *np.ones(sizes.shape[1])])
+        hold = np.diag([1e-9, *np.full(sizes.shape[1], 1e-2)])
+        if np.isnan(tokens).any():
+            return cls((math.nan,) * columns.shape[1], (math.nan,) * columns.shape[1])
+        left = columns.T @ (weights[:, None] * columns) + hold
+        terms = prior + np.linalg.solve(left, columns.T @ (weights * (tokens - columns @ prior)))
+        rest = tokens - columns @ terms
+        spare = max(1, len(tokens) - columns.shape[1])
+        errors = np.sqrt(np.diag(np.linalg.inv(left)) * float(weights @ rest**2) / spare)
+        return cls(tuple(terms.tolist()), tuple(errors.tolist()))
+
+    def at(self, sizes: Sequence[float]) -> float:
+        """Tokens at these sizes."""
+        constant, *slopes = self.terms
+        return constant + math.fsum(slope * size for slope, size in zip(slopes, sizes, strict=True))
+
+    def to_dicts(self) -> list[dict[str, float | None]]:
+        """JSON form of the terms, each with its 95 % interval; unknown ones are null."""
+        return [
+            {"mean": _known(term), "low": _known(term - 1.96 * error), "high": _known(term + 1.96 * error)}
+            for term, error in zip(self.terms, self.errors, strict=True)
+        ]
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+class TokenFit:
+    """Lines of one key: tokens in, and tokens out where no red flag is raised; tokens of a refusal."""
+
+    def __init__(self, cells: Mapping[tuple[float, ...], Cell]) -> None:
+        every = list(cells.values())
+        calls = np.array([cell.calls for cell in every], dtype=float)
+        prompt = np.array([cell.prompt for cell in every]) / calls
+        answers = np.array([(c.calls - c.flagged, c.completion, c.output) for c in every if c.calls > c.flagged])
+        answered, completion, output = answers.reshape(-1, 3).T
+        self.calls = float(calls.sum())
+        self.prompt = Line.fit(np.array(list(cells), dtype=float), prompt, calls)
+        self.completion = Line.fit((output / answered)[:, None], completion / answered, answered)
+        flagged = sum(cell.flagged for cell in every)
+        self.refusal = sum(cell.refusal for cell in every) / flagged if flagged else None
+        self.cached = sum(cell.cached for cell in every) / max(1.0, float(prompt @ calls))
+
+
+class OutcomeFit:
+    """Curves of one primitive: chance of no red flag, chance of being right."""
+
+    def __init__(self, cells: Mapping[Key, Mapping[tuple[float, ...], Cell]]) -> None:
+        self._cells = [(key.asked, sizes, cell) for key, by_size in cells.items() for sizes, cell in by_size.items()]
+        self.largest = max((sum(sizes) for _, sizes, cell in self._cells if cell.judged), default=None)
+
+    @cached_property
+    def right(self) -> Successes | None:
+        """Of judged calls; None where none was."""
+        return self._successes("judged", "right", LEVEL)
+
+    @cached_property
+    def valid(self) -> Successes | None:
+        """Of all first samples."""
+        return self._successes("first", "valid", SURE)
+
+    def _successes(self, of: str, which: str, level: float) -> Successes | None:
+        """Cells of like sizes are counted as one, the coarser the more there are: the fit takes their number cubed."""
+        rows = [(a, np.array(s), getattr(cell, of), getattr(cell, which)) for a, s, cell in self._cells]
+        for width in BINS:
+            bins: dict[Any, list[Any]] = {}
+            for asked, sizes, calls, good in rows:
+                if calls:
+                    place = (asked, *np.round(np.log1p([sizes.sum(), *sizes]) / width).tolist())
+                    many = bins.setdefault(place, [asked, 0.0, 0, 0])
+                    many[1:] = many[1] + sizes * calls, many[2] + calls, many[3] + good
+            if len(bins) <= MOST_BINS:
+                break
+        if not bins:
+            return None
+        groups = list(bins.values())
+        means = [sizes / calls for _, sizes, calls, _ in groups]
+        return Successes([g[0] for g in groups], means, [g[2] for g in groups], [g[3] for g in groups], level)
