@@ -208,11 +208,12 @@ def _evenly(step: Callable[[Extent], Estimate], states: Sequence[Extent], count:
     smooth = not any(knot.log_going for knot in knots) and all(
         _equal(sum(w * y for w, y in zip(weights, column, strict=True)), value)
         for index in (count // 2, count // 5)
-        for weights in [_lagrange(Fraction(index, gap))]
+        for weights in [_lagrange(index / gap)]
         for value, column in zip(_figures(at(index)), columns, strict=True)
     )
     if smooth and not drifted:
-        *cost, right, valid = (_weighted(_sums(gap, count), column) for column in columns)
+        sums = _sums(gap, count)
+        *cost, right, valid = (_weighted(sums, column) for column in columns)
         return Estimate(end, Cost(*cost), right, valid)
     edges = [count * k // STRETCHES for k in range(STRETCHES + 1)]
     stretches = in_series([(at((a + b - 1) // 2), b - a) for a, b in pairwise(edges)], end)
@@ -237,16 +238,13 @@ def _figures(estimate: Estimate) -> tuple[float, ...]:
     return (*estimate.cost.vector(), estimate.log_right, estimate.log_valid)
 
 
-def _equal(guess: float | Fraction, value: float) -> bool:
+def _equal(guess: float, value: float) -> bool:
     return guess == value or value != value or math.isclose(guess, value, rel_tol=1e-9, abs_tol=1e-12)
 
 
-def _lagrange(x: Fraction) -> list[Fraction]:
+def _lagrange(x: float) -> list[float]:
     """Weights of the values at 0, 1, 2 and 3 in the cubic through them, at x."""
-    return [
-        math.prod((Fraction(x - other) / (knot - other) for other in range(4) if other != knot), start=Fraction(1))
-        for knot in range(4)
-    ]
+    return [math.prod((x - other) / (knot - other) for other in range(4) if other != knot) for knot in range(4)]
 
 
 def _sums(gap: int, count: int) -> list[Fraction]:
