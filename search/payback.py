@@ -17,7 +17,7 @@ BILLED = ("tokens", "usd")
 def payback(
     found: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], spent: dict[str, Any], unit: str
 ) -> dict[str, Any] | None:
-    """The most accurate find against the cheapest known design that is about as accurate, at the largest size.
+    """The most accurate find at the largest size run against the cheapest known design that is about as accurate there.
 
     None where no known design is. `saving` is in `unit` per use, negative where the known design is cheaper; `uses`
     until the bill is saved is None where nothing is saved or the bill is not in that unit.

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from undercut.search.forecast import field_of
+from undercut.search.picking import picked
 
 DOUBT, BENT = "†", "‡"
 """Mark a forecast, and a law, that a note below the table explains."""
@@ -137,7 +138,7 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     spent = result["spent"]
     lines = [f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens", *_payback(result.get("payback"), unit)]
     once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
-    best = max(result["front"], key=lambda item: item["accuracy"][largest]["mean"], default=None)
+    best = picked(result, "best") if once and result["front"] and result["front"][0]["predicted"] else None
     if once and best:
         dear, plain = (item["cost"][largest][field_of(unit)] for item in (best, once))
         often, seldom = (item["accuracy"][largest]["mean"] for item in (best, once))
