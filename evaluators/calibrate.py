@@ -63,7 +63,6 @@ class Calibration:
                 cell.refusal += written
             else:
                 cell.completion += written
-                cell.output += record.output_size
 
     def add_repeat(self, first: CallRecord, shuffled: bool, right: bool) -> None:
         """Count a further sample of a call whose first answer was wrong, and whether its items were shuffled."""
@@ -110,7 +109,10 @@ class FittedRates:
         self._prices = prices
         self._shift = shift
         self._calibration = calibration
-        self._tokens = {key: TokenFit(cells) for key, cells in calibration.cells.items()}
+        self._tokens = {
+            key: TokenFit(cells, toolbox.primitives[key.primitive].answer_size)
+            for key, cells in calibration.cells.items()
+        }
         self._outcomes = {name: calibration.outcomes(name) for name in {key.primitive for key in calibration.cells}}
         self._known: dict[tuple[Any, ...], CallRates] = {}
 
@@ -149,10 +151,9 @@ class FittedRates:
         answer = max(1.0, tokens.completion.at([primitive.answer_size(*sizes)]))
         valid = outcomes.valid.chance(asked, sizes).at(self._shift) if outcomes.valid else 1.0
         right = outcomes.right.chance(asked, sizes).at(self._shift) if outcomes.right else valid
-        refusal = answer if tokens.refusal is None else tokens.refusal
-        completion = max(1.0, valid * answer + (1 - valid) * refusal)
-        cost = call_cost(prompt, completion, prompt * tokens.cached, shape, price)
-        return CallRates(cost, min(right, valid), valid)
+        cached = prompt * tokens.cached
+        refusal = None if tokens.refusal is None else call_cost(prompt, tokens.refusal, cached, shape, price)
+        return CallRates(call_cost(prompt, answer, cached, shape, price), min(right, valid), valid, refusal)
 
     def _nearest(self, key: Key) -> Key | None:
         """The key itself, or the best known one of its primitive: same model, then same prompt, then temperature."""

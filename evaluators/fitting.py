@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ class Key(NamedTuple):
 class Cell:
     """Calls of one key on inputs of one size: sums over `calls` calls.
 
-    Of these, `flagged` raised a red flag, with `refusal` tokens written; `completion` and `output` are sums over the
+    Of these, `flagged` raised a red flag, with `refusal` tokens written; `completion` is the sum over the
     others, since a refusal is not as long as an answer. `first` were a prompt's first sample, further ones were perhaps
     asked because that one was wrong; `valid`, `judged` and `right` count first ones.
     """
@@ -44,7 +44,6 @@ class Cell:
     prompt: float = 0.0
     cached: float = 0.0
     completion: float = 0.0
-    output: float = 0.0
     refusal: float = 0.0
 
 
@@ -96,15 +95,17 @@ def _known(value: float) -> float | None:
 class TokenFit:
     """Lines of one key: tokens in, and tokens out where no red flag is raised; tokens of a refusal."""
 
-    def __init__(self, cells: Mapping[tuple[float, ...], Cell]) -> None:
+    def __init__(self, cells: Mapping[tuple[float, ...], Cell], law: Callable[..., float]) -> None:
         every = list(cells.values())
         calls = np.array([cell.calls for cell in every], dtype=float)
         prompt = np.array([cell.prompt for cell in every]) / calls
-        answers = np.array([(c.calls - c.flagged, c.completion, c.output) for c in every if c.calls > c.flagged])
-        answered, completion, output = answers.reshape(-1, 3).T
+        answers = [
+            (c.calls - c.flagged, c.completion, law(*sizes)) for sizes, c in cells.items() if c.calls > c.flagged
+        ]
+        answered, completion, output = np.array(answers).reshape(-1, 3).T
         self.calls = float(calls.sum())
         self.prompt = Line.fit(np.array(list(cells), dtype=float), prompt, calls)
-        self.completion = Line.fit((output / answered)[:, None], completion / answered, answered)
+        self.completion = Line.fit(output[:, None], completion / answered, answered)
         flagged = sum(cell.flagged for cell in every)
         self.refusal = sum(cell.refusal for cell in every) / flagged if flagged else None
         self.cached = sum(cell.cached for cell in every) / max(1.0, float(prompt @ calls))

@@ -34,7 +34,11 @@ def accuracy(scores: list[float], level: float = 0.95) -> Accuracy:
     """
     if not scores:
         raise ValueError("an accuracy needs at least one score")
-    n, mean = len(scores), math.fsum(scores) / len(scores)
+    return wilson(math.fsum(scores) / len(scores), len(scores), level)
+
+
+def wilson(mean: float, n: int, level: float = 0.95) -> Accuracy:
+    """The Wilson interval of a mean of `n` scores."""
     z = NormalDist().inv_cdf(0.5 + level / 2)
     middle = (mean + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))

@@ -12,6 +12,7 @@ import numpy as np
 
 from undercut.evaluators.calibrate import FittedRates
 from undercut.evaluators.models.base import Model, price_of
+from undercut.evaluators.statistics import wilson
 from undercut.evaluators.task import Task
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
@@ -39,8 +40,8 @@ FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
 """Scale and degrees of freedom of Student's t that log λ is expected to follow: mostly near 0, at times far off."""
 LEAST, MOST = 1e-3, 60.0
 """Hazards between which a genome's is held: no chance of being right is quite 1 or 0."""
-INTERVAL = (0.05, 0.95)
-"""Ends of a 90 % interval."""
+LEVEL, INTERVAL = 0.9, (0.05, 0.95)
+"""Level of the intervals, and their ends."""
 
 
 def unit_of(name: str) -> Callable[[Cost], float]:
@@ -118,7 +119,7 @@ class Forecaster:
     A genome's chance of being right is exp(−λ·h): h follows from the calls' rates and the structure, and λ says how
     much more or less often this genome fails than they make one expect, because its inputs are not like those that were
     measured, or because a wrong answer does not always spoil the result. λ is 1 until the genome itself was run, and
-    then what its runs and h at their sizes say; h grows with the size, so what was measured bounds what is forecast.
+    then what its runs and h at their sizes say. No forecast is above what the runs at smaller sizes leave possible.
     """
 
     def __init__(self, rates: FittedRates, task: Task, toolbox: Toolbox, workers: int | None = None) -> None:
@@ -147,16 +148,14 @@ class Forecaster:
         unknown = self.unjudged(genome)
         if unknown:
             return Forecast(cost, None, note=f"no answer of {', '.join(unknown)} could be judged: it has no reference")
-        runs = [(self._hazards(genome, run), *scores) for run, scores in seen.items()]
-        mean, low, high = posterior(self._hazards(genome, size), runs)
+        mean, low, high = self._posterior(genome, size, seen)
         beyond = self.beyond(genome, size)
         note = f"beyond the sizes measured of {', '.join(beyond)}" if beyond else None
         return Forecast(cost, mean, low, high, note)
 
     def chance(self, genome: Genome, size: int, seen: Seen) -> float:
         """Accuracy at a size given the genome's own runs: what the search goes by, judged calls or not."""
-        runs = [(self._hazards(genome, run), *scores) for run, scores in seen.items()]
-        return posterior(self._hazards(genome, size), runs)[0]
+        return self._posterior(genome, size, seen)[0]
 
     def constants(self) -> list[dict[str, Any]]:
         """The constants of the law, as fitted; see `FittedRates.constants`."""
@@ -172,6 +171,17 @@ class Forecaster:
         watch = _Watch(self._rates)
         Estimator(watch, self._toolbox).apply(genome, self._task.extents(size))
         return sorted(name for name, most in watch.most.items() if most > (self._rates.largest(name) or 0))
+
+    def _posterior(self, genome: Genome, size: int, seen: Seen) -> tuple[float, float, float]:
+        hazards = {each: self._hazards(genome, each) for each in sorted({size, *seen})}
+        runs = [(hazards[run], *scores) for run, scores in seen.items()]
+        below = [hazards[each] for each in hazards if each <= size]
+        mean, low, high = posterior(np.maximum.reduce(below), runs)
+        most = min(
+            (wilson(right / count, count, LEVEL).high for run, (right, count) in seen.items() if run <= size),
+            default=1.0,
+        )
+        return min(mean, most), min(low, most), min(high, most)
 
     def _hazards(self, genome: Genome, size: int) -> np.ndarray:
         """The genome's h at every shift of the rates."""

@@ -177,7 +177,8 @@ class Search:
         if seen:
             accuracy = aim(*(self._forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:
-            accuracy = aim(self._forecaster.at(genome, largest).accuracy or 0.0, forecast.accuracy or 0.0)
+            near = self._forecaster.at(genome, largest).accuracy or 0.0
+            accuracy = aim(near, min(near, forecast.accuracy or 0.0))
         cost = self.unit(forecast.cost)
         return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
 
@@ -330,7 +331,7 @@ class Search:
             "predicted": {str(target): forecast.to_dict()},
             "law": None if law is None else str(law),
             "slope": slope_of(
-                evaluation.cost, lambda size: self._forecaster.at(genome, size).cost, self.unit, self.settings.cost
+                evaluation.cost, lambda size: self._forecaster.bill(genome, size), self.unit, self.settings.cost
             ).to_dict(),
         }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from undercut.search.forecast import field_of
@@ -57,7 +58,7 @@ def show(result: dict[str, Any]) -> None:
         if forecast:
             row.append(_number(predicted["cost"][field_of(unit)] if predicted else None))
         name = item["name"] if known else f"{item['name']}  ({item['id']})"
-        table.add_row(*row, (item["law"] or "?") + (BENT if _bent(item) else ""), name)
+        table.add_row(*row, (item["law"] or "?") + (BENT if _bent(item) else ""), escape(name))
     console = _console()
     console.print(table)
     if forecast:
@@ -175,7 +176,7 @@ def show_costs(result: dict[str, Any]) -> None:
         table.add_column("grows as")
         for name, law in item["laws"].items():
             table.add_row(name, *(_number(cost[name]) for cost in item["cost"].values()), law or "?")
-        console.print(f"{item['id']}  {item['name']}")
+        console.print(escape(f"{item['id']}  {item['name']}"))
         console.print(table)
     for pair in result["crossovers"]:
         if pair["from"] is not None:

@@ -60,11 +60,15 @@ NOTHING_DONE = Estimate(())
 
 @dataclass(frozen=True, slots=True)
 class CallRates:
-    """What one call costs, and how likely its answer is right and free of red flags, both in [0, 1]."""
+    """What one call costs, and how likely its answer is right and free of red flags, both in [0, 1].
+
+    `refusal` is what it costs where the answer raises a red flag, if that is known to be something else.
+    """
 
     cost: Cost
     right: float = 1.0
     valid: float = 1.0
+    refusal: Cost | None = None
 
 
 class Rates(Protocol):
@@ -84,6 +88,7 @@ class CostWalk(Protocol):
 
     rates: Rates
     toolbox: Toolbox
+    ends: bool
 
     def apply(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
         """Estimate a body on inputs of these extents."""

@@ -173,7 +173,7 @@ LESS = Primitive(
         "Keep the numbers that are less than {1}: {0}",
         "Write those numbers of the list below that are less than {1}, in the same order. List: {0}",
     ),
-    law=lambda n, x: n / 2,
+    law=lambda n, x: n,  # at most: what was filtered once may be filtered again
     reference=lambda numbers, bound: [number for number in numbers if number < bound],
     valid=_from_input,
 )
@@ -186,7 +186,7 @@ AT_LEAST = Primitive(
         "Keep the numbers that are at least {1}: {0}",
         "Write those numbers of the list below that are {1} or more, in the same order. List: {0}",
     ),
-    law=lambda n, x: n / 2,
+    law=lambda n, x: n,  # at most: what was filtered once may be filtered again
     reference=lambda numbers, bound: [number for number in numbers if number >= bound],
     valid=_from_input,
 )

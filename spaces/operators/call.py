@@ -71,7 +71,10 @@ class Call(Operator):
         sizes = [total(extent) for extent in inputs]
         extent = of_size(primitive.answer_size(*sizes), primitive.output)
         rates = estimator.rates.call(node, primitive, sizes)
-        return Estimate(extent, NO_COST + rates.cost, log(rates.right), log(rates.valid))
+        cost = NO_COST + rates.cost
+        if estimator.ends and rates.refusal is not None:
+            cost = rates.cost * rates.valid + rates.refusal * (1 - rates.valid)
+        return Estimate(extent, cost, log(rates.right), log(rates.valid))
 
 
 def shuffled(primitive: Primitive, inputs: Sequence[Any], sample: tuple[int, ...]) -> list[Any]:

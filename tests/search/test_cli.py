@@ -365,3 +365,13 @@ def test_a_limit_can_be_raised(tmp_path: Path, undercut: Command) -> None:
     assert code == 0
     whole = json.loads(undercut(f"search sum {SMALL} --json --out {tmp_path / 'whole'}")[1])
     assert json.loads(out) == whole
+
+
+def test_a_name_with_brackets_is_shown_whole(tmp_path: Path, undercut: Command) -> None:
+    file = tmp_path / "genome.json"
+    both = call("merge", call("sort", Input(0)), call("sort", Input(0), prompt=1))
+    file.write_text(genome_text(both))
+    name = str(Genome(both))
+    assert name.startswith("[")
+    assert name in undercut(f"cost {file} --task sort {MODEL}")[1]
+    assert name in undercut(f"eval {file} sort {MODEL} --sizes 4 --samples 2")[1]
