@@ -64,6 +64,7 @@ class Successes:
         calls: how many each group holds, none of them 0.
         right: how many of those came out well.
         level: log-odds of success expected before anything is seen, at size 0.
+        fall: what a scale's worth of items is expected to add to them.
     """
 
     def __init__(
@@ -73,8 +74,9 @@ class Successes:
         calls: Sequence[float],
         right: Sequence[float],
         level: float = LEVEL,
+        fall: float = FALL,
     ) -> None:
-        self._level = level
+        self._level, self._fall = level, fall
         self._asked = list(asked)
         self._sizes = np.array(sizes, dtype=float)
         self._total = self._sizes.sum(axis=1)
@@ -91,7 +93,7 @@ class Successes:
         fall = sum(sizes) / self._scale
         own = LEVEL_SPREAD**2 + (FALL_SPREAD * fall) ** 2 + BUMP_SPREAD**2
         explained = root @ (weights * kernel)
-        mean = self._level + FALL * fall + float(kernel @ slope)
+        mean = self._level + self._fall * fall + float(kernel @ slope)
         return Chance(mean, math.sqrt(max(0.0, own - float(explained @ explained))))
 
     def _alike(self, asked: Asked, sizes: np.ndarray) -> np.ndarray:
@@ -109,7 +111,7 @@ class Successes:
     @cached_property
     def _fitted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Newton's method for the likeliest log-odds: inverse root of B, gradient, square roots of the weights."""
-        prior = self._level + FALL * self._total / self._scale
+        prior = self._level + self._fall * self._total / self._scale
         kernel = np.stack([self._alike(*each) for each in zip(self._asked, self._sizes, strict=True)])
         odds = prior.copy()
         for _ in range(STEPS):
