@@ -6,7 +6,7 @@ It tells for nothing whether a genome would be right if every call were, and wha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from undercut.evaluators.task import Instance, Task
@@ -14,13 +14,15 @@ from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import Execution, run_now
 from undercut.spaces.genome import Genome
 from undercut.spaces.question import Answer, Question
-from undercut.spaces.toolbox import Toolbox
-from undercut.spaces.types import size_of
+from undercut.spaces.toolbox import Function, Toolbox
+from undercut.spaces.types import Type, size_of
 
 MOST_CALLS, CALLS_PER_ITEM = 200, 20
 """A genome that asks more on one instance, for a start and for each item of it, is not worth a look."""
+STEPS_PER_CALL = 5
+"""Nor is one that runs functions in code more than so many times as often as that."""
 MOST_ITEMS = 8
-"""Nor is one that shows the model more than so many times the instance in one call."""
+"""Nor is one that shows the model, or a function in code, more than so many times the instance at once."""
 
 
 class _NoReferenceError(Exception):
@@ -51,7 +53,24 @@ class Rehearsal:
 def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox: Toolbox) -> Rehearsal:
     """Run a genome on references; it ends at the first instance that comes out wrong."""
     questions: list[tuple[str, tuple[Any, ...]]] = []
-    calls_left = most_items = 0
+    calls_left = steps_left = most_items = 0
+
+    def hold(kinds: Sequence[Type], values: Sequence[Any]) -> None:
+        if sum(size_of(value, kind) for value, kind in zip(values, kinds, strict=True)) > most_items:
+            raise _WastefulError
+
+    def held(function: Function) -> Function:
+        """The function, refusing inputs and repetitions out of all proportion: code is free, and may double things."""
+
+        def run(*values: Any) -> Any:
+            nonlocal steps_left
+            steps_left -= 1
+            if steps_left < 0:
+                raise _WastefulError
+            hold(function.inputs, values)
+            return function.run(*values)
+
+        return replace(function, run=run)
 
     async def ask(question: Question) -> Answer:
         nonlocal calls_left
@@ -59,16 +78,20 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
         reference = question.primitive.reference
         if reference is None:
             raise _NoReferenceError
-        size = sum(size_of(value, kind) for value, kind in zip(question.values, question.primitive.inputs, strict=True))
-        if calls_left < 0 or size > most_items:
+        if calls_left < 0:
             raise _WastefulError
+        hold(question.primitive.inputs, question.values)
         if question.primitive.expects is not None and not question.primitive.expects(*question.values):
             raise _SenselessError
         questions.append((question.primitive.name, question.values))
         return Answer(reference(*question.values))
 
+    if toolbox.functions:
+        functions = [held(function) for function in toolbox.functions.values()]
+        toolbox = Toolbox(list(toolbox.primitives.values()), functions, toolbox.models)
     for instance in instances:
         calls_left = MOST_CALLS + CALLS_PER_ITEM * instance.size
+        steps_left = STEPS_PER_CALL * calls_left
         most_items = MOST_ITEMS * (instance.size + 2)
         try:
             output = run_now(Execution(ask, toolbox, concurrent=False).apply(genome, instance.inputs))

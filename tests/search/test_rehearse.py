@@ -75,3 +75,16 @@ def test_a_reference_that_cannot_answer_makes_a_genome_wrong() -> None:
     task = Task("broken", (NUMBERS,), NUMBERS, (broken, MERGE), TASK.make)
     assert right(call("sort", X0), task) is False
     assert SORT.reference is not None
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_code_that_doubles_things_is_wasteful(block: int) -> None:
+    """Code is free, so that only its own size and number can stop a fold that doubles its state at every step."""
+    task = TASKS["sort"]
+    toolbox = task.toolbox(["simulated/perfect"], allow_code=True)
+    merge = Node("code", [Input(0), Input(0)], {"function": "merge"})
+    if block:
+        pair = Genome(Node("code", [Input(0), Input(1)], {"function": "merge"}))
+        merge = Node("merge_blocks", [Input(0), Input(0)], {"block": block}, [pair])
+    fold = Genome(Node("fold", [Input(0), Input(0)], {"size": 1, "start": "input"}, [Genome(merge)]))
+    assert rehearse(fold, task.instances(64, 1), task, toolbox).right is False
