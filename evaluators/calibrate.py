@@ -205,9 +205,8 @@ class FittedRates:
         shuffled = bool(node.genes.get("shuffle"))
         if not shuffled and not float(node.genes["temperature"]):
             return 1.0
-        return self._alike.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled)) or (
-            ALIKE_SHUFFLED if shuffled else ALIKE
-        )
+        unmeasured = ALIKE_SHUFFLED if shuffled else ALIKE
+        return self._alike.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled), unmeasured)
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], float]:

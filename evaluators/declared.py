@@ -44,7 +44,9 @@ class DeclaredRates:
         if key not in self._headers:
             count: Callable[[str], int] = getattr(self._models[model], "count", lambda text: len(text.split()))
             pieces = list(Formatter().parse(primitive.prompts[variant]))
-            header = count("".join(literal for literal, *_ in pieces))
+            # Counted with one item in every slot: what stands between words may be a token where nothing follows it.
+            one_each = "".join(literal + ("1" if name is not None else "") for literal, name, *_ in pieces)
+            header = count(one_each) - sum(name is not None for _, name, *_ in pieces)
             signs = {int(name): float(count(sign)) for _, name, sign, _ in pieces if name is not None and sign}
             self._headers[key] = (header, signs)
         return self._headers[key]

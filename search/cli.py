@@ -76,12 +76,12 @@ _concurrency = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="undercut")
 def commands() -> None:
-    r"""Find, by search, the cheapest way to split a problem over language-model calls.
+    """Find, by search, the cheapest way to split a problem over language-model calls.
 
     \b
     undercut search sort --sizes 8,16,32 --target-size 64    search on the model that comes with undercut
     undercut export runs/sort-1 --pick best -o sort.py       take the best one away as code
-    """
+    """  # noqa: D301 - click wants the control character
 
 
 @commands.command()
@@ -135,7 +135,7 @@ def search(
     from undercut.evaluators.tasks import open_task
     from undercut.search.settings import Settings
 
-    wanted = sizes or open_task(task).sizes
+    wanted = sizes or open_task(task, options["data"]).sizes
     target = 2 * wanted[-1] if target_size is None else target_size
     settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **_on_terms(models, options))
     _run(settings, out or _free_folder(task), storage, concurrency, as_json, resume=False)
@@ -186,13 +186,14 @@ def front(folder: Path, storage: str | None, constants: bool, as_json: bool) -> 
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to.  [default: standard output]"
 )
-def export(folder: Path, pick: str, form: str, output: Path | None) -> None:
+@click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
+def export(folder: Path, pick: str, form: str, output: Path | None, storage: str | None) -> None:
     """Write one decomposition of the run in DIR as a Python file that needs only llm(prompt) -> str, or as data."""
     from undercut.search.picking import exported, picked
 
     if form not in FORMATS:
         raise UsageError(f"--format must be one of {', '.join(FORMATS)}, and {form!r} is not")
-    result = _result(folder, None)
+    result = _result(folder, storage)
     text = exported(result, picked(result, pick), form)
     if output is None:
         click.echo(text, nl=False)
@@ -240,15 +241,17 @@ def eval_(genome: Path, task: str, models: tuple[str, ...], as_json: bool, **opt
 def run(
     genome: Path, inputs: tuple[str, ...], task: str | None, models: tuple[str, ...], as_json: bool, **options: Any
 ) -> None:
-    r"""Run the decomposition in the file GENOME once; INPUTS are JSON, one argument for each input.
+    """Run the decomposition in the file GENOME once; INPUTS are JSON, one argument for each input.
 
     \b
     undercut run sort.json '[3, 1, 2]'
-    """
+    """  # noqa: D301 - as above
     from undercut.search.single import run_genome
 
     result = run_genome(_genome(genome), _task_of(genome, task), inputs, models, **_on_terms(models, options))
     click.echo(json.dumps(result if as_json else result["output"]))
+    if result["failure"] is not None:
+        raise UndercutError(f"the run failed ({result['failure']}): {result['reason']}")
 
 
 @commands.command()
@@ -345,7 +348,10 @@ def _run(settings: Any, folder: Path, storage: str | None, concurrency: int, as_
         click.echo(json.dumps(result, indent=1))
         return
     show(result)
-    click.echo(f"\nNext: undercut export {folder} --pick best --format python -o {folder.name.rsplit('-', 1)[0]}.py")
+    if result["front"]:
+        database = "" if storage is None else " --storage URL"
+        file = f"{folder.name.rsplit('-', 1)[0]}.py"
+        click.echo(f"\nNext: undercut export {folder}{database} --pick best --format python -o {file}")
 
 
 def _free_folder(task: str) -> Path:

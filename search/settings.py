@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +78,8 @@ class Settings:
         for name in ("evaluations", "samples", "max_size", "workers"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, not {getattr(self, name)}")
+        if not 1 <= self.ceiling < math.inf:
+            raise UsageError(f"--ceiling must be a number of 1 or more, not {self.ceiling}")
         for name in ("max_calls", "max_tokens", "max_usd"):
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:

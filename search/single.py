@@ -58,7 +58,8 @@ def evaluate_genome(
     """
     task = open_task(task_name, data)
     _validated(genome, task, models, allow_code)
-    instances = [i for size in sizes or task.sizes for i in task.instances(size, samples, "test", seed)]
+    measured_at = sorted(set(sizes or task.sizes))
+    instances = [i for size in measured_at for i in task.instances(size, samples, "test", seed)]
     opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
     ledger = Ledger(max_calls, max_tokens, max_usd)
     engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)

@@ -126,7 +126,9 @@ def _study(folder: Path, url: str | None) -> optuna.Study:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
             return optuna.create_study(
-                study_name=folder.resolve().name,
+                study_name=JOURNAL
+                if url is None
+                else folder.resolve().name,  # a journal holds one, wherever it is moved
                 storage=url or JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
                 directions=["maximize", "minimize"],
                 load_if_exists=True,

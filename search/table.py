@@ -62,7 +62,8 @@ def show(result: dict[str, Any]) -> None:
     console = _console()
     console.print(table)
     if forecast:
-        console.print("* forecast, with the ends of its 90 % interval; · known designs, on the same held-out problems")
+        console.print("* forecast, accuracy with the ends of its 90 % interval, cost of a run that no red flag ends")
+        console.print("· known designs, on the same held-out problems")
         for note in dict.fromkeys(note for item in items if (note := _note(item, target))):
             console.print(f"{DOUBT} {note}")
     for item in items:

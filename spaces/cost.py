@@ -98,9 +98,9 @@ class Cost:
         return tuple(getattr(self, name) for name in FIELDS)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form: the fields and `tokens`; unknown figures are null."""
+        """JSON form: the fields and `tokens`; figures that are unknown, or past every number, are null."""
         values = {name: getattr(self, name) for name in (*FIELDS, "tokens")}
-        return {name: None if math.isnan(value) else value for name, value in values.items()}
+        return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Cost:

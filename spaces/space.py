@@ -266,23 +266,31 @@ class Space:
     def misfit(self, node: Node, form: Form) -> _Fault | None:
         """Why a node's genes or the number of its parts do not fit a form, with how far the fit went; None: they do."""
         wanted = {gene.name: gene for gene in form.genes}
-        what = f"{node.op} {node.genes.get('primitive', node.genes.get('function', ''))}".strip()
         missing, extra = wanted.keys() - node.genes.keys(), node.genes.keys() - wanted.keys()
         if missing or extra:
             return (
                 1,
-                f"the genes of {what!r} must be {', '.join(wanted) or 'none'}, "
+                f"the genes of {_named(node)!r} must be {', '.join(wanted) or 'none'}, "
                 f"and are {', '.join(node.genes) or 'none'}",
             )
         for name, gene in wanted.items():
             reason = gene.fault(node.genes[name])
+            if reason is not None and name in ("primitive", "function"):
+                return 1, self._clash(name, node.genes[name])
             if reason is not None:
-                return (1 if name in ("primitive", "function") else 3), f"{what}: {reason}"
+                return 3, f"{_named(node)}: {reason}"
         if len(node.inputs) != len(form.inputs):
-            return 4, f"{what!r} takes {len(form.inputs)} inputs here, and has {len(node.inputs)}"
+            return 4, f"{_named(node)!r} takes {len(form.inputs)} inputs here, and has {len(node.inputs)}"
         if len(node.bodies) != len(form.bodies):
-            return 5, f"{what!r} takes {len(form.bodies)} bodies here, and has {len(node.bodies)}"
+            return 5, f"{_named(node)!r} takes {len(form.bodies)} bodies here, and has {len(node.bodies)}"
         return None
+
+    def _clash(self, kind: str, name: GeneValue) -> str:
+        """Why a primitive or a function cannot stand where another is needed."""
+        known = self.toolbox.primitives if kind == "primitive" else self.toolbox.functions
+        if name in known:
+            return f"type clash: {kind} {name!r} does not give what is needed here"
+        return f"unknown {kind} {name!r}; known here: {', '.join(known) or 'none'}"
 
     # -- sampling -------------------------------------------------------------------------------------------------
 
@@ -404,3 +412,8 @@ def assemble(form: Form, parts: Sequence[Expression], genes: Mapping[str, GeneVa
     """A node of this form; `parts` are its inputs and then its bodies."""
     cut = len(form.inputs)
     return Node(form.op, parts[:cut], genes, [Genome(part) for part in parts[cut:]])
+
+
+def _named(node: Node) -> str:
+    """What a node is called where something is wrong with it."""
+    return f"{node.op} {node.genes.get('primitive', node.genes.get('function', ''))}".strip()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from undercut.evaluators.task import Task
+from undercut.evaluators.task import SPLITS, Instance, Task, split_of
 from undercut.evaluators.tasks.builtin import TASKS
 from undercut.spaces.errors import TaskError
 
@@ -30,7 +31,19 @@ def open_task(name: str, data: str | None = None) -> Task:
         return task
     from undercut.evaluators.tasks.files import read_problems
 
-    return replace(task, problems=read_problems(Path(data), task))
+    problems = read_problems(Path(data), task)
+    return replace(task, problems=problems, sizes=_sizes_of(problems, task.sizes))
+
+
+def _sizes_of(problems: Sequence[Instance], wanted: tuple[int, ...]) -> tuple[int, ...]:
+    """The wanted sizes where a file has problems of all of them for every split, or else up to three that it has."""
+    splits: dict[int, set[str]] = {}
+    for problem in problems:
+        splits.setdefault(problem.size, set()).add(split_of(problem.inputs))
+    whole = sorted(size for size, found in splits.items() if found == set(SPLITS))
+    if not whole or set(wanted) <= set(whole):
+        return wanted
+    return tuple(sorted({whole[0], whole[len(whole) // 2], whole[-1]}))
 
 
 def _found(name: str) -> Task:

@@ -8,7 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from undercut.evaluators.task import Instance, Task, is_of, size_of_inputs
+from undercut.evaluators.task import Instance, Task, exact, is_of, size_of_inputs
 from undercut.spaces.errors import TaskError
 
 
@@ -42,7 +42,7 @@ def _jsonl(text: str, path: Path, task: Task) -> list[tuple[list[Any], Any]]:
         try:
             row = json.loads(line)
             inputs = row["inputs"] if "inputs" in row else [row["input"]]
-            rows.append((_checked(inputs, task), row["target"]))
+            rows.append(_checked(inputs, row["target"], task))
         except (ValueError, KeyError, TypeError) as error:
             raise TaskError(
                 f'line {number} of {path} must be an object with "inputs" ({len(task.inputs)} of them) and "target": '
@@ -60,7 +60,7 @@ def _csv(text: str, path: Path, task: Task) -> list[tuple[list[Any], Any]]:
             raise TaskError(f"line {table.line_num} of {path} lacks a value in one of the columns {', '.join(columns)}")
         *inputs, target = (_cell(row[column]) for column in columns)
         try:
-            rows.append((_checked(inputs, task), target))
+            rows.append(_checked(inputs, target, task))
         except ValueError as error:
             raise TaskError(f"line {table.line_num} of {path} is no problem of {task.name!r}: {error}") from error
     return rows
@@ -88,10 +88,12 @@ def _cell(text: str) -> Any:
         return text
 
 
-def _checked(inputs: Any, task: Task) -> list[Any]:
+def _checked(inputs: Any, target: Any, task: Task) -> tuple[list[Any], Any]:
     if not isinstance(inputs, list) or len(inputs) != len(task.inputs):
         raise ValueError(f"found {inputs!s:.60}")
     for value, kind in zip(inputs, task.inputs, strict=True):
         if not is_of(value, kind):
             raise ValueError(f"an input must be of type {kind}, and {value!s:.60} is not")
-    return inputs
+    if task.score is exact and not is_of(target, task.output):  # a scorer of one's own may take any target
+        raise ValueError(f"the target must be of type {task.output}, and {target!s:.60} is not")
+    return inputs, target

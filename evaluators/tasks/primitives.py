@@ -225,7 +225,7 @@ INTERSECT = Primitive(
         "Keep the numbers of the first list that are also in the second list: {0} | {1}",
         "Write the numbers that are in both of the lists below, in the order of the first list. Lists: {0} | {1}",
     ),
-    law=lambda a, b: a / 4,
+    law=lambda a, b: a,  # at most, as for the filters
     reference=lambda left, right: [number for number in left if number in set(right)],
     valid=_from_input,
     symmetric=(1,),
