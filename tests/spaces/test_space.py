@@ -196,7 +196,7 @@ WRONG: dict[str, tuple[Expression, str]] = {
     "prompt that is not there": (call("sort", X, prompt=3), "gene 'prompt' must be one of 0, 1, 2, not 3"),
     "missing gene": (vote(rule="ahead"), "the genes of 'vote' must be"),
     "gene too many": (call("sort", X, colour=1), "the genes of 'call sort' must be"),
-    "unknown primitive": (call("fly", X), "gene 'primitive'"),
+    "unknown primitive": (call("fly", X), "unknown primitive 'fly'; known here: sort, merge"),
     "wrong number of inputs": (call("sort", X, X), "'call sort' takes 1 inputs here, and has 2"),
     "wrong number of bodies": (Node("vote", [X], {"rule": "ahead", "lead": 2}), "takes 1 bodies here, and has 0"),
     "too large": (call("sort", call("sort", call("sort", call("sort", X)))), "at most 3 nodes, and this one has 4"),
