@@ -20,6 +20,7 @@ from undercut.spaces.estimate import CallRates
 from undercut.spaces.genome import Node
 from undercut.spaces.pricing import Price, Shape, call_cost
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Question
 from undercut.spaces.toolbox import Toolbox
 
 ALIKE = 0.85
@@ -136,6 +137,14 @@ class FittedRates:
         if known is None:
             known = self._known[asked] = self._call(key, primitive, sizes)
         return known
+
+    def doubt(self, question: Question) -> float:
+        """Chance in [0, 1] that the answer to a question is wrong."""
+        outcomes = self._outcomes.get(question.primitive.name)
+        if outcomes is None or outcomes.right is None:
+            return 1.0
+        asked = Asked(question.model, question.prompt, question.temperature)
+        return 1 - outcomes.right.chance(asked, question.primitive.sizes(question.values)).at()
 
     def _call(self, key: Key, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         asked = key.asked

@@ -202,7 +202,7 @@ class Engine:
                 prompt=question.prompt,
                 model=question.model,
                 temperature=question.temperature,
-                input_sizes=input_sizes(question),
+                input_sizes=primitive.sizes(question.values),
                 output_size=None if flag is not None else size_of(value, primitive.output),
                 usage=usage,
                 flagged=flag is not None,
@@ -229,14 +229,9 @@ def seed_of(prompt: str, sample: Sequence[int]) -> int:
     return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
 
 
-def input_sizes(question: Question) -> tuple[int, ...]:
-    """Sizes of a question's inputs, in items."""
-    return tuple(size_of(value, kind) for value, kind in zip(question.values, question.primitive.inputs, strict=True))
-
-
 def default_cap(question: Question) -> int:
     """Most tokens of an answer where the genome sets no limit, by the output's expected size in items."""
-    expected = question.primitive.answer_size(*input_sizes(question))
+    expected = question.primitive.answer_size(*question.primitive.sizes(question.values))
     return min(MOST_TOKENS, LEAST_TOKENS + math.ceil(TOKENS_PER_ITEM * expected))
 
 

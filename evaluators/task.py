@@ -120,7 +120,8 @@ class Task:
         if not fit:
             sizes = sorted({problem.size for problem in self.problems})
             raise TaskError(f"the file has no problems of size {size} for {split!r}; it has sizes {sizes[:20]}")
-        return generator.sample(fit, min(count, len(fit)))
+        generator.shuffle(fit)
+        return fit[:count]
 
 
 def split_of(inputs: Sequence[Any]) -> Split:

@@ -22,7 +22,6 @@ from undercut.spaces.operators.call import shuffled
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
 from undercut.spaces.space import Space
-from undercut.spaces.types import size_of
 
 DRAWS = 600
 """Random genomes whose rehearsals supply the inputs of calls, where they come out right."""
@@ -50,10 +49,10 @@ def gather_questions(
 
     def rehearsed(genome: Genome, on: Sequence[Instance]) -> bool | None:
         rehearsal = rehearse(genome, on, task, space.toolbox)
-        for name, values in rehearsal.questions:
-            primitive = space.toolbox.primitives[name]
-            size = sum(sizes_of(primitive, values))
-            found.setdefault(name, {}).setdefault(size, {}).setdefault(repr(values), values)
+        for question in rehearsal.questions:
+            primitive, values = question.primitive, question.values
+            size = sum(primitive.sizes(values))
+            found.setdefault(primitive.name, {}).setdefault(size, {}).setdefault(repr(values), values)
         return rehearsal.right
 
     right: dict[Genome, None] = {}
@@ -148,7 +147,7 @@ def least_known(
         return []
     ways = [Asked(model, prompt, 0.0) for model in range(models) for prompt in range(len(primitive.prompts))]
     doubts = {
-        size: fmean(max(successes.chance(way, sizes_of(primitive, each)).doubt for way in ways) for each in values[:3])
+        size: fmean(max(successes.chance(way, primitive.sizes(each)).doubt for way in ways) for each in values[:3])
         for size, values in inputs.items()
         if values
     }
@@ -157,11 +156,6 @@ def least_known(
         if len(chosen) < MORE and all(not 1 / APART < (size + 1) / (other + 1) < APART for other in chosen):
             chosen.append(size)
     return chosen
-
-
-def sizes_of(primitive: Primitive, values: Sequence[Any]) -> tuple[int, ...]:
-    """Sizes of a primitive's inputs in items."""
-    return tuple(size_of(value, kind) for value, kind in zip(values, primitive.inputs, strict=True))
 
 
 def repeats(

@@ -109,6 +109,9 @@ def commands() -> None:
     "--ceiling", type=float, default=32, show_default=True,
     help="Leave out what costs more than so many times the cheapest that is right.",
 )  # fmt: skip
+@click.option(
+    "--until", type=float, metavar="ACCURACY", help="Look no further once this accuracy is reached at the target size."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything random follows from it.")
 @click.option("--allow-code", is_flag=True, help="Let decompositions use the task's functions in code.")
 @click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.  [default: generated]")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from undercut.evaluators.calibrate import FittedRates
 from undercut.evaluators.models.base import Model, price_of
-from undercut.evaluators.statistics import wilson
+from undercut.evaluators.statistics import anytime
 from undercut.evaluators.task import Task
+from undercut.search.rehearse import spoiling
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
 from undercut.spaces.estimate import CallRates, Rates
@@ -40,6 +42,11 @@ FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
 """Scale and degrees of freedom of Student's t that log λ is expected to follow: mostly near 0, at times far off."""
 LEAST, MOST = 1e-3, 60.0
 """Hazards between which a genome's is held: no chance of being right is quite 1 or 0."""
+GROWTHS = {0.0: 0.6, -0.5: 0.2, -1.0: 0.2}
+"""Powers of the size with which λ may grow, and how likely each is taken to be: with the number of parts falls the
+share that decides."""
+FAULTY, REHEARSED = 3, 256
+"""Problems on which calls are made to go wrong, to see whether that spoils the result, and their largest size."""
 LEVEL, INTERVAL = 0.9, (0.05, 0.95)
 """Level of the intervals, and their ends."""
 
@@ -116,13 +123,23 @@ class Forecast:
 class Forecaster:
     """Forecasts genomes of one task with rates fitted to measured calls.
 
-    A genome's chance of being right is exp(−λ·h): h follows from the calls' rates and the structure, and λ says how
-    much more or less often this genome fails than they make one expect, because its inputs are not like those that were
-    measured, or because a wrong answer does not always spoil the result. λ is 1 until the genome itself was run, and
-    then what its runs and h at their sizes say. No forecast is above what the runs at smaller sizes leave possible.
+    A genome's chance of being right is exp(−λ·h): h follows from the calls' rates, the structure, and how often a wrong
+    call spoils the result; λ says how much more or less often this genome fails than they make one expect, because its
+    inputs are not like those that were measured. λ is 1 until the genome itself was run, and then what its runs and h
+    at their sizes say. No forecast is above what the runs at smaller sizes leave possible.
+
+    `spoiling` keeps, by genome and size, what was found of that, for forecasters of the same run to come.
     """
 
-    def __init__(self, rates: FittedRates, task: Task, toolbox: Toolbox, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        rates: FittedRates,
+        task: Task,
+        toolbox: Toolbox,
+        workers: int | None = None,
+        spoiling: dict[tuple[Genome, int], float] | None = None,
+    ) -> None:
+        self._spoiling = {} if spoiling is None else spoiling
         self._task = task
         self._rates = rates
         self._toolbox = toolbox
@@ -174,21 +191,35 @@ class Forecaster:
 
     def _posterior(self, genome: Genome, size: int, seen: Seen) -> tuple[float, float, float]:
         hazards = {each: self._hazards(genome, each) for each in sorted({size, *seen})}
-        runs = [(hazards[run], *scores) for run, scores in seen.items()]
+        runs = [Runs(run, hazards[run], *scores) for run, scores in seen.items()]
         below = [hazards[each] for each in hazards if each <= size]
-        mean, low, high = posterior(np.maximum.reduce(below), runs)
-        most = min(
-            (wilson(right / count, count, LEVEL).high for run, (right, count) in seen.items() if run <= size),
-            default=1.0,
-        )
+        mean, low, high = posterior(size, np.maximum.reduce(below), runs)
+        most = self.most(seen, size)
         return min(mean, most), min(low, most), min(high, most)
+
+    @staticmethod
+    def most(seen: Seen, size: int) -> float:
+        """The largest accuracy that runs at this and smaller sizes leave possible, however often one looks."""
+        below = [anytime(right / count, count, LEVEL).high for run, (right, count) in seen.items() if run <= size]
+        return min(below, default=1.0)
 
     def _hazards(self, genome: Genome, size: int) -> np.ndarray:
         """The genome's h at every shift of the rates."""
         extents = self._task.extents(size)
         rights = [estimator.apply(genome, extents).log_right for estimator in self._estimators]
-        hazards: np.ndarray = np.clip(-np.array(rights), LEAST, MOST)
+        hazards: np.ndarray = np.clip(-np.array(rights) * self._spoils(genome, size), LEAST, MOST)
         return hazards
+
+    def _spoils(self, genome: Genome, size: int) -> float:
+        """Share of the genome's wrong calls that spoil its result; see `spoiling`."""
+        size = min(size, REHEARSED)
+        if (genome, size) not in self._spoiling:
+            generator = random.Random(f"spoil/{genome.key}/{size}")
+            instances = self._task.instances(size, FAULTY) if self._task.has(size) else ()
+            self._spoiling[genome, size] = spoiling(
+                genome, instances, self._task, self._toolbox, self._rates.doubt, generator
+            )
+        return self._spoiling[genome, size]
 
 
 class _Watch:
@@ -208,21 +239,40 @@ class _Watch:
         return self._rates.dependence(node)
 
 
-def posterior(hazards: np.ndarray, runs: Sequence[tuple[np.ndarray, float, int]]) -> tuple[float, float, float]:
-    """Mean and 90 % interval of a chance exp(−λ·h), given what was seen of other chances with the same λ.
+class Runs(NamedTuple):
+    """What runs at one size have shown: h at every shift of the rates, the sum of the scores, and their number."""
+
+    size: float
+    hazards: np.ndarray
+    right: float
+    samples: int
+
+
+def posterior(size: float, hazards: np.ndarray, runs: Sequence[Runs]) -> tuple[float, float, float]:
+    """Mean and 90 % interval of a chance exp(−λ·h) at a size, given what was seen of others with the same λ.
+
+    λ may fall with the size: it is λ·(size / largest size run)^γ, with γ one of `GROWTHS`.
 
     Args:
+        size: of the problem.
         hazards: h, shape (len(SHIFTS),): one for each shift of the rates.
-        runs: hazards of the same shape, the sum of the scores of runs with these, and their number.
+        runs: what was seen at each size.
     """
-    shift = np.array(SHIFTS)
+    growths, odds = np.array(list(GROWTHS)), np.array(list(GROWTHS.values()))
+    largest = max((each.size for each in runs), default=size)
+
+    def spread(at: float, each: np.ndarray) -> np.ndarray:
+        """λ·h over growths, shifts and factors."""
+        total: np.ndarray = (at / largest) ** growths[:, None, None] * each[:, None] * FACTORS
+        return total
+
     tail = np.log1p((np.log(FACTORS) / FACTOR_SPREAD) ** 2 / FACTOR_FREEDOM) * (FACTOR_FREEDOM + 1) / 2
-    weight = -(shift**2)[:, None] / 2 - tail
-    for each, right, count in runs:
-        total = each[:, None] * FACTORS
-        weight = weight - right * total + (count - right) * np.log(-np.expm1(-total))
+    weight = np.log(odds)[:, None, None] - (np.array(SHIFTS) ** 2)[:, None] / 2 - tail
+    for each in runs:
+        total = spread(each.size, each.hazards)
+        weight = weight - each.right * total + (each.samples - each.right) * np.log(-np.expm1(-total))
     weight = np.exp(weight - weight.max()).ravel()
-    chances = np.exp(-hazards[:, None] * FACTORS).ravel()
+    chances = np.exp(-spread(size, hazards)).ravel()
     order = np.argsort(chances)
     below = np.cumsum(weight[order]) / weight.sum()
     low, high = chances[order][np.minimum(np.searchsorted(below, INTERVAL), len(order) - 1)]

@@ -9,6 +9,8 @@ Named = TypeVar("Named")
 
 STEP = 0.02
 """Accuracy that a dearer genome must add to stand on a reported front: less is within the noise of any measurement."""
+TWIN = 1.01
+"""Costs of which neither is more than so many times the other are next to equal."""
 
 
 def front(worths: Iterable[tuple[Named, float, float]]) -> list[tuple[Named, float, float]]:
@@ -21,9 +23,14 @@ def front(worths: Iterable[tuple[Named, float, float]]) -> list[tuple[Named, flo
 
 
 def thinned(found: Sequence[tuple[Named, float, float]], step: float = STEP) -> list[tuple[Named, float, float]]:
-    """A front without the points that add less than `step` accuracy to a cheaper one; the most accurate steps count."""
+    """A front without the points that add less than `step` accuracy to a cheaper one, and without near twins.
+
+    Of points whose costs are next to equal the most accurate stays.
+    """
     kept: list[tuple[Named, float, float]] = []
     for point in found:
         if point[1] > 0 and (not kept or point[1] >= kept[-1][1] + step):
+            if kept and point[2] <= kept[-1][2] * TWIN:
+                kept.pop()
             kept.append(point)
     return kept

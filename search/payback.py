@@ -15,16 +15,16 @@ BILLED = ("tokens", "usd")
 
 
 def payback(
-    found: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], spent: dict[str, Any], unit: str
+    found: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], spent: dict[str, Any], unit: str, at: int
 ) -> dict[str, Any] | None:
-    """The most accurate find at the largest size run against the cheapest known design that is about as accurate there.
+    """The most accurate find at size `at` against the cheapest known design that is about as accurate there.
 
     None where no known design is. `saving` is in `unit` per use, negative where the known design is cheaper; `uses`
     until the bill is saved is None where nothing is saved or the bill is not in that unit.
     """
     if not found:
         return None
-    size = max(found[0]["accuracy"], key=int)
+    size = str(at)
 
     def cost(item: dict[str, Any]) -> float:
         value = item["cost"][size][field_of(unit)]
@@ -43,4 +43,4 @@ def payback(
         return None
     bill = spent[unit] if unit in BILLED else None
     uses = math.ceil(bill / saving) if bill is not None and saving > 0 else None
-    return {"id": best["id"], "against": rival["id"], "size": int(size), "saving": saving, "uses": uses}
+    return {"id": best["id"], "against": rival["id"], "size": at, "saving": saving, "uses": uses}

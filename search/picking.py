@@ -22,7 +22,9 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     if not result["front"]:
         raise UsageError("this run's front is empty, so there is nothing to pick")
     if pick == "best":
-        return max(result["front"], key=lambda item: (_accuracy(item), -_cost(item, result["cost"])))
+        return max(
+            result["front"], key=lambda item: (_accuracy(item, result["sizes"][-1]), -_cost(item, result["cost"]))
+        )
     if pick == "cheapest":
         return min(result["front"], key=lambda item: _cost(item, result["cost"]))
     for item in items:
@@ -50,9 +52,9 @@ def exported(result: dict[str, Any], item: dict[str, Any], form: str) -> str:
     return to_python(genome, toolbox, title=f"{result['task']}: {item['name']}", notes=notes)
 
 
-def _accuracy(item: dict[str, Any]) -> float:
-    """What the search aims at, by the measurement at the largest size and the forecast at the target."""
-    measured = list(item["accuracy"].values())[-1]["mean"]
+def _accuracy(item: dict[str, Any], largest: int) -> float:
+    """What the search aims at, by the measurement at the largest size searched and the forecast at the target."""
+    measured = item["accuracy"][str(largest)]["mean"]
     predicted = next(iter(item["predicted"].values()))["accuracy"]
     return float(measured if predicted is None else aim(measured, predicted["mean"]))
 

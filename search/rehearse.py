@@ -1,14 +1,17 @@
 """Rehearsal: a genome run on the primitives' references, before any model is asked.
 
-It tells for nothing whether a genome would be right if every call were, and what its calls would be.
+It tells for nothing whether a genome would be right if every call were, what its calls would be, and how often one of
+them that goes wrong spoils the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from undercut.evaluators.models.wrong import wrong_answer
 from undercut.evaluators.task import Instance, Task
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import run_now
@@ -24,6 +27,8 @@ STEPS_PER_CALL = 5
 """Nor is one that runs functions in code more than so many times as often as that."""
 MOST_ITEMS = 8
 """Nor is one that shows the model, or a function in code, more than so many times the instance at once."""
+FAULTS = 24
+"""Calls that are made to go wrong, one at a time, to see what that does to the result."""
 
 
 class _NoReferenceError(Exception):
@@ -38,17 +43,30 @@ class _SenselessError(Exception):
     """A primitive was asked about inputs that it does not expect, or a right answer was refused by a check."""
 
 
+_UNFIT = (
+    _NoReferenceError,
+    _WastefulError,
+    _SenselessError,
+    InvalidAnswer,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+)
+"""How a rehearsal ends that does not come to a result."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """What a rehearsal told.
 
     Attributes:
         right: whether every instance came out right, without waste; None where a primitive has no reference.
-        questions: the calls, as primitive names and inputs.
+        questions: the calls.
     """
 
     right: bool | None
-    questions: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox: Toolbox) -> Rehearsal:
@@ -60,24 +78,71 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
             output = run_now(walk.apply(genome, instance.inputs))
         except _NoReferenceError:
             return Rehearsal(None)
-        except (_WastefulError, _SenselessError, InvalidAnswer, TypeError, ValueError, ArithmeticError, LookupError):
+        except _UNFIT:
             return Rehearsal(False)
         if task.score(output, instance.target) < 1:
             return Rehearsal(False)
     return Rehearsal(True, tuple(walk.questions))
 
 
+def spoiling(
+    genome: Genome,
+    instances: Sequence[Instance],
+    task: Task,
+    toolbox: Toolbox,
+    doubt: Callable[[Question], float],
+    generator: random.Random,
+) -> float:
+    """Share of wrong calls that make the result wrong, in (0, 1]: the largest of parts is right though others are not.
+
+    Calls go wrong one at a time, those more often of which `doubt` is larger, in the small ways of `wrong_answer`. A
+    fault that a check sees is counted neither way. 1 where nothing can be told.
+    """
+    walk = _Walk(toolbox)
+    places: list[tuple[Instance, int]] = []
+    doubts: list[float] = []
+    spoiled, harmless = 1, 0
+    try:
+        for instance in instances:
+            walk.questions = []
+            walk.begin(instance.size)
+            run_now(walk.apply(genome, instance.inputs))
+            places += [(instance, index) for index in range(len(walk.questions))]
+            doubts += [doubt(question) for question in walk.questions]
+    except _UNFIT:
+        return 1.0
+    if not sum(doubts):
+        return 1.0
+    for instance, index in generator.choices(places, doubts, k=FAULTS):
+        walk = _Walk(toolbox, (index, generator))
+        walk.begin(instance.size)
+        try:
+            output = run_now(walk.apply(genome, instance.inputs))
+        except _SenselessError:
+            continue
+        except _UNFIT:
+            spoiled += 1
+        else:
+            right = task.score(output, instance.target) == 1
+            spoiled, harmless = spoiled + (not right), harmless + right
+    return spoiled / (spoiled + harmless)
+
+
 class _Walk:
-    """The walk with references. Further samples of an answer would be the same, so votes are cast once."""
+    """The walk with references. Further samples of an answer would be the same, so votes are cast once.
+
+    `fault` is the position of a question that is answered wrongly, and what draws the wrong answer.
+    """
 
     sample: tuple[int, ...] = ()
 
-    def __init__(self, toolbox: Toolbox) -> None:
+    def __init__(self, toolbox: Toolbox, fault: tuple[int, random.Random] | None = None) -> None:
+        self._fault = fault
         self.toolbox = toolbox
         if toolbox.functions:
             functions = [self._held(function) for function in toolbox.functions.values()]
             self.toolbox = Toolbox(list(toolbox.primitives.values()), functions, toolbox.models)
-        self.questions: list[tuple[str, tuple[Any, ...]]] = []
+        self.questions: list[Question] = []
 
     def begin(self, size: int) -> None:
         """Begin an instance of this size."""
@@ -94,8 +159,12 @@ class _Walk:
         self._hold(primitive.inputs, values)
         if primitive.expects is not None and not primitive.expects(*values):
             raise _SenselessError
-        self.questions.append((primitive.name, values))
-        return primitive.reference(*values)
+        self.questions.append(question)
+        truth = primitive.reference(*values)
+        if self._fault is not None and self._fault[0] == len(self.questions) - 1:
+            wrong = wrong_answer(primitive, values, truth, self._fault[1])
+            return truth if wrong is None else primitive.read(wrong, values)
+        return truth
 
     async def apply(self, genome: Genome, inputs: Sequence[Any], sample: tuple[int, ...] | None = None) -> Any:
         """Run a genome; a second try means that its check refuses what is right, and would do so always."""

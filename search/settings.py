@@ -37,6 +37,7 @@ class Settings:
         samples: instances a size in that last measurement.
         max_size: most nodes of a genome.
         ceiling: genomes that cost more than so many times the cheapest right one are not looked at.
+        until: accuracy in [0, 1], at the target, at which the search for more ends; None goes on.
 
     Raises:
         UsageError: a setting cannot be used.
@@ -62,6 +63,7 @@ class Settings:
     samples: int = 50
     max_size: int = 9
     ceiling: float = 32.0
+    until: float | None = None
 
     def __post_init__(self) -> None:
         unit_of(self.cost)
@@ -80,6 +82,8 @@ class Settings:
                 raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, not {getattr(self, name)}")
         if not 1 <= self.ceiling < math.inf:
             raise UsageError(f"--ceiling must be a number of 1 or more, not {self.ceiling}")
+        if self.until is not None and not 0 < self.until <= 1:
+            raise UsageError(f"--until must be an accuracy above 0 and up to 1, as in 0.95, not {self.until}")
         for name in ("max_calls", "max_tokens", "max_usd"):
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:

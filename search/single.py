@@ -18,8 +18,9 @@ from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
+from undercut.search.bench import measured
+from undercut.search.conclude import letter
 from undercut.search.forecast import field_of, known_unit
-from undercut.search.run import letter, measured
 from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import TaskError
 from undercut.spaces.estimator import Estimator
@@ -77,6 +78,7 @@ def evaluate_genome(
         "task": task_name,
         "models": list(models),
         "seed": seed,
+        "sizes": measured_at,
         "target_size": None,
         "cost": "tokens",
         "spent": {"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
@@ -185,6 +187,7 @@ def declared_costs(
         "task": task_name,
         "models": list(models),
         "seed": None,
+        "sizes": list(sizes),
         "target_size": None,
         "cost": unit,
         "spent": {"calls": 0, "tokens": 0, "usd": 0.0},

@@ -35,7 +35,8 @@ def show(result: dict[str, Any]) -> None:
         )
         return
     sizes = list(items[0]["accuracy"])
-    unit, target, largest = result["cost"], str(result["target_size"]), sizes[-1]
+    unit, target = result["cost"], str(result["target_size"])
+    largest = str(result["sizes"][-1])
     forecast = any(item["predicted"] for item in items)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
     table.add_column("")
@@ -63,7 +64,9 @@ def show(result: dict[str, Any]) -> None:
     console.print(table)
     if forecast:
         console.print("* forecast, accuracy with the ends of its 90 % interval, cost of a run that no red flag ends")
-        console.print("· known designs, on the same held-out problems")
+        console.print(
+            "± as wide as all accuracies together need to hold 95 % of the time · known designs, on the same problems"
+        )
         for note in dict.fromkeys(note for item in items if (note := _note(item, target))):
             console.print(f"{DOUBT} {note}")
     for item in items:
@@ -137,8 +140,16 @@ def _share(value: float | None) -> str:
 
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
-    spent = result["spent"]
-    lines = [f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens", *_payback(result.get("payback"), unit)]
+    spent, uncached = result["spent"], result.get("uncached")
+    shared = (
+        f"; without shared answers the runs alone would have been {uncached['calls']:,.0f} calls" if uncached else ""
+    )
+    lines = [
+        f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens{shared}",
+        *_payback(result.get("payback"), unit),
+    ]
+    if result.get("stopped"):
+        lines.append(f"the search ended since {result['stopped']}")
     once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
     best = picked(result, "best") if once and result["front"] and result["front"][0]["predicted"] else None
     if once and best:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercut.spaces.errors import GenomeError, InvalidAnswer
-from undercut.spaces.types import ListOf, Type, parse, render
+from undercut.spaces.types import ListOf, Type, parse, render, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class Primitive:
         if self.valid is not None and not self.valid(answer, *values):
             raise InvalidAnswer(f"the answer {text[:80]!r} breaks the contract of {self.name!r}")
         return answer
+
+    def sizes(self, values: Sequence[Any]) -> tuple[int, ...]:
+        """Sizes of inputs in items, one for each."""
+        return tuple(size_of(value, kind) for value, kind in zip(values, self.inputs, strict=True))
 
     def answer_size(self, *sizes: float) -> float:
         """The answer's size in items, by the law.

@@ -27,7 +27,7 @@ from results import keep, say, table
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.calibrate import FittedRates
 from undercut.evaluators.declared import DeclaredRates
-from undercut.evaluators.engine import Engine, input_sizes
+from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.registry import open_model
@@ -236,7 +236,7 @@ def rival(prices: Prices) -> list[dict[str, Any]]:
             primitive = question.primitive
             assert primitive.reference is not None
             node = call(primitive.name, prompt=question.prompt)
-            cost = rates.call(node, primitive, input_sizes(question)).cost
+            cost = rates.call(node, primitive, primitive.sizes(question.values)).cost
             spent[0] += cost
             return Answer(primitive.reference(*question.values), cost.passes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,7 +22,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Request, Usage
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.models.scripted import ScriptedModel
-from undercut.evaluators.statistics import accuracy
+from undercut.evaluators.statistics import accuracy, anytime, guaranteed
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
 from undercut.evaluators.tasks.primitives import PRIMITIVES, SORT, SUM
@@ -62,6 +63,40 @@ def test_intervals_hold_the_mean_and_have_a_width(scores: list[float], level: fl
     assert found.high - found.low > 0
     wider = accuracy(scores, 0.999)
     assert wider.low <= found.low + 1e-12 and found.high <= wider.high + 1e-12
+
+
+def chance(right: int, n: int, p: float) -> float:
+    return math.comb(n, right) * p**right * (1 - p) ** (n - right)
+
+
+@pytest.mark.parametrize("n", [1, 7, 25])
+@pytest.mark.parametrize("p", [0.0, 0.02, 0.3, 0.5, 0.97, 1.0])
+def test_a_guaranteed_interval_holds_as_often_as_it_says(n: int, p: float) -> None:
+    found = [guaranteed(right / n, n, 0.9) for right in range(n + 1)]
+    assert sum(chance(right, n, p) for right, each in enumerate(found) if each.low <= p <= each.high) >= 0.9 - 1e-9
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.sampled_from([0.8, 0.95, 0.999]))
+def test_intervals_for_sure_are_wider_the_more_they_promise(scores: list[float], level: float) -> None:
+    mean, n = math.fsum(scores) / len(scores), len(scores)
+    for kind in (guaranteed, anytime):
+        found, surer = kind(mean, n, level), kind(mean, n, 0.9999)
+        assert 0 <= surer.low <= found.low <= mean <= found.high <= surer.high <= 1
+        assert found.low < found.high
+
+
+@pytest.mark.parametrize("p", [0.5, 0.9])
+def test_an_anytime_interval_holds_at_all_numbers_at_once(p: float) -> None:
+    generator, broken = random.Random(1), 0
+    bounds = {(right, n): anytime(right / n, n, 0.8) for n in range(1, 41) for right in range(n + 1)}
+    for _ in range(1000):
+        right = 0
+        for n in range(1, 41):
+            right += generator.random() < p
+            if not bounds[right, n].low <= p <= bounds[right, n].high:
+                broken += 1
+                break
+    assert broken <= 200
 
 
 def test_no_scores_have_no_accuracy() -> None:

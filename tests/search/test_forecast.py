@@ -20,7 +20,7 @@ from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
-from undercut.search.forecast import SHIFTS, UNITS, Forecaster, posterior, unit_of
+from undercut.search.forecast import SHIFTS, UNITS, Forecaster, Runs, posterior, unit_of
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome, Input, Node, call
@@ -125,17 +125,17 @@ def test_a_chance_falls_with_its_hazard_whatever_was_seen(
     def of(value: float) -> np.ndarray:
         return np.full(len(SHIFTS), value)
 
-    seen = [(of(each), float(right), right + wrong) for each, right, wrong in runs]
-    mean, low, high = posterior(of(hazard), seen)
+    seen = [Runs(8, of(each), float(right), right + wrong) for each, right, wrong in runs]
+    mean, low, high = posterior(8, of(hazard), seen)
     assert 0 <= low <= high <= 1 and 0 <= mean <= 1
-    assert posterior(of(hazard * more), seen)[0] <= mean + 1e-9
+    assert posterior(8, of(hazard * more), seen)[0] <= mean + 1e-9
 
 
 def test_many_runs_outweigh_the_forecast() -> None:
     hazard = np.full(len(SHIFTS), 0.05)  # a chance of .95, and right 200 times of 1,000
-    mean, low, high = posterior(hazard, [(hazard, 200.0, 1000)])
+    mean, low, high = posterior(8, hazard, [Runs(8, hazard, 200.0, 1000)])
     assert mean == pytest.approx(0.2, abs=0.02) and 0.15 < low < high < 0.25
-    assert posterior(2 * hazard, [(hazard, 200.0, 1000)])[0] == pytest.approx(0.04, abs=0.01)
+    assert posterior(8, 2 * hazard, [Runs(8, hazard, 200.0, 1000)])[0] == pytest.approx(0.04, abs=0.01)
 
 
 def test_units_read_the_cost() -> None:

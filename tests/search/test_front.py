@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undercut.search.front import front, thinned
+from undercut.search.front import TWIN, front, thinned
 
 WORTHS = st.lists(
     st.tuples(st.integers(0, 6).map(lambda n: n / 6), st.sampled_from([0.0, 1.0, 2.0, 3.5, float("inf")])), max_size=14
@@ -51,5 +51,9 @@ def test_thinning_leaves_points_that_add_enough(worths: list[tuple[float, float]
     kept = thinned(found, step)
     assert all(point in found and point[1] > 0 for point in kept)
     assert all(after[1] >= before[1] + step for before, after in pairwise(kept))
-    for point in found:  # what went has one that is as cheap and nearly as good
-        assert point in kept or point[1] == 0 or any(k[2] <= point[2] and k[1] + step > point[1] for k in kept)
+    for point in found:  # what went has one that is next to as cheap and nearly as good
+        assert point in kept or point[1] == 0 or any(k[2] <= point[2] * TWIN and k[1] + step > point[1] for k in kept)
+
+
+def test_of_near_twins_the_more_accurate_stays() -> None:
+    assert thinned([("a", 0.5, 100.0), ("b", 0.6, 100.5), ("c", 0.7, 110.0)]) == [("b", 0.6, 100.5), ("c", 0.7, 110.0)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
 from undercut.evaluators.tasks.primitives import MERGE, SORT
-from undercut.search.rehearse import CALLS_PER_ITEM, MOST_CALLS, rehearse
+from undercut.search.rehearse import CALLS_PER_ITEM, MOST_CALLS, rehearse, spoiling
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.types import NUMBERS
@@ -32,6 +34,9 @@ def right(output: Node, task: Task = TASK) -> bool | None:
         (Node("vote", [X0], {"rule": "majority", "votes": 3}, [Genome(call("sort", X0))]), True),
         (Node("join", [SORTED_PIECES]), False),
         (call("merge", X0, X0), False),
+        (Node("retry", [X0], {"tries": 2}, [Genome(call("sort", X0)), Genome(call("check", X0))]), True),
+        # Its check looks at the unsorted list, so that it refuses every answer.
+        (Node("retry", [X0], {"tries": 2}, [Genome(call("sort", X0)), Genome(call("check", X1))]), False),
         (call("merge", call("sort", X0), call("sort", X0)), False),
         # Right in the end, and yet merging what is not sorted: no call of it could be judged.
         (call("sort", Node("fold", [X0], {"size": 4, "start": "[number]"}, [Genome(call("merge", X0, X1))])), False),
@@ -43,10 +48,25 @@ def test_right_is_what_would_be_right(output: Node, expected: bool) -> None:
 
 def test_the_calls_are_those_that_a_model_would_get() -> None:
     found = rehearse(Genome(TREE), [TASK.instances(8, 1)[0]], TASK, TASK.toolbox(["m"]))
-    assert [name for name, _ in found.questions] == ["sort", "sort", "merge"]
+    assert [question.primitive.name for question in found.questions] == ["sort", "sort", "merge"]
     numbers = TASK.instances(8, 1)[0].inputs[0]
-    assert found.questions[0][1] == (numbers[:4],)
-    assert found.questions[2][1] == (sorted(numbers[:4]), sorted(numbers[4:]))
+    assert found.questions[0].values == (numbers[:4],)
+    assert found.questions[2].values == (sorted(numbers[:4]), sorted(numbers[4:]))
+
+
+def test_of_a_maximum_most_parts_may_be_wrong() -> None:
+    task = TASKS["maximum"]
+    parts = Node("map", [PIECES], {}, [Genome(call("max", X0))])
+    problems = task.instances(64, 3)
+
+    def spoils(output: Node, doubt: float) -> float:
+        toolbox, generator = task.toolbox(["m"]), random.Random(0)
+        by_size = lambda question: doubt if question.primitive.sizes(question.values) == (16,) else 1.0  # noqa: E731
+        return spoiling(Genome(output), problems, task, toolbox, by_size, generator)
+
+    assert spoils(call("max", X0), 0.0) == 1
+    assert spoils(call("max", parts), 0.0) < 0.5  # a part is wrong, of sixteen
+    assert spoils(call("max", parts), 1e9) == 1  # the last call is
 
 
 def test_wrong_genomes_tell_no_calls() -> None:

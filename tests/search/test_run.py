@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import subprocess
@@ -14,23 +15,29 @@ from typing import Any
 
 import pytest
 
+from undercut.evaluators.evaluate import Outcome
 from undercut.evaluators.models.base import Completion, Model, Request, Shape
 from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.tasks import open_task
 from undercut.search import calibration
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
 from undercut.search.proposers.exhaustive import Exhaustive
-from undercut.search.run import run_search
+from undercut.search.run import Search, run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
+from undercut.spaces.cost import NO_COST
 from undercut.spaces.errors import BudgetError, ModelError, RunFolderError
-from undercut.spaces.genome import Genome
+from undercut.spaces.genome import Genome, Input, call
 
 SETTINGS = Settings(
     "sum", ("simulated/gpt-3.5",), "random", sizes=(4, 8), target_size=16, evaluations=6, samples=10, max_size=5
 )
-KEYS = {"constants", "payback", "task", "models", "seed", "target_size", "cost", "spent", "front", "baselines"}
+KEYS = {
+    "constants", "payback", "task", "models", "seed", "sizes", "target_size", "cost", "stopped", "spent", "uncached",
+    "front", "baselines",
+}  # fmt: skip
 ITEM_KEYS = {"id", "name", "genome", "accuracy", "cost", "predicted", "law", "slope", "failures"}
 COST_KEYS = {
     "calls", "samples", "prefill", "cached", "decode", "passes", "depth", "flops", "aalp", "usd", "tokens",
@@ -101,7 +108,7 @@ def test_a_result_has_exactly_its_keys(whole: dict[str, Any]) -> None:
     assert whole["front"] and whole["baselines"]
     for item in (*whole["front"], *whole["baselines"]):
         assert item.keys() == ITEM_KEYS
-        assert item["accuracy"].keys() == item["cost"].keys() == {"4", "8"}
+        assert item["accuracy"].keys() == item["cost"].keys() == {"4", "8", "16"}
         assert item["predicted"].keys() == {"16"}
         assert item["predicted"]["16"].keys() == {"accuracy", "cost", "note"}
         assert all(found.keys() == {"mean", "low", "high", "samples"} for found in item["accuracy"].values())
@@ -212,6 +219,29 @@ def test_every_measured_genome_is_a_trial(tmp_path: Path) -> None:
         assert trial.user_attrs["evaluation"].keys() == {"accuracy", "cost", "failures"}
     assert store.result == result
     store.close()
+
+
+def test_a_run_says_why_it_ended(tmp_path: Path) -> None:
+    reasons = {
+        "many": (replace(SETTINGS, evaluations=2), "--evaluations allows, 2"),
+        "good": (replace(SETTINGS, until=0.3), "right 30% of the time"),
+        "all": (replace(SETTINGS, strategy="exhaustive", max_size=1, evaluations=50), "every decomposition"),
+    }
+    for name, (settings, reason) in reasons.items():
+        assert reason in run_search(settings, tmp_path / name)["stopped"]
+
+
+def test_what_cannot_win_drops_out_of_the_race(tmp_path: Path) -> None:
+    good, bad = Genome(call("sum", Input(0))), Genome(call("sum", Input(0), prompt=1))
+    task, models = open_task("sum"), [open_model("simulated/gpt-3.5")]
+    search = Search(SETTINGS, task, models, Store.create(tmp_path, SETTINGS), lambda *told: None)
+    search.refit()
+    search.bench.outcomes[bad] = [Outcome(4, 0.0, None, NO_COST) for _ in range(8)]
+    search._known = {good: (0.95, 10.0), bad: (0.96, 11.0)}
+    asyncio.run(search.race([good, bad], "search", (8,)))
+    assert [genome for genome, outcomes in search.bench.outcomes.items() if len(outcomes) == 16] == [good]
+    assert search.ledger.spent.calls == 16
+    search.store.close()
 
 
 def test_progress_tells_of_all_phases(tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Running genomes on the model: on the same problems, side by side, each call counted and judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from undercut.evaluators.calibrate import Calibration
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate
+from undercut.evaluators.task import Split, Task
+from undercut.search.store import Store
+from undercut.spaces.cost import NO_COST, Cost
+from undercut.spaces.genome import Genome
+from undercut.spaces.toolbox import Toolbox
+
+
+@dataclass
+class Bench:
+    """Where genomes are run, and what that showed.
+
+    Attributes:
+        unit: the run's unit of cost.
+        calibration: what is known of single calls; every call is counted there.
+        outcomes: what each genome did, on all problems that were not kept for the last measurement.
+        charged: what all runs would have cost uncached, calibration aside.
+    """
+
+    task: Task
+    toolbox: Toolbox
+    engine: Engine
+    store: Store
+    unit: Callable[[Cost], float]
+    seed: int
+    calibration: Calibration = field(default_factory=Calibration)
+    outcomes: dict[Genome, list[Outcome]] = field(default_factory=dict)
+    charged: Cost = NO_COST
+    _stages: dict[tuple[Genome, str], list[Outcome]] = field(default_factory=dict)
+
+    def seen(self, genome: Genome) -> dict[int, tuple[float, int]]:
+        """A genome's own runs: by size, the sum of their scores and their number."""
+        return Evaluation.of(self.outcomes.get(genome, ())).seen()
+
+    async def measure(
+        self, genomes: Sequence[Genome], stage: str, split: Split, size: int, first: int, last: int
+    ) -> list[Evaluation]:
+        """Run genomes on problems `first` to `last` − 1 of a size; gives what this stage has shown of each so far.
+
+        Raises:
+            ModelError: a model could not answer.
+            BudgetError: a limit would have been exceeded.
+        """
+        problems = self.task.instances(size, last, split, self.seed)[first:]
+        runs = [evaluate(genome, problems, self.task, self.toolbox, self.engine) for genome in genomes]
+        for genome, outcomes in zip(genomes, await asyncio.gather(*runs), strict=True):
+            for outcome in outcomes:
+                self.calibration.add(outcome.records)
+                self.charged += outcome.cost
+            light = [replace(outcome, records=()) for outcome in outcomes]
+            self._stages.setdefault((genome, stage), []).extend(light)
+            if split != "test":
+                self.outcomes.setdefault(genome, []).extend(light)
+        return [self.shown(genome, stage) for genome in genomes]
+
+    def shown(self, genome: Genome, stage: str) -> Evaluation:
+        """What a stage has shown of a genome so far."""
+        return Evaluation.of(self._stages[genome, stage])
+
+    def keep(self, genome: Genome, stage: str) -> None:
+        """Keep what a stage showed of a genome, if anything, in the run's store."""
+        if (genome, stage) not in self._stages:
+            return
+        evaluation = self.shown(genome, stage)
+        largest = max(evaluation.accuracy)
+        values = (evaluation.accuracy[largest].mean, self.unit(evaluation.cost[largest]))
+        self.store.add(genome, stage, values, measured(evaluation))
+
+
+def measured(evaluation: Evaluation) -> dict[str, Any]:
+    """An evaluation in its JSON form."""
+    return {
+        "accuracy": {str(size): found.to_dict() for size, found in evaluation.accuracy.items()},
+        "cost": {str(size): found.to_dict() for size, found in evaluation.cost.items()},
+        "failures": evaluation.failures,
+    }

@@ -1,0 +1,157 @@
+"""The end of a search: choose the front on fresh problems, and measure it on others that nothing was chosen by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from undercut.evaluators.evaluate import Evaluation
+from undercut.evaluators.statistics import guaranteed
+from undercut.search.bench import measured
+from undercut.search.designs import known_designs
+from undercut.search.forecast import field_of
+from undercut.search.front import front, thinned
+from undercut.search.payback import payback
+from undercut.search.slope import slope_of
+from undercut.spaces.genome import Genome
+from undercut.spaces.growth import growth
+
+if TYPE_CHECKING:
+    from undercut.search.run import Search
+
+SELECT = (8, 16, 24)
+"""Problems a size on which finalists have been run after each round of their race."""
+LOOKS, AT_ONCE = 4, 4
+"""How often the front is looked at and what is new on it raced, before it is measured for good, and how many then."""
+LEVEL = 0.95
+"""Chance that all intervals of a result hold at once."""
+
+
+async def conclude(search: Search, stopped: str) -> dict[str, Any]:
+    """Choose the front on one fresh set, measure it and the known designs on another, also at a size beyond those run.
+
+    Forecasts are made before anything is run there.
+
+    Raises:
+        ModelError: a model could not answer.
+        BudgetError: a limit would have been exceeded.
+    """
+    settings = search.settings
+    finalists = await _finalists(search)
+    chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
+    designs = _designs(search)
+    genomes = [*chosen, *designs.values()]
+    found = await _measured(search, genomes, settings.sizes, settings.samples)
+    search.refit()
+    items = [_item(search, genome, evaluation) for genome, evaluation in zip(genomes, found, strict=True)]
+    further = beyond(search)
+    sizes = [*settings.sizes, *further]
+    found = await _measured(search, genomes, further, max(1, settings.samples // 2))
+    for item, evaluation in zip(items, found, strict=True):
+        item |= measured(_at_once(evaluation, len(genomes) * len(sizes)))
+    for genome in genomes:
+        search.bench.keep(genome, "test")
+    best_first = sorted(items[: len(chosen)], key=lambda item: -_cost_at_target(search, item))
+    for position, item in enumerate(best_first):
+        item["id"] = letter(position)
+    baselines = items[len(chosen) :]
+    for name, item in zip(designs, baselines, strict=True):
+        item["id"] = name
+    bill, charged = search.ledger.spent, search.bench.charged
+    spent = {"calls": bill.calls, "tokens": bill.tokens, "usd": bill.usd}
+    return {
+        "task": settings.task,
+        "models": list(settings.models),
+        "seed": settings.seed,
+        "sizes": list(settings.sizes),
+        "target_size": settings.target_size,
+        "cost": settings.cost,
+        "stopped": stopped,
+        "spent": spent,
+        "uncached": {name: _known(getattr(charged, name)) for name in spent},
+        "front": best_first,
+        "baselines": baselines,
+        "payback": payback(best_first, baselines, spent, settings.cost, settings.sizes[-1]),
+        "constants": search.forecaster.constants(),
+    }
+
+
+def beyond(search: Search) -> list[int]:
+    """The one size beyond those searched at which the result is measured: the target, or twice the largest if less."""
+    largest = search.settings.sizes[-1]
+    size = min(search.settings.target_size, 2 * largest)
+    return [size] if size > largest and search.task.has(size) else []
+
+
+async def _measured(search: Search, genomes: Sequence[Genome], sizes: Sequence[int], count: int) -> list[Evaluation]:
+    """What the last measurement has shown so far, these sizes included."""
+    found: list[Evaluation] = []
+    for size in sizes:
+        found = await search.bench.measure(genomes, "test", "test", size, 0, count)
+        search.tell("measure")
+    return found or [search.bench.shown(genome, "test") for genome in genomes]
+
+
+def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:
+    """The same with intervals that hold all at once, so many of them.
+
+    Source: Bonferroni's inequality.
+    """
+    level = 1 - (1 - LEVEL) / statements
+    intervals = {size: guaranteed(seen.mean, seen.samples, level) for size, seen in evaluation.accuracy.items()}
+    return replace(evaluation, accuracy=intervals)
+
+
+async def _finalists(search: Search) -> list[Genome]:
+    """Race what may be on the front on one fresh set; what that puts on the front is raced there too."""
+    runs = [(genome, *search.worth(genome)) for genome in search.bench.outcomes]
+    fresh = [genome for genome, _, _ in thinned(front(runs))]
+    finalists: list[Genome] = []
+    for _ in range(LOOKS):
+        await search.race(fresh, "select", SELECT)
+        finalists += fresh
+        best_first = sorted(search.front(), key=lambda point: -point[1])
+        fresh = [genome for genome, _, _ in best_first if genome not in finalists][:AT_ONCE]
+        if not fresh:
+            break
+    return finalists
+
+
+def _designs(search: Search) -> dict[str, Genome]:
+    """Known designs that are right for this task when every call is."""
+    found: dict[str, Genome] = {}
+    for name, genome in known_designs(search.task, search.settings.sizes[0]):
+        if name not in found and search.right(genome) is not False:
+            found[name] = genome
+    return found
+
+
+def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, Any]:
+    forecaster, unit, target = search.forecaster, search.unit, search.settings.target_size
+    law = growth(lambda size: unit(forecaster.at(genome, size).cost))
+    slope = slope_of(evaluation.cost, lambda size: forecaster.bill(genome, size), unit, search.settings.cost)
+    return {
+        "id": None,
+        "name": str(genome),
+        "genome": genome.to_dict(),
+        "predicted": {str(target): forecaster.given(genome, target, evaluation.seen()).to_dict()},
+        "law": None if law is None else str(law),
+        "slope": slope.to_dict(),
+    }
+
+
+def _cost_at_target(search: Search, item: dict[str, Any]) -> float:
+    predicted = item["predicted"][str(search.settings.target_size)]["cost"]
+    value = predicted[field_of(search.settings.cost)]
+    return math.inf if value is None else float(value)
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def letter(position: int) -> str:
+    """What the item at a position of a front is called."""
+    return chr(ord("a") + position) if position < 26 else f"z{position}"
