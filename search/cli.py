@@ -88,7 +88,7 @@ def commands() -> None:
 @click.argument("task")
 @_models
 @click.option(
-    "--strategy", default="evolution", show_default=True, metavar="NAME",
+    "--strategy", default="auto", show_default=True, metavar="NAME",
     help="What proposes: evolution, bayes, random or exhaustive.",
 )  # fmt: skip
 @_sizes("Problem sizes to run at, ascending.  [default: the task's own]")

@@ -142,7 +142,9 @@ class Search:
             genome = self._proposer.ask()
             if genome is None:
                 return asked
-            self._forecast(normal(genome))
+            genome = normal(genome)
+            if genome not in self._known:
+                self._forecast(genome)
         self.tell("search")
         return self._proposer.batch
 

@@ -45,7 +45,7 @@ class Settings:
 
     task: str
     models: tuple[str, ...] = ("embedded",)
-    strategy: str = "evolution"
+    strategy: str = "auto"
     sizes: tuple[int, ...] = (8, 16, 32)
     target_size: int = 64
     cost: str = "tokens"

@@ -14,7 +14,12 @@ def normal(genome: Genome, temperature: float = 0.0) -> Genome:
     Votes of one and single tries become their body; what is split and joined at once stays as it was; a call of which
     only one sample is taken is greedy (`temperature`) and has nothing to shuffle.
     """
-    return Genome(_normal(genome.output, temperature, sampled=False))
+    return _normal_body(genome, temperature, sampled=False)
+
+
+def _normal_body(genome: Genome, temperature: float, *, sampled: bool) -> Genome:
+    output = _normal(genome.output, temperature, sampled=sampled)
+    return genome if output is genome.output else Genome(output)
 
 
 def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Expression:
@@ -25,13 +30,16 @@ def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Exp
     if node.op in SAMPLING and _single(node):
         return _inlined(_normal(node.bodies[0].output, temperature, sampled=sampled), inputs)
     inner = sampled or node.op in SAMPLING
-    bodies = [Genome(_normal(body.output, temperature, sampled=inner)) for body in node.bodies]
-    genes = dict(node.genes)
+    bodies = [_normal_body(body, temperature, sampled=inner) for body in node.bodies]
+    genes = node.genes
     if node.op == "call" and not sampled:
-        genes.update(temperature=temperature, shuffle=False)
+        genes = {**genes, "temperature": temperature, "shuffle": False}
     source = inputs[0] if inputs else None
     if node.op == "join" and isinstance(source, Node) and source.op == "split" and not source.genes.get("overlap"):
         return source.inputs[0]
+    parts = zip([*inputs, *bodies], [*node.inputs, *node.bodies], strict=True)
+    if genes == node.genes and all(now is before for now, before in parts):
+        return node  # and its key, which takes most of the time
     return Node(node.op, inputs, genes, bodies)
 
 

@@ -8,7 +8,7 @@ from undercut.search.proposers.base import Proposer
 from undercut.spaces.errors import UsageError
 from undercut.spaces.space import Space
 
-STRATEGIES = ("evolution", "bayes", "random", "exhaustive")
+STRATEGIES = ("auto", "evolution", "bayes", "random", "exhaustive")
 
 __all__ = ["STRATEGIES", "Proposer", "open_proposer"]
 
@@ -20,6 +20,11 @@ def open_proposer(strategy: str, space: Space, seed: int) -> Proposer:
         UsageError: there is none of that name.
     """
     generator = random.Random(f"propose/{seed}")
+    if strategy == "auto":
+        from undercut.search.proposers.portfolio import PRICES, Arm, Portfolio
+
+        arms = {name: Arm(open_proposer(name, space, seed), price) for name, price in PRICES.items()}
+        return Portfolio(arms, generator)
     if strategy == "random":
         from undercut.search.proposers.at_random import AtRandom
 

@@ -24,6 +24,7 @@ from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
 from undercut.search.proposers.exhaustive import Exhaustive
+from undercut.search.proposers.portfolio import Portfolio
 from undercut.search.run import Search, run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
@@ -81,14 +82,14 @@ def text_of(result: dict[str, Any]) -> str:
 
 def hurry() -> None:
     """Fewer forecasts a round than a search that is in earnest."""
-    AtRandom.batch, Evolution.batch, Bayes.batch, Exhaustive.batch = 40, 40, 20, 40
+    AtRandom.batch, Evolution.batch, Bayes.batch, Exhaustive.batch, Portfolio.batch = 40, 40, 20, 40, 40
     calibration.STRUCTURES, calibration.DRAWS = 200, 50
 
 
 @pytest.fixture(scope="module", autouse=True)
 def in_a_hurry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for kind in (AtRandom, Evolution, Bayes, Exhaustive):
+        for kind in (AtRandom, Evolution, Bayes, Exhaustive, Portfolio):
             patch.setattr(kind, "batch", kind.batch)
         patch.setattr(calibration, "STRUCTURES", calibration.STRUCTURES)
         patch.setattr(calibration, "DRAWS", calibration.DRAWS)
@@ -147,7 +148,7 @@ def test_another_process_finds_the_same(whole: dict[str, Any], tmp_path: Path) -
     assert done.stdout.strip() == text_of(whole)
 
 
-@pytest.mark.parametrize("strategy", ["evolution", "bayes", "exhaustive"])
+@pytest.mark.parametrize("strategy", ["auto", "evolution", "bayes", "exhaustive"])
 def test_every_strategy_ends(strategy: str, tmp_path: Path) -> None:
     settings = replace(SETTINGS, strategy=strategy, evaluations=3, max_size=4, task="maximum")
     first, again = (run_search(settings, tmp_path / name, concurrency=n) for name, n in (("a", 1), ("b", 64)))
