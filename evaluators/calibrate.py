@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from undercut.evaluators.fitting import Cell, Key, OutcomeFit, TokenFit
+from undercut.evaluators.statistics import Accuracy, wilson
 from undercut.evaluators.success import Asked, Successes
 from undercut.evaluators.trace import CallRecord
 from undercut.spaces.estimate import CallRates
@@ -181,16 +182,22 @@ class FittedRates:
         )
 
     def constants(self) -> list[dict[str, Any]]:
-        """The fitted constants of every way of asking, in JSON form, tokens with their 95 % intervals.
+        """The fitted constants of every way of asking, in JSON form, with their 95 % intervals.
 
         `header` and `per_item` make the prompt's tokens (one slope for each input), `end` and `per_answer_item` the
-        answer's; `alike` is how alike two samples are, plain and shuffled, and `success` what was counted by size.
+        answer's; `valid` is the share of answers without a red flag, which a retry hangs on, `alike` how alike two
+        samples are, plain and shuffled, which a vote hangs on, and `success` what was counted by size.
         """
         found = []
         for key, tokens in sorted(self._tokens.items()):
             (header, *per_item), (end, *per_answer) = tokens.prompt.to_dicts(), tokens.completion.to_dicts()
-            alike = {which: self._alike.get((key.primitive, key.asked.model, which)) for which in (False, True)}
+            alike = {
+                name: seen.to_dict() if (seen := self._alike.get((key.primitive, key.asked.model, which))) else None
+                for name, which in (("plain", False), ("shuffled", True))
+            }
             cells = sorted(self._calibration.cells[key].items())
+            first = sum(cell.first for _, cell in cells)
+            valid = wilson(sum(cell.valid for _, cell in cells) / first, first).to_dict() if first else None
             found.append(
                 {
                     "primitive": key.primitive,
@@ -201,7 +208,8 @@ class FittedRates:
                     "end": end,
                     "per_answer_item": per_answer[0],
                     "cached": tokens.cached,
-                    "alike": {"plain": alike[False], "shuffled": alike[True]},
+                    "valid": valid,
+                    "alike": alike,
                     "success": [
                         {"sizes": [*sizes], "judged": cell.judged, "right": cell.right} for sizes, cell in cells
                     ],
@@ -215,21 +223,28 @@ class FittedRates:
         if not shuffled and not float(node.genes["temperature"]):
             return 1.0
         unmeasured = ALIKE_SHUFFLED if shuffled else ALIKE
-        return self._alike.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled), unmeasured)
+        found = self._alike.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled))
+        return unmeasured if found is None else found.mean
 
     @cached_property
-    def _alike(self) -> dict[tuple[str, int, bool], float]:
+    def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:
         """How alike samples are: how often the next one of a wrong one was right, against how often such calls are."""
-        sums: dict[tuple[str, int, bool], tuple[float, float]] = {}
+        counts: dict[tuple[str, int, bool], tuple[float, int, int]] = {}
         for first, shuffled, right in self._calibration.repeats:
             successes = self._outcomes[first.primitive].right
             key = (first.primitive, first.model, shuffled)
             if successes is not None:
-                expected, seen = sums.get(key, (0.0, 0.0))
+                expected, seen, asked = counts.get(key, (0.0, 0, 0))
                 usual = successes.chance(key_of(first).asked, first.input_sizes).at()
-                sums[key] = (expected + usual, seen + right)
-        prior = {True: ALIKE_SHUFFLED, False: ALIKE}
-        return {
-            key: min(1.0, max(0.0, 1 - (seen + 1 - prior[key[2]]) / (expected + 1)))
-            for key, (expected, seen) in sums.items()
-        }
+                counts[key] = (expected + usual, seen + right, asked + 1)
+        return {key: _alikeness(*found, ALIKE_SHUFFLED if key[2] else ALIKE) for key, found in counts.items()}
+
+
+def _alikeness(expected: float, seen: int, asked: int, prior: float) -> Accuracy:
+    """How alike samples are of which `seen` were right where `expected` would be if they were independent."""
+
+    def of(right: float) -> float:
+        return min(1.0, max(0.0, 1 - (right + 1 - prior) / (expected + 1)))
+
+    rate = wilson(seen / asked, asked)
+    return Accuracy(of(seen), of(rate.high * asked), of(rate.low * asked), asked)

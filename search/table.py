@@ -101,6 +101,7 @@ def show_constants(result: dict[str, Any]) -> None:
         "per item",
         "end",
         "per answer item",
+        "valid",
         "alike",
     ):
         table.add_column(words, justify="left" if words == "primitive" else "right")
@@ -116,6 +117,7 @@ def show_constants(result: dict[str, Any]) -> None:
             " ".join(map(_term, row["per_item"])),
             _term(row["end"]),
             _term(row["per_answer_item"]),
+            _share(row["valid"]),
             " / ".join(alike),
         )
     console = _console()
@@ -124,7 +126,8 @@ def show_constants(result: dict[str, Any]) -> None:
         "tokens of a prompt: header + per item · size; of an answer: end + per answer item · its size by its law"
     )
     console.print(
-        "± is half of a 95 % interval; alike: of two samples of a prompt in the same words / with items shuffled"
+        "± and brackets: 95 % intervals; valid: share of answers without a red flag; "
+        "alike: of two samples of a prompt in the same words / with items shuffled"
     )
 
 
@@ -135,8 +138,8 @@ def _term(term: dict[str, float | None]) -> str:
     return f"{term['mean']:.2f}" + (f" ±{half:.2f}" if half >= 0.005 else "")
 
 
-def _share(value: float | None) -> str:
-    return "?" if value is None else f"{value:.2f}"
+def _share(found: dict[str, float] | None) -> str:
+    return "?" if found is None else f"{found['mean']:.2f} ({found['low']:.2f}–{found['high']:.2f})"
 
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:

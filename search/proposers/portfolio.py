@@ -19,7 +19,7 @@ FORGET = 0.995
 
 @dataclass
 class Arm:
-    """One proposer of a portfolio: what a genome of it takes in CPU time beside the others', and how its genomes did."""
+    """One proposer: the CPU time of a genome beside that of the others', and how its genomes did."""
 
     proposer: Proposer
     price: float
