@@ -39,7 +39,9 @@ class TrueRates:
         size = sum(size for size, kind in zip(sizes, primitive.inputs, strict=True) if isinstance(kind, ListOf))
         right = capability.success(primitive.name, size)
         assert right is not None
-        return CallRates(self._declared.call(node, primitive, sizes).cost, right, 1 - (1 - right) * capability.malformed)
+        return CallRates(
+            self._declared.call(node, primitive, sizes).cost, right, 1 - (1 - right) * capability.malformed
+        )
 
     def dependence(self, node: Node) -> float:
         """How alike two samples are; greedy ones are the same."""

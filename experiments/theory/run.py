@@ -35,6 +35,8 @@ RESULTS, PAGE = HERE / "results.json", HERE / "README.md"
 BEGIN, END = "<!-- rows -->\n", "<!-- end of rows -->\n"
 DEARER, BENT = 1.1, 0.1
 """How much more than the known optimum a find may cost, and by how much two exponents may differ."""
+SMALL = {"evaluations": 12, "samples": 12, "max_size": 7}
+"""Settings of every search that make it small; they say nothing of any structure."""
 SURE = 1.64
 """Standard errors by which one accuracy must lie below another to count as less: 5 % of equal pairs seem to."""
 
@@ -48,7 +50,7 @@ def searched(row: Row, seed: int) -> dict[str, Any]:
         target_size=row.judged[-1],
         cost=row.unit,
         seed=seed,
-        **{"samples": 24, **row.settings},
+        **{**SMALL, **row.settings},
     )
     with tempfile.TemporaryDirectory() as folder:
         return run_search(settings, Path(folder, "run"), task=row.task, models=row.models(seed))
@@ -79,7 +81,9 @@ def once(row: Row, seed: int) -> dict[str, Any]:
     genome, known, far = Genome.from_dict(item["genome"]), row.known, row.judged[-1]
     best = row.measured(known, seed)
     found = best if genome == known else row.measured(genome, seed)
-    slopes = {name: steepness({n: c for n, (_, c) in each.items()}) for name, each in (("found", found), ("known", best))}
+    slopes = {
+        name: steepness({n: c for n, (_, c) in each.items()}) for name, each in (("found", found), ("known", best))
+    }
     declared = steepness({size: row.cost(genome, size) for size in row.judged})
     ratio = found[far][1] / best[far][1]
     failures = [
@@ -165,7 +169,9 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
     ]
     for row in rows:
         if row["found"] is None:
-            lines.append(f"| {row['row']} | 0 of {row['seeds']} | nothing | | | {row['known']} | {row['known_law']} | | | |")
+            lines.append(
+                f"| {row['row']} | 0 of {row['seeds']} | nothing | | | {row['known']} | {row['known_law']} | | | |"
+            )
             continue
         lines.append(
             f"| {row['row']} | {row['seeds_reached']} of {row['seeds']} | {row['found']} ({row['found_in']}) | "
@@ -176,7 +182,9 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
     lines += ["", "| row | gene | found | best of the family | theory |", "|---|---|---|---|---|"]
     for row in rows:
         for gene, value in row["continuous"].items():
-            found = next((v for name in (gene, *row["known_genes"]) if (v := (row["genes"] or {}).get(name)) is not None), "–")
+            found = next(
+                (v for name in (gene, *row["known_genes"]) if (v := (row["genes"] or {}).get(name)) is not None), "–"
+            )
             lines.append(f"| {row['row']} | {gene} | {found} | {row['known_genes'].get(gene, '–')} | {value:.3g} |")
     missed = [f"- {row['row']}, {why}" for row in rows for why in row["why"]]
     return "\n".join([*lines, *(["", "Not reached:", "", *missed] if missed else [])]) + "\n"
@@ -195,9 +203,14 @@ def main() -> None:
         for seed in range(asked.seeds):
             runs[name, seed] = run = once(ROWS[name], seed)
             said = "reached" if run["reached"] else f"NOT REACHED: {run['why']}"
-            print(f"{name:10} seed {seed}  {run['search_seconds']:6.1f} s  {run['calls']:6,} calls  {run['found']}  {said}", flush=True)
+            print(
+                f"{name:10} seed {seed}  {run['search_seconds']:6.1f} s  {run['calls']:6,} calls  {run['found']}  {said}",
+                flush=True,
+            )
         rows = [
-            summed(row, mine) for row in ROWS.values() if (mine := [run for key, run in runs.items() if key[0] == row.name])
+            summed(row, mine)
+            for row in ROWS.values()
+            if (mine := [run for key, run in runs.items() if key[0] == row.name])
         ]
         ordered = [run for row in ROWS for key, run in runs.items() if key[0] == row]
         RESULTS.write_text(json.dumps({**kept, "rows": rows, "runs": ordered}, indent=1, ensure_ascii=False) + "\n")

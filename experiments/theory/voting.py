@@ -116,7 +116,7 @@ HANOI = Task(
     (MOVE,),
     _hanoi,
     score=_arrived,
-    sizes=(32, 64, 128),
+    sizes=(8, 16, 32),
     summary="make n moves of the Towers of Hanoi",
 )
 
@@ -162,14 +162,14 @@ T4 = Row(
     makers,
     "fold of m* steps a call, first to be K* ahead: Θ(s) for a given K, Θ(s log s) for a given success",
     turned=("fold.size", "vote.lead"),
-    continuous=best_steps("gpt-oss-20B", 1024, 0.9),
+    continuous=best_steps("gpt-oss-20B", 256, 0.9),
     sizes=HANOI.sizes,
-    problems=30,
+    problems=60,
 )
 
 # -- T5: n answers, all of which must be right ------------------------------------------------------------------------
 
-RIGHT = 0.9
+RIGHT = 0.92
 
 
 def _prime(number: int) -> bool:
@@ -189,7 +189,15 @@ PRIME = Primitive(
     law=lambda number: 1,
     reference=_prime,
 )
-PRIMES = Task("primes", (NUMBERS,), ListOf(TRUTH), (PRIME,), _primes, summary="say of each of n numbers if it is prime")
+PRIMES = Task(
+    "primes",
+    (NUMBERS,),
+    ListOf(TRUTH),
+    (PRIME,),
+    _primes,
+    sizes=(2, 4, 8),
+    summary="say of each of n numbers if it is prime",
+)
 
 
 def each(body: Node) -> Genome:
@@ -218,8 +226,9 @@ T5 = Row(
     elections,
     "first to be K ahead, K/(2p − 1) votes, where a fixed majority takes ln(1/δ)/(2(p − ½)²)",
     turned=("vote.lead",),
-    continuous={"vote.lead": least_lead(RIGHT, 1 - 0.9 ** (1 / 256))},
-    problems=40,
+    continuous={"vote.lead": least_lead(RIGHT, 1 - 0.9 ** (1 / 64))},
+    sizes=PRIMES.sizes,
+    problems=100,
 )
 
 # -- T11: tries with an exact verifier --------------------------------------------------------------------------------
@@ -263,6 +272,7 @@ ARRANGEMENT = Task(
     NUMBERS,
     (ARRANGE, VERIFY),
     _arrangement,
+    sizes=(4, 8, 16),
     summary="order n numbers by the sum of their digits",
 )
 
@@ -288,6 +298,7 @@ T11 = Row(
     "any-pass of N tries, N = ⌈ln(1/δ)/−ln(1 − p)⌉, 1/p of them as expected; a majority is wrong",
     turned=("retry.tries",),
     continuous={"retry.tries": math.log(1 / 0.05) / -math.log(1 - SOLVED)},
+    sizes=ARRANGEMENT.sizes,
     floor=0.95,
     problems=400,
 )  # fmt: skip
