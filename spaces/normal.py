@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from undercut.spaces.genome import Expression, Genome, Input, Node
+from collections.abc import Mapping, Sequence
+
+from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node
 
 SAMPLING = ("vote", "retry")
 """Operators that take further samples of their body; elsewhere only the first sample is ever asked for."""
@@ -22,6 +24,30 @@ def _normal_body(genome: Genome, temperature: float, *, sampled: bool) -> Genome
     return genome if output is genome.output else Genome(output)
 
 
+def bare(genome: Genome) -> Genome:
+    """What is left of a genome where every answer is right: further samples and the wording of calls change nothing.
+
+    Votes and retries become their body; one with a check has two tries, of which the second is one too many.
+    """
+    output = _bare(genome.output)
+    return genome if output is genome.output else Genome(output)
+
+
+def _bare(expression: Expression) -> Expression:
+    if isinstance(expression, Input):
+        return expression
+    node = expression
+    inputs = [_bare(source) for source in node.inputs]
+    if node.op in SAMPLING and len(node.bodies) == 1:
+        return _inlined(_bare(node.bodies[0].output), inputs)
+    genes = node.genes
+    if node.op == "call":
+        genes = {**genes, "model": 0, "prompt": 0, "temperature": 0, "cap": 0, "shuffle": False}
+    elif node.op == "retry":
+        genes = {**genes, "tries": 2}
+    return _rebuilt(node, inputs, genes, [bare(body) for body in node.bodies])
+
+
 def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Expression:
     if isinstance(expression, Input):
         return expression
@@ -37,10 +63,16 @@ def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Exp
     source = inputs[0] if inputs else None
     if node.op == "join" and isinstance(source, Node) and source.op == "split" and not source.genes.get("overlap"):
         return source.inputs[0]
+    return _rebuilt(node, inputs, genes, bodies)
+
+
+def _rebuilt(
+    node: Node, inputs: Sequence[Expression], genes: Mapping[str, GeneValue], bodies: Sequence[Genome]
+) -> Node:
+    """A node with these parts: the node itself, with its key, which takes most of the time, where they are its own."""
     parts = zip([*inputs, *bodies], [*node.inputs, *node.bodies], strict=True)
-    if genes == node.genes and all(now is before for now, before in parts):
-        return node  # and its key, which takes most of the time
-    return Node(node.op, inputs, genes, bodies)
+    same = genes == node.genes and all(now is before for now, before in parts)
+    return node if same else Node(node.op, inputs, genes, bodies)
 
 
 def _single(node: Node) -> bool:
