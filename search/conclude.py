@@ -68,6 +68,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         "sizes": list(settings.sizes),
         "target_size": settings.target_size,
         "cost": settings.cost,
+        "prices": settings.sheet.date,
         "stopped": stopped,
         "spent": spent,
         "uncached": {name: _known(getattr(charged, name)) for name in spent},

@@ -13,6 +13,9 @@ from undercut.search.forecast import unit_of
 from undercut.search.proposers import STRATEGIES
 from undercut.spaces.errors import UsageError
 
+LARGEST = 100
+"""Most nodes of a genome that a search may ask for: far more than any that it would get to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -80,6 +83,8 @@ class Settings:
         for name in ("evaluations", "samples", "max_size", "workers"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UsageError(f"--{name.replace('_', '-')} must be 1 or more, not {getattr(self, name)}")
+        if self.max_size > LARGEST:
+            raise UsageError(f"--max-size must be at most {LARGEST}, not {self.max_size}")
         if not 1 <= self.ceiling < math.inf:
             raise UsageError(f"--ceiling must be a number of 1 or more, not {self.ceiling}")
         if self.until is not None and not 0 < self.until <= 1:

@@ -72,6 +72,8 @@ def show(result: dict[str, Any]) -> None:
     for item in items:
         if _bent(item):
             console.print(f"{BENT} {item['id']}: {_bent(item)}")
+    if unit == "usd" and result.get("prices"):
+        console.print(f"in US dollars at the prices of {result['prices']}")
     for line in _words(result, largest, unit):
         console.print(line)
 
@@ -193,11 +195,13 @@ def show_costs(result: dict[str, Any]) -> None:
             table.add_row(name, *(_number(cost[name]) for cost in item["cost"].values()), law or "?")
         console.print(escape(f"{item['id']}  {item['name']}"))
         console.print(table)
-    for pair in result["crossovers"]:
-        if pair["from"] is not None:
-            console.print(
-                f"{pair['cheaper']} costs less than {pair['than']} from n = {pair['from']:,} on, in {result['cost']}"
-            )
+    crossed = [pair for pair in result["crossovers"] if pair["from"] is not None]
+    for pair in crossed:
+        console.print(
+            f"{pair['cheaper']} costs less than {pair['than']} from n = {pair['from']:,} on, in {result['cost']}"
+        )
+    if len(result["front"]) > 1 and not crossed:
+        console.print(f"none costs less than another from some n on, in {result['cost']}")
     console.print(f"declared for {', '.join(result['models'])} with answers that are always right; no call was made")
 
 

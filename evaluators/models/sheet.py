@@ -23,7 +23,7 @@ from undercut.spaces.errors import UsageError
 from undercut.spaces.pricing import Price, Shape
 
 MILLION = 1e6
-Charge = Annotated[float, msgspec.Meta(ge=0)]
+Charge = Annotated[float, msgspec.Meta(ge=0, lt=1e9)]
 Whole = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -74,12 +74,12 @@ class Sheet:
         if name and name not in models:
             raise UsageError(f"--shape must name a model of the run ({', '.join(models)}), and {name!r} is none")
         try:
-            values = [int(float(number)) for number in numbers.split(",")]
+            values = [whole if (whole := int(float(each))) == float(each) else 0 for each in numbers.split(",")]
             given = dict(zip(("parameters", "layers", "width", "active"), values, strict=False))
             shape = msgspec.convert(given if len(values) <= 4 else None, ShapeTerms)
         except (ValueError, OverflowError, msgspec.ValidationError) as error:
             raise UsageError(
-                "--shape must be parameters, layers and width of the model, each 1 or more, with commas between, as in "
+                "--shape must be parameters, layers and width of the model, whole numbers with commas between, as in "
                 f"8e9,32,4096, not {text!r}"
             ) from error
         known = {each: msgspec.structs.replace(self.models.get(each, Terms()), shape=shape) for each in wanted}

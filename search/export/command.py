@@ -37,11 +37,18 @@ def llm(prompt: str, temperature: float = 0.0, model: str = "", max_tokens: int 
 
 def main(solve: Callable[..., Any]) -> None:
     """Read a JSON list of the inputs from the file that is named, or from standard input; print the result as JSON."""
-    if len(sys.argv) > 1:
-        with open(sys.argv[1], encoding="utf-8") as file:
-            inputs = json.load(file)
-    else:
-        inputs = json.load(sys.stdin)
+    if len(sys.argv) > 1 and sys.argv[1] in ("-h", "--help"):
+        sys.exit(f"python {sys.argv[0]} [FILE]: run on the JSON list of inputs in FILE, or on standard input")
+    try:
+        if len(sys.argv) > 1:
+            with open(sys.argv[1], encoding="utf-8") as file:
+                inputs = json.load(file)
+        else:
+            inputs = json.load(sys.stdin)
+        if not isinstance(inputs, list):
+            raise ValueError("it is no list")
+    except (OSError, ValueError) as error:
+        sys.exit(f"The inputs must be a JSON list, such as [[3, 1, 2]] for one list of numbers: {error}")
     try:
         print(json.dumps(solve(llm, *inputs)))
     except InvalidAnswer as error:
