@@ -36,8 +36,8 @@ SETTINGS = Settings(
     "sum", ("simulated/gpt-3.5",), "random", sizes=(4, 8), target_size=16, evaluations=6, samples=10, max_size=5
 )
 KEYS = {
-    "constants", "payback", "task", "models", "seed", "sizes", "target_size", "cost", "prices", "stopped", "spent", "uncached",
-    "front", "baselines",
+    "constants", "payback", "task", "models", "seed", "sizes", "target_size", "cost", "prices", "stopped", "spent",
+    "uncached", "front", "baselines",
 }  # fmt: skip
 ITEM_KEYS = {"id", "name", "genome", "accuracy", "cost", "predicted", "law", "slope", "failures"}
 COST_KEYS = {
