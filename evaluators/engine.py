@@ -237,7 +237,7 @@ def input_sizes(question: Question) -> tuple[int, ...]:
 def default_cap(question: Question) -> int:
     """Most tokens of an answer where the genome sets no limit, by the output's expected size in items."""
     expected = question.primitive.answer_size(*input_sizes(question))
-    return min(MOST_TOKENS, LEAST_TOKENS + math.ceil(TOKENS_PER_ITEM * expected))
+    return min(MOST_TOKENS, LEAST_TOKENS + question.primitive.room + math.ceil(TOKENS_PER_ITEM * expected))
 
 
 def most_prompt_tokens(model: Model, prompt: str) -> int:
