@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from undercut.evaluators.engine import Engine
+from undercut.evaluators.models.base import Model
+from undercut.evaluators.models.registry import open_models
+from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.statistics import Accuracy, accuracy
 from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.trace import CallRecord, Trace
@@ -88,11 +91,21 @@ async def run_once(genome: Genome, instance: Instance, task: Task, toolbox: Tool
     return Outcome(instance.size, score, failure, trace.cost(engine.models), trace.output, tuple(trace.records))
 
 
+def open_judges(task: Task, *, api_base: str | None = None, sheet: Sheet | None = None) -> list[Model]:
+    """The model that judges a task's outputs, where it has one of its own; it stands behind the run's models.
+
+    Raises:
+        ModelNameError: there is no such model, or its key is not set.
+    """
+    if task.judge is None or task.judge_model is None:
+        return []
+    return open_models([task.judge_model], api_base=api_base, primitives=[task.judge], sheet=sheet)
+
+
 async def _scored(output: Any, instance: Instance, task: Task, toolbox: Toolbox, engine: Engine) -> float:
     """What an output is worth, by the task's scorer or its judge; NaN where the judge did not say."""
     if task.judge is None:
         return float(task.score(output, instance.target))
-    # A judge of its own stands behind the models that decompositions may ask.
     model = 0 if task.judge_model is None else len(toolbox.models)
     asked = Question(task.judge, (*instance.inputs, output, instance.target), model=model)
     answer = await engine.asker(Trace())(asked)

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from undercut.evaluators.scorers import exact
@@ -23,13 +24,18 @@ PATIENCE = 1000
 """Draws of an instance until a task is said to have too few of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instance:
     """One problem: its inputs, the right output, and its size in items."""
 
     inputs: tuple[Any, ...]
     target: Any
     size: int
+
+    @cached_property
+    def split(self) -> Split:
+        """The split that it belongs to."""
+        return split_of(self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ class Task:
 
     def _from_file(self, size: int, count: int, split: Split, generator: random.Random) -> list[Instance]:
         """At most `count` problems of the file, drawn without repetition."""
-        fit = [problem for problem in self.problems if problem.size == size and split_of(problem.inputs) == split]
+        fit = [problem for problem in self.problems if problem.size == size and problem.split == split]
         if not fit:
             sizes = sorted({problem.size for problem in self.problems})
             raise TaskError(f"the file has no problems of size {size} for {split!r}; it has sizes {sizes[:20]}")

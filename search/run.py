@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypeAlias
 
 from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate
+from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate, open_judges
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.registry import open_models
@@ -22,6 +23,7 @@ from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, field_of, known_unit
 from undercut.search.front import front, thinned
+from undercut.search.kin import expected
 from undercut.search.payback import payback
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
@@ -70,8 +72,10 @@ class Search:
     store: Store
     progress: Progress
     concurrency: int = 64
+    judges: Sequence[Model] = ()
     _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
     _outcomes: dict[Genome, list[Outcome]] = field(default_factory=dict)
+    _scores: dict[Genome, float] = field(default_factory=dict)
     _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
     _cheapest: float = math.inf
 
@@ -86,7 +90,7 @@ class Search:
             settings.max_calls, settings.max_tokens, settings.max_usd, spent=self.store.answers.spent()
         )
         self.engine = Engine(
-            self.models,
+            [*self.models, *self.judges],
             cache=self.store.answers,
             ledger=self.ledger,
             concurrency=self.concurrency,
@@ -121,9 +125,14 @@ class Search:
     async def _explore(self, known: Sequence[Genome]) -> None:
         """Rounds of forecasts and runs, until the runs are used up or nothing new looks promising.
 
-        Every strategy begins with what the calibration came across: all small structures that would be right.
+        Every strategy begins with what the calibration came across: all small structures that would be right. Where no
+        answer can be judged it begins with the known designs, which are run: only measured scores tell anything there.
         """
         self._proposer = open_proposer(self.settings.strategy, self.space, self.settings.seed)
+        if self._blind:
+            known = [normal(genome) for genome in self._designs().values() if genome.size <= self.settings.max_size]
+            await self._measure(known[: self.settings.evaluations], "search", FIRST)
+            self._refit()
         for genome in known:
             self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
@@ -160,7 +169,7 @@ class Search:
     def _forecast(self, genome: Genome) -> None:
         """Work out what a genome is worth by what is known now, and tell the proposer."""
         worth = self._known[genome] = self._worth(genome)
-        if worth[0] > 0:
+        if worth[0] > 0 and (genome in self._outcomes or not self._forecaster.unjudged(genome)):
             self._cheapest = min(self._cheapest, worth[1])
         self._proposer.tell(genome, *(worth if self._affordable(worth) else WRONG))
 
@@ -174,13 +183,29 @@ class Search:
         largest, target = self.settings.sizes[-1], self.settings.target_size
         forecast = self._forecaster.at(genome, target)
         seen = Evaluation.of(self._outcomes.get(genome, ())).seen()
-        if seen:
+        if self._forecaster.unjudged(genome):
+            # What no call can tell of, only a model knows: one that asks none cannot be right but by chance.
+            accuracy = self._scores.get(genome, 0.0) if forecast.cost.calls < 1 else self._by_kin(genome)
+        elif seen:
             accuracy = aim(*(self._forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:
             near = self._forecaster.at(genome, largest).accuracy or 0.0
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
         cost = self.unit(forecast.cost)
         return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
+
+    @cached_property
+    def _blind(self) -> bool:
+        """Whether no answer that a model may give in this task can be judged."""
+        return all(primitive.reference is None for primitive in self.task.primitives)
+
+    def _by_kin(self, genome: Genome) -> float:
+        """Accuracy by the genome's own scores, or by those of what is like it, where its calls tell nothing."""
+        if genome not in self._scores:
+            return expected(genome, self._scores)
+        count = sum(outcome.size == self.settings.sizes[-1] for outcome in self._outcomes[genome])
+        others = {other: score for other, score in self._scores.items() if other != genome}
+        return (count * self._scores[genome] + expected(genome, others)) / (count + 1)
 
     def _right(self, genome: Genome) -> bool | None:
         """Whether the genome would be right if every call were, at each size that matters."""
@@ -239,15 +264,17 @@ class Search:
         """Run genomes side by side on the same instances; every call is counted in the calibration."""
         instances = [instance for size in self.settings.sizes for instance in self._instances(size, count, split)]
         runs = [evaluate(genome, instances, self.task, self.toolbox, self.engine) for genome in genomes]
+        largest = self.settings.sizes[-1]
         evaluations = []
         for genome, outcomes in zip(genomes, await asyncio.gather(*runs), strict=True):
             for outcome in outcomes:
                 self.calibration.add(outcome.records)
             if split != "test":
-                self._outcomes.setdefault(genome, []).extend(replace(outcome, records=()) for outcome in outcomes)
+                seen = self._outcomes.setdefault(genome, [])
+                seen += [replace(outcome, records=()) for outcome in outcomes]
+                self._scores[genome] = fmean(outcome.score for outcome in seen if outcome.size == largest)
             evaluation = Evaluation.of(outcomes)
             evaluations.append(evaluation)
-            largest = self.settings.sizes[-1]
             values = (evaluation.accuracy[largest].mean, self.unit(evaluation.cost[largest]))
             self.store.add(genome, split, values, measured(evaluation))
             phase = "search" if split == "search" else "measure"
@@ -392,15 +419,16 @@ def run_search(
         sheet=settings.sheet,
         batch=settings.batch,
     )
+    judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet)
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
 
     async def whole() -> dict[str, Any]:
-        search = Search(settings, found, opened, store, progress, concurrency)
+        search = Search(settings, found, opened, store, progress, concurrency, judges)
         try:
             return await search.run()
         finally:
             await search.engine.close()
-            for model in opened:
+            for model in (*opened, *judges):
                 await model.close()
 
     try:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from undercut.evaluators.scorers import number_in
 from undercut.evaluators.tasks.text import DOCUMENT
 from undercut.spaces.errors import TaskError
-from undercut.spaces.types import ListOf, Type
+from undercut.spaces.types import ListOf, Type, parse
 
 Row: TypeAlias = tuple[str, Mapping[str, Any]]
 """Where a row stands, in words, and its cells by column."""
@@ -98,6 +98,7 @@ def as_value(value: Any, kind: Type, pieces: Piece = "line") -> Any:
 
     Raises:
         ValueError: it is none.
+        InvalidAnswer: nor is it a text that could be read as one.
     """
     if isinstance(kind, ListOf):
         return _as_list(value, kind, pieces)
@@ -113,7 +114,7 @@ def as_value(value: Any, kind: Type, pieces: Piece = "line") -> Any:
         return found
     if isinstance(value, list | dict):
         raise ValueError(f"{json.dumps(value):.60} is no text")
-    return kind.parse(str(value))
+    return parse(str(value), kind)
 
 
 def _as_list(value: Any, kind: ListOf, pieces: Piece) -> list[Any]:

@@ -34,7 +34,7 @@ from undercut.evaluators.tasks.text import (
     judging,
     text_primitives,
 )
-from undercut.spaces.errors import TaskError
+from undercut.spaces.errors import InvalidAnswer, TaskError
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.types import ListOf, Type, render, size_of
 
@@ -56,7 +56,7 @@ class Data(Table):
     """Where the problems are.
 
     Attributes:
-        file: JSONL, JSON or CSV, seen from the task file's folder.
+        file: JSONL, JSON or CSV, seen from the task file's folder; or several of them.
         inputs: the type of each input by its column.
         target: the column of the right output.
         target_pattern: a regular expression whose first group is the target within that column.
@@ -65,7 +65,7 @@ class Data(Table):
         sizes: the sizes that problems are sorted into, ascending; each problem goes to the nearest.
     """
 
-    file: str
+    file: Texts
     inputs: dict[str, str] = msgspec.field(default_factory=lambda: {"input": "question"})
     target: str = "target"
     target_pattern: str | None = None
@@ -159,7 +159,7 @@ def _sentence(said: str) -> str:
 
 
 def _task(given: TaskFile, path: Path) -> Task:
-    data, rows = given.data, read_rows(path.parent / given.data.file)
+    data, rows = given.data, [row for file in _texts(given.data.file) for row in read_rows(path.parent / file)]
     kinds = {_label(column): _kind(name, f"[data] inputs.{column}") for column, name in data.inputs.items()}
     if not kinds:
         raise TaskError('[data] inputs must name at least one column, as in inputs = {question = "question"}')
@@ -230,7 +230,7 @@ def _form(output: Output) -> Answering:
 def _read(row: Row, column: str, kind: Type, pieces: Piece) -> Any:
     try:
         return as_value(cell(row, column), kind, pieces)
-    except ValueError as error:
+    except (ValueError, InvalidAnswer) as error:
         raise TaskError(f"{row[0]} must have a {kind} in column {column!r}: {error}") from error
 
 
@@ -249,7 +249,7 @@ def _target(row: Row, data: Data, kind: Type | None) -> Any:
         return value
     try:
         return as_value(value, kind)
-    except ValueError as error:
+    except (ValueError, InvalidAnswer) as error:
         raise TaskError(f"{row[0]} must have a {kind} as its target in {data.target!r}: {error}") from error
 
 
