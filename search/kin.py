@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import lru_cache
+from statistics import fmean
 
 from undercut.spaces.genome import Genome
 
 NEAR = 1.0
 """How many traits two decompositions may differ in until what is known of one says e times less of the other."""
+UNKNOWN = 0.5
+"""Accuracy that is expected where nothing was run."""
 DOUBT = 0.25
 """Weight of the mean of all that was measured, beside a weight of 1 for a decomposition that is the same."""
 
@@ -31,21 +34,40 @@ def traits(genome: Genome) -> Counter[str]:
     return found
 
 
-def expected(genome: Genome, measured: Mapping[Genome, float]) -> float:
-    """Accuracy to be expected, in [0, 1]: the mean over measured ones, weighted by how few traits they differ in.
+class Kin:
+    """What was measured of genomes at the largest size run, and what that says of others."""
 
-    Args:
-        genome: what is asked about.
-        measured: accuracy of every genome that was run; 0.5 is expected where there is none.
-    """
-    if not measured:
-        return 0.5
-    own = traits(genome)
-    weights = {}
-    for other in measured:
-        theirs = traits(other)
-        apart = (own - theirs).total() + (theirs - own).total()
-        weights[other] = math.exp(-apart / NEAR)
-    mean = math.fsum(measured.values()) / len(measured)
-    total = math.fsum(weights[other] * measured[other] for other in measured)
-    return (total + DOUBT * mean) / (math.fsum(weights.values()) + DOUBT)
+    def __init__(self) -> None:
+        self._seen: dict[Genome, tuple[float, float, int]] = {}
+
+    def add(self, genome: Genome, runs: Sequence[tuple[float, float]]) -> None:
+        """Take note of all runs of a genome so far: score in [0, 1] and cost of each."""
+        score, cost = (fmean(values) for values in zip(*runs, strict=True))
+        self._seen[genome] = (score, cost, len(runs))
+
+    def accuracy(self, genome: Genome) -> float:
+        """Accuracy to be expected, in [0, 1]: a genome's own scores, with one more as its kin make it likely."""
+        likely = self._likely(genome)
+        score, _, count = self._seen.get(genome, (0.0, 0.0, 0))
+        return (count * score + likely) / (count + 1)
+
+    def dearer(self, genome: Genome, forecast: float) -> float:
+        """How many times a forecast the genome's own runs cost; 1 where it was not run or that is unknown."""
+        _, cost, _ = self._seen.get(genome, (0.0, math.nan, 0))
+        return cost / forecast if 0 < forecast < math.inf and not math.isnan(cost) else 1.0
+
+    def _likely(self, genome: Genome) -> float:
+        """The mean over other genomes, weighted by how few traits they differ in."""
+        others = {other: seen[0] for other, seen in self._seen.items() if other != genome}
+        if not others:
+            return UNKNOWN
+        weights = {other: math.exp(-_apart(genome, other) / NEAR) for other in others}
+        total = math.fsum(weights[other] * others[other] for other in others)
+        return (total + DOUBT * fmean(others.values())) / (math.fsum(weights.values()) + DOUBT)
+
+
+@lru_cache(maxsize=1 << 18)
+def _apart(one: Genome, other: Genome) -> int:
+    """In how many traits two genomes differ."""
+    own, theirs = traits(one), traits(other)
+    return (own - theirs).total() + (theirs - own).total()

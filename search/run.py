@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 from typing import Any, TypeAlias
 
 from undercut.evaluators.calibrate import Calibration
@@ -23,7 +22,7 @@ from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, field_of, known_unit
 from undercut.search.front import front, thinned
-from undercut.search.kin import expected
+from undercut.search.kin import Kin
 from undercut.search.payback import payback
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
@@ -75,7 +74,7 @@ class Search:
     judges: Sequence[Model] = ()
     _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
     _outcomes: dict[Genome, list[Outcome]] = field(default_factory=dict)
-    _scores: dict[Genome, float] = field(default_factory=dict)
+    _kin: Kin = field(default_factory=Kin)
     _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
     _cheapest: float = math.inf
 
@@ -182,30 +181,23 @@ class Search:
             return WRONG
         largest, target = self.settings.sizes[-1], self.settings.target_size
         forecast = self._forecaster.at(genome, target)
+        cost = self.unit(forecast.cost)
         seen = Evaluation.of(self._outcomes.get(genome, ())).seen()
         if self._forecaster.unjudged(genome):
             # What no call can tell of, only a model knows: one that asks none cannot be right but by chance.
-            accuracy = self._scores.get(genome, 0.0) if forecast.cost.calls < 1 else self._by_kin(genome)
+            accuracy = self._kin.accuracy(genome) if forecast.cost.calls >= 1 else 0.0
+            cost *= self._kin.dearer(genome, self.unit(self._forecaster.at(genome, largest).cost))
         elif seen:
             accuracy = aim(*(self._forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:
             near = self._forecaster.at(genome, largest).accuracy or 0.0
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
-        cost = self.unit(forecast.cost)
         return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
 
     @cached_property
     def _blind(self) -> bool:
         """Whether no answer that a model may give in this task can be judged."""
         return all(primitive.reference is None for primitive in self.task.primitives)
-
-    def _by_kin(self, genome: Genome) -> float:
-        """Accuracy by the genome's own scores, or by those of what is like it, where its calls tell nothing."""
-        if genome not in self._scores:
-            return expected(genome, self._scores)
-        count = sum(outcome.size == self.settings.sizes[-1] for outcome in self._outcomes[genome])
-        others = {other: score for other, score in self._scores.items() if other != genome}
-        return (count * self._scores[genome] + expected(genome, others)) / (count + 1)
 
     def _right(self, genome: Genome) -> bool | None:
         """Whether the genome would be right if every call were, at each size that matters."""
@@ -272,7 +264,7 @@ class Search:
             if split != "test":
                 seen = self._outcomes.setdefault(genome, [])
                 seen += [replace(outcome, records=()) for outcome in outcomes]
-                self._scores[genome] = fmean(outcome.score for outcome in seen if outcome.size == largest)
+                self._kin.add(genome, [(o.score, self.unit(o.cost)) for o in seen if o.size == largest])
             evaluation = Evaluation.of(outcomes)
             evaluations.append(evaluation)
             values = (evaluation.accuracy[largest].mean, self.unit(evaluation.cost[largest]))
