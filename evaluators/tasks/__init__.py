@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from undercut.evaluators.plugins import plugin, plugin_names
+from undercut.evaluators.plugins import install_operators, plugin, plugin_names
 from undercut.evaluators.task import SPLITS, Instance, Task, split_of
 from undercut.evaluators.tasks.builtin import TASKS
-from undercut.spaces.errors import TaskError
+from undercut.spaces.errors import TaskError, UsageError
 
 __all__ = ["TASKS", "open_task"]
 
@@ -26,6 +26,7 @@ def open_task(name: str, data: str | None = None) -> Task:
     Raises:
         TaskError: there is no such task, or the file does not hold its problems.
     """
+    install_operators()
     task = _found(name)
     if data is None:
         return task
@@ -55,7 +56,10 @@ def _found(name: str) -> Task:
         return read_task(Path(name))
     if ":" in name:
         return _imported(name)
-    announced = plugin("tasks", name)
+    try:
+        announced = plugin("tasks", name)
+    except UsageError as error:
+        raise TaskError(str(error)) from error
     if announced is not None:
         return _checked(announced, name)
     raise TaskError(

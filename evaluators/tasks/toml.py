@@ -317,20 +317,18 @@ def _shape(place: int, kind: Type, problems: Sequence[Instance]) -> tuple[float,
 
 
 def _scorer(given: Scorer) -> Score:
-    if given.kind == "judge" and not given.rubric:
-        raise TaskError('[scorer] kind = "judge" needs a rubric that says what a good answer is')
+    score = exact if given.kind == "judge" else SCORERS.get(given.kind) or plugin("scorers", given.kind)
+    if not callable(score):
+        known = ", ".join([*SCORERS, "judge", *plugin_names("scorers")])
+        raise TaskError(f"[scorer] kind must be one of {known}, and {given.kind!r} is not")
     told = {name: value for name in Scorer.__struct_fields__[1:] if (value := getattr(given, name)) is not None}
     wrong = [name for name in told if name not in OPTIONS.get(given.kind, ())]
     if wrong:
         takes = ", ".join(OPTIONS.get(given.kind, ())) or "no more keys"
         raise TaskError(f"[scorer] kind = {given.kind!r} takes {takes}, and {wrong[0]!r} was given")
-    if given.kind == "judge":
-        return exact
-    score = SCORERS.get(given.kind) or plugin("scorers", given.kind)
-    if not callable(score):
-        known = ", ".join([*SCORERS, "judge", *plugin_names("scorers")])
-        raise TaskError(f"[scorer] kind must be one of {known}, and {given.kind!r} is not")
-    return partial(score, **told) if told else score
+    if given.kind == "judge" and not given.rubric:
+        raise TaskError('[scorer] kind = "judge" needs a rubric that says what a good answer is')
+    return partial(score, **told) if told and given.kind != "judge" else score
 
 
 def _primitives(given: TaskFile, kinds: Mapping[str, Type], form: Answering) -> dict[str, Primitive]:
