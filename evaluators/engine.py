@@ -232,7 +232,7 @@ def seed_of(prompt: str, sample: Sequence[int]) -> int:
 def default_cap(question: Question) -> int:
     """Most tokens of an answer where the genome sets no limit, by the output's expected size in items."""
     expected = question.primitive.answer_size(*question.primitive.sizes(question.values))
-    return min(MOST_TOKENS, LEAST_TOKENS + math.ceil(TOKENS_PER_ITEM * expected))
+    return min(MOST_TOKENS, LEAST_TOKENS + question.primitive.room + math.ceil(TOKENS_PER_ITEM * expected))
 
 
 def most_prompt_tokens(model: Model, prompt: str) -> int:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from undercut.evaluators.engine import Engine
+from undercut.evaluators.models.base import Model
+from undercut.evaluators.models.registry import open_models
+from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.statistics import Accuracy, accuracy
 from undercut.evaluators.task import Instance, Task
-from undercut.evaluators.trace import CallRecord
+from undercut.evaluators.trace import CallRecord, Trace
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.genome import Genome
+from undercut.spaces.question import Question
 from undercut.spaces.toolbox import Toolbox
 
 
@@ -80,10 +85,31 @@ async def run_once(genome: Genome, instance: Instance, task: Task, toolbox: Tool
     trace = await engine.run(genome, instance.inputs, toolbox)
     score, failure = 0.0, trace.failure
     if failure is None:
-        score = float(task.score(trace.output, instance.target))
+        score = await _scored(trace.output, instance, task, toolbox, engine)
         if not 0 <= score <= 1:
             score, failure = 0.0, "unscored"
     return Outcome(instance.size, score, failure, trace.cost(engine.models), trace.output, tuple(trace.records))
+
+
+def open_judges(task: Task, *, api_base: str | None = None, sheet: Sheet | None = None) -> list[Model]:
+    """The model that judges a task's outputs, where it has one of its own; it stands behind the run's models.
+
+    Raises:
+        ModelNameError: there is no such model, or its key is not set.
+    """
+    if task.judge is None or task.judge_model is None:
+        return []
+    return open_models([task.judge_model], api_base=api_base, primitives=[task.judge], sheet=sheet)
+
+
+async def _scored(output: Any, instance: Instance, task: Task, toolbox: Toolbox, engine: Engine) -> float:
+    """What an output is worth, by the task's scorer or its judge; NaN where the judge did not say."""
+    if task.judge is None:
+        return float(task.score(output, instance.target))
+    model = 0 if task.judge_model is None else len(toolbox.models)
+    asked = Question(task.judge, (*instance.inputs, output, instance.target), model=model)
+    answer = await engine.asker(Trace())(asked)
+    return math.nan if answer.flag is not None else float(answer.value)
 
 
 async def evaluate(

@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undercut.evaluators.success import FALL, LEVEL, Asked, Successes
+from undercut.evaluators.success import FALL, FALL_SPREAD, LEVEL, Asked, Successes
 
 SURE = 8.0
 """Log-odds that an answer raises no red flag, expected before anything is seen, at every size: few calls do."""
+FLAT = 2.0
+"""Standard deviation of what a scale's worth of items adds to that: one flag seen at the largest size does not mean
+that answers eight times as large all raise one."""
 BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
 """Sizes whose logarithms are about this near are counted as one where success is fitted: the first width that leaves at
 most so many groups."""
@@ -121,14 +124,14 @@ class OutcomeFit:
     @cached_property
     def right(self) -> Successes | None:
         """Of judged calls; None where none was."""
-        return self._successes("judged", "right", LEVEL, FALL)
+        return self._successes("judged", "right", LEVEL, FALL, FALL_SPREAD)
 
     @cached_property
     def valid(self) -> Successes | None:
         """Of all first samples."""
-        return self._successes("first", "valid", SURE, 0.0)
+        return self._successes("first", "valid", SURE, 0.0, FLAT)
 
-    def _successes(self, of: str, which: str, level: float, fall: float) -> Successes | None:
+    def _successes(self, of: str, which: str, level: float, fall: float, fall_spread: float) -> Successes | None:
         """Cells of like sizes are counted as one, the coarser the more there are: the fit takes their number cubed."""
         rows = [(a, np.array(s), getattr(cell, of), getattr(cell, which)) for a, s, cell in self._cells]
         for width in BINS:
@@ -144,4 +147,5 @@ class OutcomeFit:
             return None
         groups = list(bins.values())
         means = [sizes / calls for _, sizes, calls, _ in groups]
-        return Successes([g[0] for g in groups], means, [g[2] for g in groups], [g[3] for g in groups], level, fall)
+        ways, counts, hits = ([group[place] for group in groups] for place in (0, 2, 3))
+        return Successes(ways, means, counts, hits, level, fall, fall_spread)

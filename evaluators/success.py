@@ -65,6 +65,7 @@ class Successes:
         right: how many of those came out well.
         level: log-odds of success expected before anything is seen, at size 0.
         fall: what a scale's worth of items is expected to add to them.
+        fall_spread: standard deviation around that.
     """
 
     def __init__(
@@ -75,8 +76,9 @@ class Successes:
         right: Sequence[float],
         level: float = LEVEL,
         fall: float = FALL,
+        fall_spread: float = FALL_SPREAD,
     ) -> None:
-        self._level, self._fall = level, fall
+        self._level, self._fall, self._fall_spread = level, fall, fall_spread
         self._asked = list(asked)
         self._sizes = np.array(sizes, dtype=float)
         self._total = self._sizes.sum(axis=1)
@@ -91,7 +93,7 @@ class Successes:
         root, slope, weights = self._fitted
         kernel = self._alike(asked, np.array(sizes, dtype=float))
         fall = sum(sizes) / self._scale
-        own = LEVEL_SPREAD**2 + (FALL_SPREAD * fall) ** 2 + BUMP_SPREAD**2
+        own = LEVEL_SPREAD**2 + (self._fall_spread * fall) ** 2 + BUMP_SPREAD**2
         explained = root @ (weights * kernel)
         mean = self._level + self._fall * fall + float(kernel @ slope)
         return Chance(mean, math.sqrt(max(0.0, own - float(explained @ explained))))
@@ -104,7 +106,7 @@ class Successes:
         total = sizes.sum()
         apart = self._logs - np.log1p([total, *sizes])
         bump = (1 - SHAPE) * _near(np.abs(apart[:, 0])) + SHAPE * _near(np.sqrt((apart[:, 1:] ** 2).sum(axis=1)))
-        fall = FALL_SPREAD**2 * self._total * total / self._scale**2
+        fall = self._fall_spread**2 * self._total * total / self._scale**2
         kernel: np.ndarray = parts * (LEVEL_SPREAD**2 + fall + BUMP_SPREAD**2 * bump)
         return kernel
 

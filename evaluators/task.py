@@ -7,8 +7,10 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from undercut.evaluators.scorers import exact
 from undercut.spaces.errors import TaskError
 from undercut.spaces.extent import Extent, of_size
 from undercut.spaces.operators.base import Signature
@@ -22,7 +24,7 @@ PATIENCE = 1000
 """Draws of an instance until a task is said to have too few of them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instance:
     """One problem: its inputs, the right output, and its size in items."""
 
@@ -30,10 +32,10 @@ class Instance:
     target: Any
     size: int
 
-
-def exact(output: Any, target: Any) -> float:
-    """1 where the output equals the target, else 0."""
-    return float(output == target)
+    @cached_property
+    def split(self) -> Split:
+        """The split that it belongs to."""
+        return split_of(self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,11 @@ class Task:
         overlaps: how many items two windows of a split may share.
         summary: one line for lists.
         problems: problems from a file; where there are some, none are made.
+        shapes: for each input a constant and a slope that give its own size from the problem's; if not given, lists
+            have the problem's size and atoms are one item.
+        judge: what a judge is asked about an output, where no code can score it: it takes the problem's inputs, the
+            output and the target, and gives a share in [0, 1]. Its calls are on the run's bill.
+        judge_model: the name of the model that judges; that of the run's first model, if not given.
 
     Example:
         >>> from undercut.spaces.types import NUMBER, NUMBERS
@@ -71,6 +78,9 @@ class Task:
     overlaps: tuple[int, ...] = (0,)
     summary: str = ""
     problems: tuple[Instance, ...] = field(default=(), compare=False)
+    shapes: tuple[tuple[float, float], ...] = ()
+    judge: Primitive | None = field(default=None, compare=False)
+    judge_model: str | None = None
 
     @property
     def signature(self) -> Signature:
@@ -83,8 +93,11 @@ class Task:
         return Toolbox(self.primitives, functions, models, overlaps=self.overlaps)
 
     def extents(self, size: int) -> tuple[Extent, ...]:
-        """Extents of a problem's inputs at a size: lists have `size` items, atoms are one."""
-        return tuple(of_size(size if isinstance(kind, ListOf) else 1, kind) for kind in self.inputs)
+        """Extents of a problem's inputs at a size, by the task's shapes."""
+        shapes = self.shapes or [(0, 1) if isinstance(kind, ListOf) else (1, 0) for kind in self.inputs]
+        return tuple(
+            of_size(constant + slope * size, kind) for (constant, slope), kind in zip(shapes, self.inputs, strict=True)
+        )
 
     def instances(self, size: int, count: int, split: Split = "search", seed: int = 0) -> list[Instance]:
         """Problems of a size, random or from the file: the same for the same arguments.
@@ -116,7 +129,7 @@ class Task:
 
     def _from_file(self, size: int, count: int, split: Split, generator: random.Random) -> list[Instance]:
         """At most `count` problems of the file, drawn without repetition."""
-        fit = [problem for problem in self.problems if problem.size == size and split_of(problem.inputs) == split]
+        fit = [problem for problem in self.problems if problem.size == size and problem.split == split]
         if not fit:
             sizes = sorted({problem.size for problem in self.problems})
             raise TaskError(f"the file has no problems of size {size} for {split!r}; it has sizes {sizes[:20]}")

@@ -100,6 +100,8 @@ async def calibrate(
         ModelError: a model could not answer.
         BudgetError: a limit would have been exceeded.
     """
+    if all(primitive.reference is None for primitive in space.toolbox.primitives.values()):
+        return Calibration(), []
     generator = random.Random(f"choose/{seed}")
     inputs, right = gather_questions(space, task, sizes, seed)
     for by_size in inputs.values():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from undercut.search.task_commands import check, init
 from undercut.spaces.errors import UndercutError, UsageError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def commands() -> None:
 @_models
 @click.option(
     "--strategy", default="auto", show_default=True, metavar="NAME",
-    help="What proposes: evolution, bayes, random or exhaustive.",
+    help="What proposes: auto (a mixture), evolution, bayes, random or exhaustive.",
 )  # fmt: skip
 @_sizes("Problem sizes to run at, ascending.  [default: the task's own]")
 @click.option(
@@ -132,8 +133,9 @@ def search(
 ) -> None:
     """Search for decompositions of TASK and print the Pareto front.
 
-    TASK is the name of a built-in (see `undercut tasks`), module:attribute for one of your own, or an installed
-    package's entry point. The run is kept in DIR and goes on with `undercut resume DIR` if it was cut off.
+    TASK is the name of a built-in (see `undercut tasks`), a task file (see `undercut init`), module:attribute for one
+    of your own in code, or an installed package's entry point. The run is kept in DIR and goes on with `undercut
+    resume DIR` if it was cut off.
     """
     from undercut.evaluators.tasks import open_task
     from undercut.search.settings import Settings
@@ -318,6 +320,10 @@ def operators(as_json: bool) -> None:
     _list([(operator.name, operator.summary) for operator in OPERATORS.values()], as_json)
 
 
+commands.add_command(init)
+commands.add_command(check)
+
+
 def _on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     """The options with the sheet that --prices and --shape describe in their place."""
     from undercut.evaluators.models.sheet import Sheet, read_sheet
@@ -359,7 +365,7 @@ def _run(settings: Any, folder: Path, storage: str | None, concurrency: int, as_
 
 def _free_folder(task: str) -> Path:
     """The first of runs/TASK-1, runs/TASK-2, … that is not there."""
-    name = task.rpartition(":")[2].rpartition("/")[2]
+    name = task.rpartition(":")[2].rpartition("/")[2].removesuffix(".toml")
     number = 1
     while Path("runs", f"{name}-{number}").exists():
         number += 1

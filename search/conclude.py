@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from undercut.evaluators.evaluate import Evaluation
 from undercut.evaluators.statistics import guaranteed
+from undercut.evaluators.task import Task
 from undercut.search.bench import measured
 from undercut.search.designs import known_designs
 from undercut.search.forecast import field_of
 from undercut.search.front import front, thinned
 from undercut.search.payback import payback
+from undercut.search.settings import Settings
 from undercut.search.slope import slope_of
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
@@ -41,16 +43,15 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     settings = search.settings
     finalists = await _finalists(search)
     chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
-    designs = _designs(search)
+    designs = designs_of(search)
     genomes = [*chosen, *designs.values()]
     found = await _measured(search, genomes, settings.sizes, settings.samples)
     search.refit()
     items = [_item(search, genome, evaluation) for genome, evaluation in zip(genomes, found, strict=True)]
-    further = beyond(search)
-    sizes = [*settings.sizes, *further]
-    found = await _measured(search, genomes, further, max(1, settings.samples // 2))
+    larger = beyond(settings, search.task)
+    found = await _measured(search, genomes, larger, further(settings))
     for item, evaluation in zip(items, found, strict=True):
-        item |= measured(_at_once(evaluation, len(genomes) * len(sizes)))
+        item |= measured(_at_once(evaluation, len(genomes) * (len(settings.sizes) + len(larger))))
     for genome in genomes:
         search.bench.keep(genome, "test")
     best_first = sorted(items[: len(chosen)], key=lambda item: -_cost_at_target(search, item))
@@ -79,11 +80,16 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     }
 
 
-def beyond(search: Search) -> list[int]:
+def beyond(settings: Settings, task: Task) -> list[int]:
     """The one size beyond those searched at which the result is measured: the target, or twice the largest if less."""
-    largest = search.settings.sizes[-1]
-    size = min(search.settings.target_size, 2 * largest)
-    return [size] if size > largest and search.task.has(size) else []
+    largest = settings.sizes[-1]
+    size = min(settings.target_size, 2 * largest)
+    return [size] if size > largest and task.has(size) else []
+
+
+def further(settings: Settings) -> int:
+    """On how many problems it is measured there: half as many as elsewhere, since they are dearer."""
+    return max(1, settings.samples // 2)
 
 
 async def _measured(search: Search, genomes: Sequence[Genome], sizes: Sequence[int], count: int) -> list[Evaluation]:
@@ -120,7 +126,7 @@ async def _finalists(search: Search) -> list[Genome]:
     return finalists
 
 
-def _designs(search: Search) -> dict[str, Genome]:
+def designs_of(search: Search) -> dict[str, Genome]:
     """Known designs that are right for this task when every call is."""
     found: dict[str, Genome] = {}
     for name, genome in known_designs(search.task, search.settings.sizes[0]):

@@ -7,33 +7,52 @@ from collections.abc import Iterator
 from undercut.evaluators.task import Task
 from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node, call
 from undercut.spaces.primitive import Primitive
-from undercut.spaces.types import ListOf, Type, empty_of
+from undercut.spaces.types import TRUTH, Atom, ListOf, Type, empty_of
+
+VOTES, TRIES, WARM = 5, 3, 0.7
+"""How often the designs that ask again do so, and at which temperature."""
 
 
 def known_designs(task: Task, chunk: int) -> Iterator[tuple[str, Genome]]:
-    """Named designs that the task's primitives allow, with chunks of `chunk` items; they may be wrong for the task."""
+    """Named designs that the task's primitives allow, with chunks of about size `chunk`; some may be wrong for it."""
     direct = [tool for tool in task.primitives if tool.output == task.output and set(tool.inputs) <= set(task.inputs)]
+    everything = [Input(index) for index in range(len(task.inputs))]
     for tool in direct:
-        once = _ask(tool, task.inputs)
-        yield "one call", Genome(once)
-        again = Genome(_ask(tool, task.inputs, temperature=0.7))
-        everything = [Input(index) for index in range(len(task.inputs))]
-        yield "self-consistency", Genome(Node("vote", everything, {"rule": "majority", "votes": 5}, [again]))
+        yield "one call", Genome(_ask(tool, task.inputs))
+        if tool.room and len(tool.prompts) > 1:
+            yield "step by step", Genome(_ask(tool, task.inputs, prompt=1))
+        again = Genome(_ask(tool, task.inputs, temperature=WARM))
+        yield "self-consistency", Genome(Node("vote", everything, {"rule": "majority", "votes": VOTES}, [again]))
+        for check in task.primitives:
+            if check.output == TRUTH and check.inputs == (task.output, *task.inputs):
+                tested = Genome(_ask(check, (task.output, *task.inputs)))
+                yield "verify and retry", Genome(Node("retry", everything, {"tries": TRIES}, [again, tested]))
+        for first in task.primitives:
+            before = first.output in task.inputs and first.output != task.output
+            if before and first.output == tool.inputs[0] and set(first.inputs) <= set(task.inputs):
+                yield f"{first.name} then answer", Genome(_with(tool, _ask(first, task.inputs), task.inputs))
         if isinstance(task.inputs[0], ListOf) and tool.inputs[0] == task.inputs[0]:
-            yield from _chunked(task, tool, chunk)
+            yield from _chunked(task, tool, _items(task, chunk))
+    for last in task.primitives:
+        if (
+            last.output == task.output
+            and last.inputs[0] not in task.inputs
+            and set(last.inputs[1:]) <= set(task.inputs)
+        ):
+            yield from _by_way_of(task, last, _items(task, chunk))
 
 
 def _chunked(task: Task, tool: Primitive, chunk: int) -> Iterator[tuple[str, Genome]]:
+    """The same question asked of every chunk, and what comes of that put together."""
     shared = [Input(index) for index in range(1, len(task.inputs))]
-    pieces = Node("split", [Input(0)], {"size": chunk, "overlap": 0})
-    mapped = Node("map", [pieces, *shared], {}, [Genome(_ask(tool, task.inputs))])
+    mapped = _mapped(task, tool, chunk)
     if isinstance(task.output, ListOf):
         yield "map and join", Genome(Node("join", [mapped]))
     for combine in task.primitives:
         if combine.output != task.output:
             continue
-        if combine.inputs == (ListOf(task.output),):
-            yield "map-reduce", Genome(call(combine.name, mapped))
+        if _joins(combine, task.output, task):
+            yield "map-reduce", Genome(_with(combine, mapped, task.inputs))
         if combine.inputs == (task.output, task.output):
             pair = Genome(call(combine.name, Input(0), Input(1)))
             yield "tree", Genome(Node("reduce", [mapped], {"arity": 2, "shape": "tree"}, [pair]))
@@ -42,6 +61,53 @@ def _chunked(task: Task, tool: Primitive, chunk: int) -> Iterator[tuple[str, Gen
                 step = Genome(call(combine.name, Input(0), piece))
                 genes: dict[str, GeneValue] = {"size": chunk, "start": str(task.output)}
                 yield "fold", Genome(Node("fold", [Input(0), *shared], genes, [step]))
+
+
+def _by_way_of(task: Task, last: Primitive, chunk: int) -> Iterator[tuple[str, Genome]]:
+    """Designs that first make something else of the problem, such as notes, and answer from that."""
+    middle = last.inputs[0]
+    shared = [Input(index) for index in range(1, len(task.inputs))]
+    long = isinstance(task.inputs[0], ListOf)
+    for tool in task.primitives:
+        if tool.output != middle:
+            continue
+        if set(tool.inputs) <= set(task.inputs):
+            yield "extract then answer", Genome(_with(last, _ask(tool, task.inputs), task.inputs))
+            if long and tool.inputs[0] == task.inputs[0]:
+                mapped = _mapped(task, tool, chunk)
+                for join in task.primitives:
+                    if join.output == middle and _joins(join, middle, task):
+                        joined = _with(join, mapped, task.inputs)
+                        yield "map, summarise, answer", Genome(_with(last, joined, task.inputs))
+        if long and tool.inputs == (middle, *task.inputs) and empty_of(middle) is not None:
+            step = Genome(_ask(tool, tool.inputs))
+            genes: dict[str, GeneValue] = {"size": chunk, "start": str(middle)}
+            folded = Node("fold", [Input(0), *shared], genes, [step])
+            yield "fold with notes", Genome(_with(last, folded, task.inputs))
+
+
+def _joins(tool: Primitive, kind: Type, task: Task) -> bool:
+    """Whether a primitive makes something of a list of a type, and perhaps of inputs of the task."""
+    return tool.inputs[0] == ListOf(kind) and set(tool.inputs[1:]) <= set(task.inputs)
+
+
+def _items(task: Task, chunk: int) -> int:
+    """How many items of the first input have about a size."""
+    kind = task.inputs[0]
+    typical = kind.item.typical if isinstance(kind, ListOf) and isinstance(kind.item, Atom) else 1
+    return max(1, round(chunk / typical))
+
+
+def _mapped(task: Task, tool: Primitive, chunk: int) -> Expression:
+    """A primitive asked of every chunk of the first input."""
+    pieces = Node("split", [Input(0)], {"size": chunk, "overlap": 0})
+    shared = [Input(index) for index in range(1, len(task.inputs))]
+    return Node("map", [pieces, *shared], {}, [Genome(_ask(tool, task.inputs))])
+
+
+def _with(tool: Primitive, first: Expression, inputs: tuple[Type, ...]) -> Expression:
+    """A call on something and on inputs of the task, matched by type."""
+    return call(tool.name, first, *(Input(inputs.index(kind)) for kind in tool.inputs[1:]))
 
 
 def _ask(tool: Primitive, inputs: tuple[Type, ...], first: int = 0, **genes: float) -> Expression:

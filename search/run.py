@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from undercut.evaluators.engine import Engine
+from undercut.evaluators.evaluate import open_judges
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.registry import open_models
@@ -18,9 +19,10 @@ from undercut.evaluators.task import Instance, Split, Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.bench import Bench
 from undercut.search.calibration import calibrate
-from undercut.search.conclude import conclude
+from undercut.search.conclude import conclude, designs_of
 from undercut.search.forecast import Forecaster, aim, known_unit
 from undercut.search.front import front, thinned
+from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
@@ -67,6 +69,8 @@ class Search:
     store: Store
     progress: Progress
     concurrency: int = 64
+    judges: Sequence[Model] = ()
+    _kin: Kin = field(default_factory=Kin)
     _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
     _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
@@ -83,7 +87,7 @@ class Search:
             settings.max_calls, settings.max_tokens, settings.max_usd, spent=self.store.answers.spent()
         )
         self.engine = Engine(
-            self.models,
+            [*self.models, *self.judges],
             cache=self.store.answers,
             ledger=self.ledger,
             concurrency=self.concurrency,
@@ -119,8 +123,12 @@ class Search:
     async def _explore(self, known: Sequence[Genome]) -> str:
         """Rounds of forecasts and runs; gives the reason why they ended.
 
-        Every strategy begins with what the calibration came across: all small structures that would be right.
+        Every strategy begins with what the calibration came across: all small structures that would be right. Where no
+        answer can be judged it begins with the known designs, which are run: only measured scores tell anything there.
         """
+        if self._blind:
+            known = [normal(genome) for genome in designs_of(self).values() if genome.size <= self.settings.max_size]
+            await self.race(known[: self.settings.evaluations], "search", FIRST)
         for genome in known:
             self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
@@ -161,7 +169,7 @@ class Search:
     def _forecast(self, genome: Genome) -> None:
         """Work out what a genome is worth by what is known now, and tell the proposer."""
         worth = self._known[genome] = self.worth(genome)
-        if worth[0] > 0:
+        if worth[0] > 0 and (genome in self.bench.outcomes or not self.forecaster.unjudged(genome)):
             self._cheapest = min(self._cheapest, worth[1])
         self._proposer.tell(genome, *(worth if self._affordable(worth) else WRONG))
 
@@ -174,14 +182,23 @@ class Search:
             return WRONG
         largest, target = self.settings.sizes[-1], self.settings.target_size
         forecast = self.forecaster.at(genome, target)
+        cost = self.unit(forecast.cost)
         seen = self.bench.seen(genome)
-        if seen:
+        if self.forecaster.unjudged(genome):
+            # What no call can tell of, only a model knows: one that asks none cannot be right but by chance.
+            accuracy = self._kin.accuracy(genome) if forecast.cost.calls >= 1 else 0.0
+            cost *= self._kin.dearer(genome, self.unit(self.forecaster.at(genome, largest).cost))
+        elif seen:
             accuracy = aim(*(self.forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:
             near = self.forecaster.at(genome, largest).accuracy or 0.0
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
-        cost = self.unit(forecast.cost)
         return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
+
+    @cached_property
+    def _blind(self) -> bool:
+        """Whether no answer that a model may give in this task can be judged."""
+        return all(primitive.reference is None for primitive in self.task.primitives)
 
     def right(self, genome: Genome) -> bool | None:
         """Whether the genome would be right if every call were, at each size that matters."""
@@ -253,6 +270,9 @@ class Search:
                 running = [genome for genome in running if not self._hopeless(genome)]
                 await self.bench.measure(running, split, split, size, done, count)
                 self.tell("search" if split == "search" else "measure")
+            for genome in running:
+                runs = [run for run in self.bench.outcomes[genome] if run.size == self.settings.sizes[-1]]
+                self._kin.add(genome, [(run.score, self.unit(run.cost)) for run in runs])
             self.refit()
             for genome in self._near_front():
                 self._forecast(genome)
@@ -321,15 +341,16 @@ def run_search(
         sheet=settings.sheet,
         batch=settings.batch,
     )
+    judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet)
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
 
     async def whole() -> dict[str, Any]:
-        search = Search(settings, found, opened, store, progress, concurrency)
+        search = Search(settings, found, opened, store, progress, concurrency, judges)
         try:
             return await search.run()
         finally:
             await search.engine.close()
-            for model in opened:
+            for model in (*opened, *judges):
                 await model.close()
 
     try:

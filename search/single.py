@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.evaluate import Evaluation, evaluate
+from undercut.evaluators.evaluate import Evaluation, evaluate, open_judges
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_models
@@ -62,9 +62,11 @@ def evaluate_genome(
     measured_at = sorted(set(sizes or task.sizes))
     instances = [i for size in measured_at for i in task.instances(size, samples, "test", seed)]
     opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
+    judges = open_judges(task, api_base=api_base, sheet=sheet)
     ledger = Ledger(max_calls, max_tokens, max_usd)
-    engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
-    outcomes = _blocking(evaluate(genome, instances, task, task.toolbox(models, allow_code), engine), engine, opened)
+    engine = Engine([*opened, *judges], cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
+    work = evaluate(genome, instances, task, task.toolbox(models, allow_code), engine)
+    outcomes = _blocking(work, engine, [*opened, *judges])
     spent = ledger.spent
     item = {
         "id": "a",

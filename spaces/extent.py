@@ -133,11 +133,17 @@ def alike(first: Extent, second: Extent) -> bool:
 
 
 def of_size(size: float, kind: Type) -> Extent:
-    """The plain extent of a value of this type and size: `size` items of size 1, one level deep."""
+    """The plain extent of a value of this type and size: `size` items of size 1, one level deep.
+
+    Items of another typical size are so many fewer, each of an equal share.
+    """
     if isinstance(kind, Atom):
         return size
     if isinstance(kind.item, Atom):
-        return joined([(1, size)])
+        if kind.item.typical == 1 or size <= 0:
+            return joined([(1, size)])
+        many = max(1, round(size / kind.item.typical))
+        return joined([(size / many, many)])
     return joined([(of_size(1, kind.item), size)])
 
 

@@ -28,6 +28,7 @@ class Primitive:
         expects: what the inputs must be for the question to make sense (a merge expects sorted lists). A genome that
             breaks it although every answer was right is wrong by construction; calls that break it are not judged.
         symmetric: positions of the list inputs whose order does not matter to the answer.
+        room: tokens that an answer may take beyond its items, for prompts that let the model think first.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Primitive:
     valid: Callable[..., bool] | None = field(default=None, compare=False)
     expects: Callable[..., bool] | None = field(default=None, compare=False)
     symmetric: tuple[int, ...] = ()
+    room: int = 0
 
     def prompt(self, values: Sequence[Any], variant: int = 0) -> str:
         """Write the prompt that asks for this primitive on these inputs."""

@@ -32,6 +32,10 @@ class Want(NamedTuple):
     work: bool = False
     under: str = ""
 
+    def plain(self) -> Want:
+        """What needs as many nodes at the least: inputs are found by type, and samples never save any."""
+        return Want(self.target, tuple(sorted(set(self.inputs), key=str)), self.work)
+
     def takes(self, expression: Expression, other: Want) -> bool:
         """Whether an expression that was made for another want will do for this one."""
         if (self.target, self.inputs) != (other.target, other.inputs):
@@ -138,29 +142,47 @@ class Space:
     def least(self, want: Want) -> int | None:
         """Size of the smallest expressions of what is wanted; None where nothing within the space is one."""
         if want not in self._least:
-            self._settle(want)
+            plain = want.plain()
+            if plain not in self._least:
+                self._settle(plain)
+            self._least[want] = self._least[plain]
         known = self._least[want]
         return None if known > self.max_size else known
 
     def _settle(self, want: Want) -> None:
-        """Find the least sizes of all that can be wanted below `want`: relax until nothing changes."""
-        parts: dict[Want, list[list[Want]]] = {}
+        """Find the least sizes of all that can be wanted below `want`: a want is looked at again when a part shrinks.
+
+        Wants are plain and numbered, since there are many thousands in a space of many types.
+        """
+        numbers = {want: 0}
+        forms: list[list[list[int]]] = []
+        users: list[set[int]] = [set()]
         waiting = [want]
-        while waiting:
-            now = waiting.pop()
-            if now not in parts and now not in self._least:
-                parts[now] = [slots(form, now) for form in self.forms(now)]
-                waiting.extend(part for form in parts[now] for part in form)
+        for now in waiting:
+            mine = []
+            if now not in self._least:
+                for form in self.forms(now):
+                    parts = [part.plain() for part in slots(form, now)]
+                    for part in parts:
+                        if part not in numbers:
+                            numbers[part] = len(numbers)
+                            users.append(set())
+                            waiting.append(part)
+                    mine.append([numbers[part] for part in parts])
+            for part_number in {number for parts_of in mine for number in parts_of}:
+                users[part_number].add(len(forms))
+            forms.append(mine)
         beyond = self.max_size + 1
-        for now in parts:
-            self._least[now] = 0 if not now.work and now.target in now.inputs else beyond
-        changed = True
-        while changed:
-            changed = False
-            for now, forms in parts.items():
-                best = min((1 + sum(self._least[part] for part in form) for form in forms), default=beyond)
-                if best < self._least[now]:
-                    self._least[now], changed = best, True
+        least = [self._least.get(now, 0 if not now.work and now.target in now.inputs else beyond) for now in waiting]
+        todo = dict.fromkeys(range(len(waiting)))
+        while todo:
+            number = next(iter(todo))
+            del todo[number]
+            best = min((1 + sum([least[part] for part in form]) for form in forms[number]), default=beyond)
+            if best < least[number]:
+                least[number] = best
+                todo.update(dict.fromkeys(users[number]))
+        self._least.update(zip(waiting, least, strict=True))
 
     def enumerate(self, limit: int | None = None, max_size: int | None = None) -> Iterator[Genome]:
         """All genomes up to a size, or the first `limit` of them; small ones first, each of them once."""

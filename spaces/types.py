@@ -29,7 +29,8 @@ class Atom:
     Two atoms are equal when their names are. `parse` raises `InvalidAnswer` or `ValueError` on text that is
     not a value. `separator` stands between the items of a list of this type; `pattern`, where given, finds
     one item in the text of a list. `empty` is the value that a fold over this state starts from (None: a
-    fold cannot start from nothing). `size` is in items (1 for a number).
+    fold cannot start from nothing). `size` is in items (1 for a number); `typical` is about what one item of a list
+    has, where only the list's total is known.
     """
 
     name: str
@@ -38,6 +39,12 @@ class Atom:
     separator: str = field(default=" ", compare=False)
     empty: Any = field(default=None, compare=False)
     size: Callable[[Any], int] = field(default=_one, compare=False)
+    typical: float = field(default=1, compare=False)
+
+    @property
+    def measured(self) -> bool:
+        """Whether values have sizes of their own; else each is one item."""
+        return self.size is not _one
 
     def __str__(self) -> str:
         return self.name
@@ -60,7 +67,7 @@ def size_of(value: Any, kind: Type) -> int:
     """Size of a value in items: 1 an atom (unless it says otherwise), the sum of its items a list."""
     if isinstance(kind, Atom):
         return kind.size(value)
-    if isinstance(kind.item, Atom) and kind.item.size is _one:
+    if isinstance(kind.item, Atom) and not kind.item.measured:
         return len(value)
     return sum(size_of(item, kind.item) for item in value)
 
@@ -90,7 +97,7 @@ def parse(text: str, kind: Type) -> Any:
             return []
         if isinstance(kind.item, ListOf):
             return [parse(part, kind.item) for part in text.split("|")]
-        separator = kind.item.separator.strip()
+        separator = kind.item.separator.strip(" ")
         words = text.strip("[]").split(separator) if separator else re.split(r"[,\s]+", text.strip("[] \n"))
         return [kind.item.parse(word.strip()) for word in words if word.strip()]
     except (ValueError, InvalidAnswer) as error:

@@ -9,6 +9,7 @@ from undercut.evaluators.models import gpt35
 from undercut.evaluators.models.base import Model, Shape
 from undercut.evaluators.models.sheet import Sheet, on_terms
 from undercut.evaluators.models.simulated import Capability, SimulatedModel, count_pieces
+from undercut.evaluators.plugins import plugin, plugin_names
 from undercut.spaces.errors import ModelNameError
 from undercut.spaces.primitive import Primitive
 
@@ -36,6 +37,7 @@ def list_models() -> list[tuple[str, str]]:
     return [
         ("embedded", "a small transformer that ships with undercut; no network, no key"),
         *((f"simulated/{name}", f"a simulation: {line}") for name, (line, _, _) in SIMULATED.items()),
+        *((name, "of an installed package") for name in plugin_names("models")),
         ("PROVIDER/MODEL", "any model that litellm knows, such as openai/gpt-5-mini or ollama/llama3.2"),
         ("NAME --api-base URL", "any model of an OpenAI-compatible server of your own"),
     ]
@@ -45,7 +47,8 @@ def open_model(name: str, *, api_base: str | None = None, primitives: Iterable[P
     """Open a model by its name; nothing is sent yet.
 
     Args:
-        name: `embedded`, `simulated/NAME`, `provider/model` as litellm writes it, or, with `api_base`, any name.
+        name: `embedded`, `simulated/NAME`, an installed package's entry point, `provider/model` as litellm writes it,
+            or, with `api_base`, any name.
         api_base: URL of a server of one's own; embedded and simulated models do without it.
         primitives: what it will be asked; a simulated model is refused where it could not answer one of them.
 
@@ -56,6 +59,8 @@ def open_model(name: str, *, api_base: str | None = None, primitives: Iterable[P
         return _embedded()
     if name.startswith("simulated/"):
         return _simulated(name, primitives or ())
+    if name in plugin_names("models"):
+        return _announced(name)
     if api_base is not None:
         return _served(name, api_base)
     if not re.fullmatch(r"[^/\s]+/\S+", name):
@@ -80,6 +85,17 @@ def open_models(
     wanted = list(primitives or ())
     opened = [open_model(name, api_base=api_base, primitives=wanted) for name in names]
     return [on_terms(model, sheet or Sheet(), batch) for model in opened]
+
+
+def _announced(name: str) -> Model:
+    """The model that an installed package makes of its name."""
+    make = plugin("models", name)
+    found = make(name) if callable(make) else make
+    if not isinstance(found, Model):
+        raise ModelNameError(
+            f"the entry points undercut.models must be functions from a name to a Model, and {name!r} gives {found!r}"
+        )
+    return found
 
 
 def _embedded() -> Model:

@@ -30,7 +30,8 @@ def written(text: str, request: Request, count: Callable[[str], int] = count_wor
 class ScriptedModel:
     """A model that answers by a function of the request, or from a table of prompts.
 
-    Tokens are words parted by white space (`count_words`), so that usage is exact and easy to foretell.
+    Tokens are words parted by white space (`count_words`) unless another count is given, so that usage is exact and
+    easy to foretell.
 
     Attributes:
         requests: every request so far, in the order in which they came.
@@ -42,7 +43,9 @@ class ScriptedModel:
         name: str = "scripted",
         shape: Shape | None = None,
         price: Price | None = None,
+        count: Callable[[str], int] = count_words,
     ) -> None:
+        self._count = count
         self._answer = answer
         self._name = name
         self._shape = shape
@@ -63,8 +66,8 @@ class ScriptedModel:
         return self._shape
 
     def count(self, text: str) -> int:
-        """Number of words."""
-        return count_words(text)
+        """Tokens of a text."""
+        return self._count(text)
 
     async def generate(self, request: Request) -> Completion:
         """Answer as told.
@@ -74,13 +77,13 @@ class ScriptedModel:
         """
         self.requests.append(request)
         if callable(self._answer):
-            return written(self._answer(request), request)
+            return written(self._answer(request), request, self._count)
         if request.prompt not in self._answer:
             raise ModelError(
                 f"a scripted model answers the prompts in its table, and {request.prompt[:80]!r} is not one of the "
                 f"{len(self._answer)} there; add it, or give a function"
             )
-        return written(self._answer[request.prompt], request)
+        return written(self._answer[request.prompt], request, self._count)
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -86,9 +86,9 @@ class Capability:
 
 
 def question_size(question: Question) -> int:
-    """The size that a capability speaks of: items of all inputs that are lists."""
+    """The size that a capability speaks of: items of all inputs that are lists, and words of those that are texts."""
     pairs = zip(question.values, question.primitive.inputs, strict=True)
-    return sum(size_of(value, kind) for value, kind in pairs if isinstance(kind, ListOf))
+    return sum(size_of(value, kind) for value, kind in pairs if isinstance(kind, ListOf) or kind.measured)
 
 
 class SimulatedModel:

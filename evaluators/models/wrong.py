@@ -16,7 +16,9 @@ ATTEMPTS = 64
 
 def wrong_answer(primitive: Primitive, values: Sequence[Any], truth: Any, draw: random.Random) -> str | None:
     """The text of a plausible wrong answer, or None where there seems to be none (the maximum of one number)."""
-    known = list(_leaves(values))
+    # A reader that knows some choices alone, as that of a label does, takes nothing else for an answer.
+    choices = getattr(getattr(primitive.output, "parse", None), "keywords", {}).get("choices", ())
+    known = [*_leaves(values), *choices]
     for _ in range(ATTEMPTS):
         text = _written(_changed(truth, known, draw), primitive.output)
         if text is None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from undercut.evaluators.plugins import install_operators, plugin, plugin_names
 from undercut.evaluators.task import SPLITS, Instance, Task, split_of
 from undercut.evaluators.tasks.builtin import TASKS
-from undercut.spaces.errors import TaskError
+from undercut.spaces.errors import TaskError, UsageError
 
 __all__ = ["TASKS", "open_task"]
 
 
 def open_task(name: str, data: str | None = None) -> Task:
-    """The task that a name stands for: a built-in, `module:attribute`, or an installed package's entry point.
+    """The task that a name stands for: a built-in, a TOML file, `module:attribute`, or a package's entry point.
 
     Args:
         name: what a user calls the task.
@@ -26,6 +26,7 @@ def open_task(name: str, data: str | None = None) -> Task:
     Raises:
         TaskError: there is no such task, or the file does not hold its problems.
     """
+    install_operators()
     task = _found(name)
     if data is None:
         return task
@@ -49,16 +50,21 @@ def _sizes_of(problems: Sequence[Instance], wanted: tuple[int, ...]) -> tuple[in
 def _found(name: str) -> Task:
     if name in TASKS:
         return TASKS[name]
+    if name.endswith(".toml"):
+        from undercut.evaluators.tasks.toml import read_task
+
+        return read_task(Path(name))
     if ":" in name:
         return _imported(name)
-    for entry in importlib.metadata.entry_points(group="undercut.tasks"):
-        if entry.name == name:
-            try:
-                return _checked(entry.load(), name)
-            except (ImportError, AttributeError) as error:
-                raise TaskError(f"the task {name!r} of an installed package could not be imported: {error}") from error
+    try:
+        announced = plugin("tasks", name)
+    except UsageError as error:
+        raise TaskError(str(error)) from error
+    if announced is not None:
+        return _checked(announced, name)
     raise TaskError(
-        f"TASK must be one of {', '.join(TASKS)}, or module:attribute for a task of your own, and {name!r} is neither"
+        f"TASK must be one of {', '.join([*TASKS, *plugin_names('tasks')])}, a task file such as task.toml, or "
+        f"module:attribute for a task of your own, and {name!r} is neither"
     )
 
 

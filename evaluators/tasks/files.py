@@ -8,7 +8,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from undercut.evaluators.task import Instance, Task, exact, is_of, size_of_inputs
+from undercut.evaluators.scorers import exact
+from undercut.evaluators.task import Instance, Task, is_of, size_of_inputs
 from undercut.spaces.errors import TaskError
 
 

@@ -76,7 +76,7 @@ class Asker:
             self.lifter.lift(asking.read_lists, "read_lists")
             return f"lambda text: read_lists(text, {self._reader(kind.item, label)})"
         self.lifter.lift(asking.read_list, "read_list")
-        separator = kind.item.separator.strip()
+        separator = kind.item.separator.strip(" ")
         read = self._atom(kind.item.parse, "read", kind.item)
         return f"lambda text: read_list(text, {read}" + (f", {text_literal(separator)}" if separator else "") + ")"
 

@@ -189,7 +189,7 @@ def test_a_genome_that_was_exported_is_measured_run_and_priced(done: Path, tmp_p
         (f"search sort {MODEL} --target-size 0", ["--target-size", "0"]),
         (f"search sort {MODEL} --target-size big", ["target-size", "'big'"]),
         (f"search sort {MODEL} --cost euro", ["--cost must be one of tokens", "'euro'"]),
-        (f"search sort {MODEL} --strategy magic", ["--strategy must be one of evolution", "'magic'"]),
+        (f"search sort {MODEL} --strategy magic", ["--strategy must be one of auto, evolution", "'magic'"]),
         (f"search sort {MODEL} --samples 0", ["--samples must be 1 or more, not 0"]),
         (f"search sort {MODEL} --evaluations -3", ["--evaluations must be 1 or more, not -3"]),
         (f"search sort {MODEL} --max-calls -1", ["--max-calls must be 0 or more, not -1"]),

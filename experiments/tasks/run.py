@@ -1,0 +1,83 @@
+"""Searches of real and generated tasks from task files, over HTTP on this machine, against a simulated chat model.
+
+    UNDERCUT_DATA=… python experiments/tasks/run.py [TASK…]
+
+The folder that UNDERCUT_DATA names holds gsm8k, bbh and got; tasks whose data is not there are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from cases import CASES, SHARED, Case
+
+from undercut.evaluators.models.loopback import served
+from undercut.evaluators.tasks import open_task
+from undercut.search.api import optimize
+from undercut.search.task_commands import checked
+from undercut.spaces.errors import TaskError
+
+RESULTS = Path(__file__).parent / "results.json"
+EVALUATIONS, SAMPLES = 12, 20
+
+
+def study(case: Case) -> dict[str, Any]:
+    """What a search of one task found and spent, beside what was foretold."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = case.write(folder)
+        task = open_task(str(path))
+        limits = {"target_size": task.sizes[-1], "evaluations": EVALUATIONS, "samples": SAMPLES}
+        foretold = checked(task, str(path), (), task.sizes, **limits)["cost"]
+        began = time.perf_counter()
+        with served(case.model(path)) as server:
+            result = optimize(str(path), models=("chat",), api_base=server.url, out=folder / "run", **limits)
+        seconds = time.perf_counter() - began
+    return {
+        "sizes": list(task.sizes),
+        "front": [_row(item) for item in result["front"]],
+        "known": [_row(item) | {"id": item["id"]} for item in result["baselines"]],
+        "foretold": {unit: foretold[unit] for unit in ("calls", "tokens")},
+        "spent": {unit: result["spent"][unit] for unit in ("calls", "tokens")},
+        "counted by the server": {"calls": server.calls, "tokens": server.tokens},
+        "seconds": round(seconds),
+    }
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": item["name"],
+        "accuracy": {size: round(found["mean"], 3) for size, found in item["accuracy"].items()},
+        "tokens": {size: round(found["tokens"], 1) for size, found in item["cost"].items()},
+    }
+
+
+def main(names: list[str]) -> None:
+    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() and names else {}
+    for name in names or CASES:
+        if "SHARED/" in CASES[name].toml and not os.environ.get(SHARED):
+            print(f"{name}: left out, since {SHARED} names no folder", flush=True)
+            continue
+        try:
+            found[name] = study(CASES[name])
+        except TaskError as error:
+            print(f"{name}: {error}", flush=True)
+            continue
+        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        print(
+            name,
+            json.dumps(found[name]["foretold"]["tokens"]),
+            found[name]["spent"],
+            found[name]["seconds"],
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,207 @@
+"""What a search will cost before it starts: the known designs are played through on the task's own problems, unasked.
+
+Every prompt is written as the search will write it and counted; answers are made up, of the size that the primitives
+declare. What the search will find cannot be known, so that what it runs besides takes the designs' mean, as often as
+searches usually do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.evaluate import evaluate
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.base import Completion, Model, Price, Request, Shape, Usage, price_of
+from undercut.evaluators.models.scripted import written
+from undercut.evaluators.models.simulated import count_pieces
+from undercut.evaluators.task import SPLITS, Split, Task
+from undercut.search.calibration import calibrate
+from undercut.search.conclude import SELECT, beyond, further
+from undercut.search.designs import known_designs
+from undercut.search.rehearse import rehearse
+from undercut.search.run import FIRST
+from undercut.search.settings import Settings
+from undercut.spaces.genome import Genome
+from undercut.spaces.question import Question
+from undercut.spaces.space import Space
+from undercut.spaces.types import Atom, ListOf, Type, render, size_of
+
+TRIED = 3
+"""Problems of each size that the designs are played through on."""
+THOUGHTS = 60
+"""Tokens that a model is taken to think in where a prompt lets it."""
+MORE, FINALISTS, CHOSEN = (0.0, 8.0, 24.0), (1.0, 4.0, 8.0), (0.0, 2.0, 5.0)
+"""Genomes that a search runs, measures again and measures at last beside the known designs: least, usual, most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """Calls, tokens, and US dollars where the models have prices."""
+
+    calls: float = 0.0
+    tokens: float = 0.0
+    usd: float | None = 0.0
+
+    def __add__(self, other: Spend) -> Spend:
+        """Both together."""
+        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
+        return Spend(self.calls + other.calls, self.tokens + other.tokens, usd)
+
+    def __mul__(self, times: float) -> Spend:
+        """So many times as much."""
+        return Spend(self.calls * times, self.tokens * times, None if self.usd is None else self.usd * times)
+
+
+@dataclass(frozen=True, slots=True)
+class Expense:
+    """What a search is expected to spend, between the least and the most."""
+
+    low: Spend
+    mean: Spend
+    high: Spend
+
+
+class MadeUp:
+    """Answers every question with something of the right type and about the declared size; nothing is sent.
+
+    A primitive's reference answers where there is one. Two prompts never get the same text but where they must.
+    """
+
+    end = 1
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self.count: Callable[[str], int] = getattr(model, "count", count_pieces)
+
+    @property
+    def name(self) -> str:
+        """The name of the model that it stands in for."""
+        return self._model.name
+
+    @property
+    def shape(self) -> Shape | None:
+        """Its shape."""
+        return self._model.shape
+
+    @property
+    def price(self) -> Price | None:
+        """Its price."""
+        return price_of(self._model)
+
+    async def generate(self, request: Request) -> Completion:
+        """Make an answer up."""
+        assert request.question is not None
+        text = answer_to(request.question, request.prompt + str(request.seed))
+        made = written(text, request, self.count)
+        thinks = request.question.primitive.room and request.question.prompt
+        usage = Usage(made.usage.prompt, (made.usage.completion or 0) + self.end + (THOUGHTS if thinks else 0))
+        return Completion(made.text, usage, made.finish)
+
+    async def close(self) -> None:
+        """Do nothing: there is nothing to release."""
+
+
+def answer_to(question: Question, seed: str) -> str:
+    """The text of an answer of the right type to a question."""
+    primitive = question.primitive
+    if primitive.reference is not None:
+        try:
+            return render(primitive.reference(*question.values), primitive.output)
+        except Exception:  # the user's code, on inputs that were made up
+            return "none"
+    sizes = [size_of(value, kind) for value, kind in zip(question.values, primitive.inputs, strict=True)]
+    size = max(1, round(primitive.answer_size(*sizes)))
+    if primitive.output in primitive.inputs and isinstance(primitive.output, ListOf):
+        value = question.values[primitive.inputs.index(primitive.output)]
+        return render(value[: max(1, len(value) * size // max(1, round(sum(sizes))))], primitive.output)
+    return _made(primitive.output, size, int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=6).digest(), "big"))
+
+
+def _made(kind: Type, size: int, draw: int) -> str:
+    if isinstance(kind, ListOf):
+        items = [_made(kind.item, 1, draw + place) for place in range(size)]
+        return (kind.item.separator if isinstance(kind.item, Atom) else " | ").join(items)
+    choices = getattr(kind.parse, "keywords", {}).get("choices", ())
+    if choices:
+        return str(choices[draw % len(choices)])
+    if kind.name == "truth":
+        return "no" if draw % 4 == 0 else "yes"
+    if kind.name in ("number", "grade"):
+        return str(draw % 10)
+    if kind.name == "record":
+        return "{}"
+    return " ".join([f"w{draw % 100000}", *["word"] * (size - 1)])
+
+
+async def expense(settings: Settings, task: Task, models: Sequence[Model], judges: Sequence[Model] = ()) -> Expense:
+    """What the search with these settings will spend on these models; no call is made.
+
+    Raises:
+        TaskError: the task has no problems of one of the sizes.
+    """
+    stand_ins = [MadeUp(model) for model in (*models, *judges)]
+    toolbox = task.toolbox([model.name for model in models], settings.allow_code)
+    space = Space(task.signature, toolbox, max_size=settings.max_size)
+    blind = all(primitive.reference is None for primitive in task.primitives)
+
+    def engine() -> Engine:
+        return Engine(stand_ins, cache=AnswerCache(), ledger=Ledger())
+
+    first = engine()
+    sizes = [size for size in sorted({*settings.sizes, settings.target_size}) if task.has(size)]
+    await calibrate(space, task, first, sizes, settings.seed, lambda done, total: None)
+    asked = _spent(first)
+    counts = {split: problems_of(settings, task, split) for split in SPLITS}
+    designs: dict[str, Genome] = {}
+    few = {size: task.instances(size, TRIED, "search", settings.seed) for size in counts["test"]}
+    for name, genome in known_designs(task, settings.sizes[0]):
+        if name not in designs and rehearse(genome, few[settings.sizes[0]][:1], task, toolbox).right is not False:
+            designs[name] = genome
+    together, alone = dict[int, Spend](), dict[int, Spend]()
+    for size, problems in few.items():
+        shared, total = engine(), Spend()
+        for genome in designs.values():
+            own = engine()
+            for each in (own, shared):
+                await evaluate(genome, problems, task, toolbox, each)
+            total += _spent(own)
+        alone[size] = total * (1 / (len(problems) * max(1, len(designs))))
+        together[size] = _spent(shared) * (1 / len(problems))
+
+    def phase(split: Split, each: Mapping[int, Spend]) -> Spend:
+        """What a phase of the search takes, a problem of each size taking so much."""
+        return sum((each[size] * count for size, count in counts[split].items()), Spend())
+
+    def whole(which: int) -> Spend:
+        most = settings.evaluations - (len(designs) if blind else 0)
+        more = max(0.0, min(MORE[which], most))
+        run = phase("search", together) * blind + phase("search", alone) * more
+        again = phase("select", alone) * FINALISTS[which]
+        return asked + run + again + phase("test", together) + phase("test", alone) * CHOSEN[which]
+
+    low, mean, high = (whole(which) for which in range(3))
+    return Expense(low, mean, high)
+
+
+def problems_of(settings: Settings, task: Task, split: Split) -> dict[int, int]:
+    """How many problems of each size a genome is run on in a phase of the search."""
+    count = {"search": FIRST[-1], "select": SELECT[-1], "test": settings.samples}[split]
+    wanted = dict.fromkeys(settings.sizes, count)
+    if split == "test":
+        wanted |= dict.fromkeys(beyond(settings, task), further(settings))
+    return {size: len(task.instances(size, most, split, settings.seed)) for size, most in wanted.items()}
+
+
+def _spent(engine: Engine) -> Spend:
+    spent = engine.ledger.spent
+    return Spend(spent.calls, spent.tokens, spent.usd)
+
+
+def foretold(settings: Settings, task: Task, models: Sequence[Model], judges: Sequence[Model] = ()) -> Expense:
+    """`expense`, for callers without an event loop."""
+    return asyncio.run(expense(settings, task, models, judges))

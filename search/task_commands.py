@@ -1,0 +1,168 @@
+"""`undercut init` and `undercut check`: a task file to begin with, and what a search of a task will ask and cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from undercut.evaluators.models.base import Model
+    from undercut.evaluators.task import Task
+    from undercut.spaces.primitive import Primitive
+    from undercut.spaces.types import Type
+
+SHOWN = 700
+"""Characters of a prompt that are shown; the middle of a longer one is left out."""
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Write an example of a task without code into DIR: task.toml, in which every key is explained, and its data."""
+    from undercut.search.example import write_example
+
+    path = write_example(folder)
+    click.echo(f"{path} and its data are written", err=True)
+    click.echo(f"Next: undercut check {path}")
+
+
+@click.command()
+@click.argument("task")
+@click.option(
+    "-m", "--model", "models", multiple=True, metavar="MODEL",
+    help="A model that the search will use; may be given several times.  [default: tokens are words and signs]",
+)  # fmt: skip
+@click.option("--api-base", metavar="URL", help="An OpenAI-compatible server that has the models.")
+@click.option("--prices", type=click.Path(path_type=Path), metavar="FILE", help="TOML sheet of prices and shapes.")
+@click.option("--sizes", metavar="N,N,…", help="Problem sizes of the search.  [default: the task's own]")
+@click.option("--target-size", type=int, help="Problem size to optimise for.  [default: twice the largest]")
+@click.option("--evaluations", type=int, default=32, show_default=True, help="As for `undercut search`.")
+@click.option("--samples", type=int, default=50, show_default=True, help="As for `undercut search`.")
+@click.option("--seed", type=int, default=0, show_default=True, help="As for `undercut search`.")
+@click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.")
+@click.option("--json", "as_json", is_flag=True, help="Print plain JSON on standard output.")
+def check(task: str, models: tuple[str, ...], sizes: str | None, as_json: bool, **options: Any) -> None:
+    """Validate TASK and say what a search of it will ask and cost. No call is made."""
+    from undercut.evaluators.tasks import open_task
+    from undercut.search.cli import _read_sizes
+
+    found = open_task(task, options["data"])
+    wanted = _read_sizes(sizes) if sizes else found.sizes
+    result = checked(found, task, models, wanted, **options)
+    if as_json:
+        click.echo(json.dumps(result, indent=1))
+    else:
+        _show(result)
+
+
+def checked(
+    task: Task,
+    name: str,
+    models: Sequence[str],
+    sizes: tuple[int, ...],
+    *,
+    target_size: int | None = None,
+    api_base: str | None = None,
+    prices: Path | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """What a task holds and what a search of it will cost, in JSON form.
+
+    Raises:
+        UsageError: the task, a model or a setting cannot be used.
+    """
+    from undercut.evaluators.models.registry import open_models
+    from undercut.evaluators.models.scripted import ScriptedModel
+    from undercut.evaluators.models.sheet import Sheet, read_sheet
+    from undercut.evaluators.models.simulated import count_pieces
+    from undercut.search.expense import foretold
+    from undercut.search.settings import Settings
+
+    sheet = Sheet() if prices is None else read_sheet(prices)
+    opened: list[Model] = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet)
+    if not opened:
+        opened = [ScriptedModel({}, "any model", count=count_pieces)]
+    target = 2 * sizes[-1] if target_size is None else target_size
+    asked = Settings(task=name, sizes=sizes, target_size=target, sheet=sheet, **settings)
+    splits = {size: _held(task, size, asked.samples) for size in sizes}
+    problem = task.instances(sizes[0], 1, "search", asked.seed)[0]
+    cost = foretold(asked, task, opened)
+    return {
+        "task": task.name,
+        "inputs": list(map(str, task.inputs)),
+        "output": str(task.output),
+        "sizes": {str(size): held for size, held in splits.items()},
+        "primitives": [
+            {
+                "name": primitive.name,
+                "inputs": list(map(str, primitive.inputs)),
+                "output": str(primitive.output),
+                "prompts": len(primitive.prompts),
+                "example": _example(primitive, task, problem.inputs, problem.target),
+            }
+            for primitive in (*task.primitives, *([] if task.judge is None else [task.judge]))
+        ],
+        "cost": {
+            field: {end: getattr(getattr(cost, end), field) for end in ("low", "mean", "high")}
+            for field in ("calls", "tokens", "usd")
+        },
+        "models": [model.name for model in opened],
+    }
+
+
+def _show(result: dict[str, Any]) -> None:
+    click.echo(f"{result['task']}: {', '.join(result['inputs'])} → {result['output']}")
+    for size, held in result["sizes"].items():
+        known = ", ".join(f"{count} {split}" for split, count in held.items())
+        click.echo(f"  size {size}: {known}")
+    for primitive in result["primitives"]:
+        many = "" if primitive["prompts"] == 1 else f", {primitive['prompts']} prompts"
+        click.echo(f"\n{primitive['name']}: {', '.join(primitive['inputs'])} → {primitive['output']}{many}")
+        click.echo("".join(f"  | {line}\n" for line in primitive["example"].splitlines()), nl=False)
+    cost = result["cost"]
+    words = [f"{_range(cost['calls'])} calls", f"{_range(cost['tokens'])} tokens"]
+    if cost["usd"]["mean"] is not None:
+        words.append("${mean:,.2f} (${low:,.2f}–${high:,.2f})".format(**cost["usd"]))
+    click.echo(f"\na search will take about {', '.join(words)} on {', '.join(result['models'])}; no call was made")
+    if cost["usd"]["mean"] is None:
+        click.echo("what that is in US dollars is not known: name a model with -m, or give --prices")
+
+
+def _range(found: dict[str, float]) -> str:
+    low, mean, high = (_rounded(found[end]) for end in ("low", "mean", "high"))
+    return f"{mean} ({low}–{high})"
+
+
+def _rounded(value: float) -> str:
+    digits = max(0, len(str(int(value))) - 2)
+    return f"{round(value, -digits):,.0f}"
+
+
+def _held(task: Task, size: int, samples: int) -> dict[str, int]:
+    """Problems of a size by what the search does with them: up to as many as it wants."""
+    from undercut.evaluators.task import SPLITS
+    from undercut.search.conclude import SELECT
+    from undercut.search.run import FIRST
+
+    wanted = {"search": FIRST[-1], "select": SELECT[-1], "test": samples}
+    return {split: len(task.instances(size, wanted[split], split)) for split in SPLITS}
+
+
+def _example(primitive: Primitive, task: Task, inputs: Sequence[Any], target: Any) -> str:
+    """A prompt of a primitive on a problem's inputs where it takes such, and on the name of its type for the rest."""
+    from undercut.spaces.types import ListOf
+
+    known = dict(zip(map(str, task.inputs), inputs, strict=True)) | {str(task.output): target}
+
+    def value(kind: Type) -> Any:
+        if str(kind) in known:
+            return known[str(kind)]
+        return [value(kind.item)] if isinstance(kind, ListOf) else f"({kind})"
+
+    text = primitive.prompt([value(kind) for kind in primitive.inputs])
+    half = SHOWN // 2
+    return text if len(text) <= SHOWN else f"{text[:half]}\n[… {len(text) - SHOWN:,} characters …]\n{text[-half:]}"
