@@ -1,13 +1,22 @@
-"""The run's bill: what was really sent, and a limit that is never crossed."""
+"""The run's bill: what was really sent, and a limit that is never crossed.
+
+The worst that a call may spend is reserved before it is sent, and settled when its answer is there. With a journal both
+are on disk before anything follows from them, and every process that shares the journal shares the limit.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, fields
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from undercut.evaluators.journal import Journal
 from undercut.evaluators.models.base import Usage
-from undercut.spaces.errors import BudgetError, UsageError
+from undercut.spaces.errors import BudgetError, RunFolderError, UsageError
 from undercut.spaces.pricing import Price
 
 
@@ -16,12 +25,13 @@ class Spent:
     """What was sent so far, answers from our own cache not counted.
 
     Attributes:
-        calls: requests, failed ones included; sending one again after a passing failure is still the same request.
+        calls: requests sent, failed ones and those sent again included.
         prompt_tokens: prompt tokens.
         completion_tokens: tokens written.
         usd: US dollars; None once a call went to a model without a price.
-        unmetered: calls whose usage the model did not tell; they stand in the other fields with the most they may
-            have used.
+        unmetered: calls whose usage nobody told (no answer came, or one without a count); they stand in the other
+            fields with the most they may have used.
+        uncertain: tokens of these calls, at their most; `tokens` less these are tokens that models told of.
     """
 
     calls: int = 0
@@ -29,6 +39,7 @@ class Spent:
     completion_tokens: int = 0
     usd: float | None = 0.0
     unmetered: int = 0
+    uncertain: int = 0
 
     @property
     def tokens(self) -> int:
@@ -51,6 +62,7 @@ class Spent:
             self.completion_tokens + other.completion_tokens,
             None if self.usd is None or other.usd is None else self.usd + other.usd,
             self.unmetered + other.unmetered,
+            self.uncertain + other.uncertain,
         )
 
 
@@ -62,6 +74,17 @@ class Reservation:
     price: Price | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wish:
+    """A call that waits for its reservation."""
+
+    reservation: Reservation
+    granted: asyncio.Future[Reservation]
+
+
+NOTHING = Spent()
+
+
 class Ledger:
     """Counts what is spent, and reserves the worst case of every call before it is sent.
 
@@ -71,7 +94,11 @@ class Ledger:
         max_calls: most requests; None is no limit, here and below.
         max_tokens: most tokens in and out.
         max_usd: most US dollars; models without a price are refused then.
-        spent: what was spent before, for a run that goes on.
+        max_minutes: most minutes from now on; what is under way then is waited for, and nothing more is sent.
+        spent: what was spent before; with a journal, the journal tells.
+        journal: where the bill is kept. What another ledger has reserved there, be it another process's or that of one
+            that was killed, counts as spent at its most.
+        clock: the time in seconds, from any beginning.
 
     Raises:
         UsageError: a limit is below 0.
@@ -82,40 +109,66 @@ class Ledger:
         max_calls: int | None = None,
         max_tokens: int | None = None,
         max_usd: float | None = None,
+        max_minutes: float | None = None,
         *,
-        spent: Spent | None = None,
+        spent: Spent = NOTHING,
+        journal: Journal | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, limit in (("calls", max_calls), ("tokens", max_tokens), ("usd", max_usd)):
+        limits = {"calls": max_calls, "tokens": max_tokens, "usd": max_usd, "minutes": max_minutes}
+        for name, limit in limits.items():
             if limit is not None and not limit >= 0:
                 raise UsageError(f"a limit must be 0 or more, and --max-{name} is {limit}; leave it out for no limit")
         self._max_calls = max_calls
         self._max_tokens = max_tokens
         self._max_usd = max_usd
-        self._spent = spent or Spent()
+        self._max_minutes = max_minutes
+        self._clock = clock
+        self._begin = clock()
+        self._journal = journal
+        self._owner = uuid.uuid4().hex
+        self._base = spent if journal is None else _billed(journal.row)
+        self._elsewhere = NOTHING if journal is None else _reserved(journal.row, self._owner)
+        self._unwritten = NOTHING
         self._reserved: set[Reservation] = set()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._worst, self._unpriced = NOTHING, 0  # of all that is reserved, and how many of them have no price
+        self._wishes: list[_Wish] = []
+        self._syncing: asyncio.Future[list[_Wish]] | None = None
 
     @property
     def spent(self) -> Spent:
-        """What is spent so far, without what calls under way may yet spend."""
-        return self._spent
+        """What is spent so far, without what our own calls under way may yet spend."""
+        return self._base + self._unwritten + self._elsewhere
+
+    def check_time(self) -> None:
+        """Do nothing while there is time.
+
+        Raises:
+            BudgetError: the time is up.
+        """
+        if self._max_minutes is not None and self._clock() - self._begin >= 60 * self._max_minutes:
+            raise BudgetError(
+                f"the run may take {self._max_minutes:g} minutes, and these are over; raise --max-minutes and resume"
+            )
 
     async def reserve(self, prompt: int, completion: int, price: Price | None = None) -> Reservation:
         """Reserve the most that a call may spend, in tokens; waits while calls under way may leave enough unspent.
 
         Raises:
             BudgetError: the call could exceed a limit.
+            RunFolderError: the journal could not be written.
         """
         usd = None if price is None else price.usd(prompt, completion)
         reservation = Reservation(Spent(1, prompt, completion, usd), price)
-        while (refusal := self._refusal(reservation.worst)) is not None:
-            if not self._reserved:
-                raise refusal
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(future)
-            await future
-        self._reserved.add(reservation)
-        return reservation
+        wish = _Wish(reservation, asyncio.get_running_loop().create_future())
+        self._wishes.append(wish)
+        self._changed()
+        try:
+            return await wish.granted
+        except asyncio.CancelledError:
+            if reservation in self._reserved:  # granted, and nobody there to send it
+                self.cancel(reservation)
+            raise
 
     def settle(self, reservation: Reservation, usage: Usage | None) -> None:
         """Put what a call really used in the place of its reservation; unknown counts are taken at their most."""
@@ -123,45 +176,177 @@ class Ledger:
         prompt = worst.prompt_tokens if usage is None or usage.prompt is None else usage.prompt
         completion = worst.completion_tokens if usage is None or usage.completion is None else usage.completion
         cached = 0 if usage is None else min(usage.cached, prompt)
-        unmetered = int(usage is None or usage.prompt is None or usage.completion is None)
+        unmetered = usage is None or usage.prompt is None or usage.completion is None
         usd = None if reservation.price is None else reservation.price.usd(prompt, completion, cached)
-        self._close(reservation, Spent(1, prompt, completion, usd, unmetered))
+        uncertain = prompt + completion if unmetered else 0
+        self._close(reservation, Spent(1, prompt, completion, usd, int(unmetered), uncertain))
 
     def release(self, reservation: Reservation) -> None:
         """Drop the reservation of a call that no model answered: it counts as a call, and used no tokens."""
         self._close(reservation, Spent(calls=1, usd=None if reservation.price is None else 0.0))
 
+    def cancel(self, reservation: Reservation) -> None:
+        """Drop the reservation of a call that was not sent."""
+        self._close(reservation, NOTHING)
+
     def _close(self, reservation: Reservation, spent: Spent) -> None:
         self._reserved.remove(reservation)
-        self._spent += spent
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        self._count(reservation, -1)
+        self._unwritten += spent
+        self._changed()
+
+    def _count(self, reservation: Reservation, sign: int) -> None:
+        """Keep the sum of what is reserved; it begins anew with every set of calls, so that no rounding adds up."""
+        worst, old = reservation.worst, self._worst
+        self._unpriced += sign * (worst.usd is None)
+        self._worst = (
+            NOTHING
+            if not self._reserved
+            else Spent(
+                old.calls + sign * worst.calls,
+                old.prompt_tokens + sign * worst.prompt_tokens,
+                old.completion_tokens + sign * worst.completion_tokens,
+                (old.usd or 0.0) + sign * (worst.usd or 0.0),
+            )
+        )
+
+    def _most(self) -> Spent:
+        """The most that our calls under way may spend."""
+        return replace(self._worst, usd=None) if self._unpriced else self._worst
+
+    # -- granting --------------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        """Look at the wishes again: now, or as part of the journal's next transaction."""
+        if self._journal is None:
+            _tell(self._granted())
+            return
+        loop = asyncio.get_running_loop()
+        if self._syncing is None or self._syncing.get_loop() is not loop:
+            self._syncing = self._journal.write(self._sync)
+            self._syncing.add_done_callback(self._synced)
+
+    def _sync(self, connection: sqlite3.Connection) -> list[_Wish]:
+        """Write what was settled, read what others did, grant what can be granted, write what is reserved."""
+        self._syncing = None  # what changes from here on is of the next transaction
+
+        def row(query: str, values: Iterable[Any] = ()) -> Any:
+            return connection.execute(query, tuple(values)).fetchone()
+
+        if self._unwritten != NOTHING:
+            _add(connection, self._unwritten)
+            self._unwritten = NOTHING
+        self._base, self._elsewhere = _billed(row), _reserved(row, self._owner)
+        granted = self._granted()
+        if self._reserved:
+            row_of_ours = (self._owner, *_row(self._most()))
+            connection.execute("INSERT OR REPLACE INTO bill VALUES (?, ?, ?, ?, ?, ?, 0, 0)", row_of_ours)
+        else:
+            connection.execute("DELETE FROM bill WHERE owner = ?", (self._owner,))
+        return granted
+
+    def _synced(self, done: asyncio.Future[list[_Wish]]) -> None:
+        """Tell those whose wishes were granted, once that is committed."""
+        if done.cancelled():
+            return
+        if done.exception() is None:
+            _tell(done.result())
+            return
+        wishes, self._wishes = self._wishes, []
+        for wish in wishes:
+            if not wish.granted.done():
+                wish.granted.set_exception(RunFolderError(str(done.exception())))
+
+    def _granted(self) -> list[_Wish]:
+        """Reserve what wishes can be granted, the oldest first, and refuse those that can never be."""
+        granted: list[_Wish] = []
+        waiting: list[_Wish] = []
+        for wish in self._wishes:
+            if wish.granted.done():  # whoever asked is gone
+                continue
+            refusal = self._refusal(wish.reservation.worst)
+            if refusal is None:
+                self._reserved.add(wish.reservation)
+                self._count(wish.reservation, +1)
+                granted.append(wish)
+            elif self._reserved:
+                waiting.append(wish)
+            else:
+                wish.granted.set_exception(refusal)
+        self._wishes = waiting
+        return granted
 
     def _refusal(self, worst: Spent) -> BudgetError | None:
         """Why a call must not be sent now, or None."""
+        try:
+            self.check_time()
+        except BudgetError as refusal:
+            return refusal
         if self._max_calls is self._max_tokens is self._max_usd is None:
             return None
+        spent = self.spent
         if self._max_usd is not None and worst.usd is None:
             return BudgetError(
                 "a limit in USD needs models with a known price, and one has none; use --max-tokens instead"
             )
-        if self._max_usd is not None and self._spent.usd is None:
+        if self._max_usd is not None and spent.usd is None:
             return BudgetError(
                 "a limit in USD needs to know what was spent, and this run has used a model without a price; use "
                 "--max-tokens instead"
             )
-        total = sum((reservation.worst for reservation in self._reserved), self._spent) + worst
+        total = spent + self._most() + worst
         checks: tuple[tuple[str, float | None, float | None, float | None], ...] = (
-            ("calls", self._max_calls, self._spent.calls, total.calls),
-            ("tokens", self._max_tokens, self._spent.tokens, total.tokens),
-            ("usd", self._max_usd, self._spent.usd, total.usd),
+            ("calls", self._max_calls, spent.calls, total.calls),
+            ("tokens", self._max_tokens, spent.tokens, total.tokens),
+            ("usd", self._max_usd, spent.usd, total.usd),
         )
-        for name, limit, spent, most in checks:
-            if limit is not None and spent is not None and most is not None and most > limit:
+        for name, limit, so_far, most in checks:
+            if limit is not None and so_far is not None and most is not None and most > limit:
                 return BudgetError(
-                    f"the run may spend {limit:g} {name}, {spent:g} are spent and the next call could exceed that; "
+                    f"the run may spend {limit:g} {name}, {so_far:g} are spent and the next call could exceed that; "
                     f"raise --max-{name} and resume"
                 )
         return None
+
+
+def _tell(wishes: Iterable[_Wish]) -> None:
+    for wish in wishes:
+        if not wish.granted.done():
+            wish.granted.set_result(wish.reservation)
+
+
+# -- the bill on disk ------------------------------------------------------------------------------------------------
+
+
+def _row(spent: Spent) -> tuple[Any, ...]:
+    """Calls, prompt, completion, US dollars where they are known, calls where they are not."""
+    return spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.usd or 0.0, int(spent.usd is None)
+
+
+def _add(connection: sqlite3.Connection, spent: Spent) -> None:
+    connection.execute("INSERT OR IGNORE INTO bill VALUES ('', 0, 0, 0, 0.0, 0, 0, 0)")
+    connection.execute(
+        "UPDATE bill SET calls = calls + ?, prompt = prompt + ?, completion = completion + ?, usd = usd + ?, "
+        "unpriced = unpriced + ?, unmetered = unmetered + ?, uncertain = uncertain + ? WHERE owner = ''",
+        (*_row(spent), spent.unmetered, spent.uncertain),
+    )
+
+
+def _billed(row: Callable[..., Any]) -> Spent:
+    """What is settled."""
+    found = row("SELECT calls, prompt, completion, usd, unpriced, unmetered, uncertain FROM bill WHERE owner = ''")
+    if found is None:
+        return NOTHING
+    calls, prompt, completion, usd, unpriced, unmetered, uncertain = found
+    return Spent(calls, int(prompt), int(completion), None if unpriced else usd, unmetered, uncertain)
+
+
+def _reserved(row: Callable[..., Any], owner: str) -> Spent:
+    """The most that calls of other ledgers may spend, or have spent where they were killed."""
+    calls, prompt, completion, usd, unpriced = row(
+        "SELECT total(calls), total(prompt), total(completion), total(usd), total(unpriced) FROM bill "
+        "WHERE owner NOT IN ('', ?)",
+        (owner,),
+    )
+    tokens = int(prompt), int(completion)
+    return Spent(int(calls), *tokens, None if unpriced else usd, int(calls), sum(tokens))

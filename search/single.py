@@ -47,6 +47,7 @@ def evaluate_genome(
     max_calls: int | None = None,
     max_tokens: int | None = None,
     max_usd: float | None = None,
+    max_minutes: float | None = None,
     concurrency: int = 64,
 ) -> dict[str, Any]:
     """Measure a genome on held-out problems; the JSON form of a front with one item.
@@ -61,7 +62,7 @@ def evaluate_genome(
     measured_at = sorted(set(sizes or task.sizes))
     instances = [i for size in measured_at for i in task.instances(size, samples, "test", seed)]
     opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
-    ledger = Ledger(max_calls, max_tokens, max_usd)
+    ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
     engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
     outcomes = _blocking(evaluate(genome, instances, task, task.toolbox(models, allow_code), engine), engine, opened)
     spent = ledger.spent

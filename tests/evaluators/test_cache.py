@@ -57,8 +57,8 @@ def test_an_answer_is_committed_before_it_is_used(tmp_path: Path) -> None:
 def test_answers_of_one_turn_are_committed_together(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "answers.sqlite")
     statements: list[str] = []
-    assert cache._connection is not None
-    cache._connection.set_trace_callback(statements.append)
+    assert cache.journal is not None and cache.journal._connection is not None
+    cache.journal._connection.set_trace_callback(statements.append)
 
     async def use() -> None:
         await asyncio.gather(*(cache.put(f"k{index}", ANSWER) for index in range(20)))

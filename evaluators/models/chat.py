@@ -1,0 +1,143 @@
+"""OpenAI's chat protocol, read with the suspicion that servers deserve: what a reply or a refusal means to us.
+
+Source: platform.openai.com/docs/api-reference/chat.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from undercut.evaluators.models.base import Completion, PromptTooLongError, Request, Samples, Usage
+from undercut.evaluators.models.retrying import TransientError
+from undercut.spaces.errors import ModelError
+
+TRANSIENT = (408, 409, 425, 429)
+"""Statuses, besides 5xx, that may pass; all other 4xx say that the request itself is wrong."""
+LOST = (408, 502, 504, 524)
+"""Statuses of a gateway that stopped waiting: the model behind it may have answered."""
+_TOO_LONG = re.compile(
+    r"(?i)context_length_exceeded|maximum context length|context window|exceed\w* the (available )?context|"
+    r"prompt is too long|reduce the length of the messages"
+)
+_SECRET = re.compile(r"(?i)\b(?:sk|pk|rk|key|gsk|xai|hf)[-_][^\s'\",}]+|bearer\s+\S+|AIza\S+")
+
+
+def asked(model: str, request: Request, samples: int = 1) -> dict[str, Any]:
+    """A request in the protocol's form."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": "user", "content": request.prompt}],
+        "temperature": request.temperature,
+        "max_tokens": request.max_tokens,
+        "seed": request.seed,
+    }
+    return body if samples == 1 else {**body, "n": samples}
+
+
+def read_reply(data: Any, who: str, samples: int = 1) -> Samples:
+    """Read a reply; at most so many samples, fewer where it has fewer.
+
+    A count that was not told is unknown. Where one choice does not tell its own tokens (hardly any server does), the
+    reply's are shared out by the lengths of the texts.
+
+    Raises:
+        TransientError: it is no reply, or an empty one. After all attempts an empty one is an empty answer.
+    """
+    choices = data.get("choices") if isinstance(data, dict) else None
+    if not isinstance(choices, list):
+        raise TransientError(f"{who} sent JSON that is no chat completion", charged=True)
+    found = [choice for choice in choices if isinstance(choice, dict)][:samples]
+    texts = [_text(choice) for choice in found]
+    usage = _usage(data.get("usage"), any(texts))
+    if not found or not (any(texts) or usage.completion or any(_finish(choice) for choice in found)):
+        empty = Samples((Completion("", usage),), usage)
+        raise TransientError(f"{who} sent an empty answer", charged=True, answer=empty)
+    shares = _shares(found, texts, usage.completion)
+    completions = (
+        Completion(text, replace(usage, completion=share), "length" if _finish(choice) == "length" else "stop")
+        for choice, text, share in zip(found, texts, shares, strict=True)
+    )
+    return Samples(tuple(completions), usage)
+
+
+def refusal(
+    who: str, status: int, said: str, wait: float | None, key: str = "the environment variable of its provider"
+) -> Exception:
+    """The error of ours that an HTTP status other than 200 means.
+
+    Args:
+        who: the model and where it is.
+        status: the HTTP status.
+        said: the body, or what was told of it.
+        wait: how long the server asks to wait, in seconds; None where it does not say.
+        key: the environment variable that holds the key.
+    """
+    if status in (401, 403):
+        return ModelError(f"{who} refused the key (HTTP {status}); set a valid one in {key}")
+    if status == 429 and "insufficient_quota" in said:
+        return ModelError(f"{who} has no quota left for this key (HTTP 429); add some, or use another key")
+    if status in TRANSIENT or status >= 500:
+        return TransientError(f"{who} failed with HTTP {status}", wait, charged=status in LOST)
+    if status in (400, 413, 422) and (status == 413 or _TOO_LONG.search(said)):
+        return PromptTooLongError(f"a prompt must fit into the context of {who}, and one does not; split it further")
+    return ModelError(f"{who} refused a request (HTTP {status}): {without_secrets(said)}")
+
+
+def without_secrets(text: str) -> str:
+    """The first 200 characters on one line, with everything taken out that looks like, or is, a key."""
+    for name, value in os.environ.items():
+        if len(value) >= 8 and re.search(r"KEY|TOKEN|SECRET|PASSWORD", name):
+            text = text.replace(value, "***")
+    return _SECRET.sub("***", " ".join(text.split()))[:200]
+
+
+def _text(choice: Mapping[str, Any]) -> str:
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, list):  # parts, of which texts are one kind
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _finish(choice: Mapping[str, Any]) -> str:
+    """Why an answer ended; "" where it simply did."""
+    reason = choice.get("finish_reason")
+    return reason if isinstance(reason, str) and reason != "stop" else ""
+
+
+def _usage(told: Any, wrote: bool) -> Usage:
+    """What the server says it used; no prompt has 0 tokens, and no text has."""
+    if not isinstance(told, dict):
+        return Usage(None, None)
+    prompt = _count(told.get("prompt_tokens")) or None
+    written = _count(told.get("completion_tokens"))
+    completion = None if prompt is None or (written == 0 and wrote) else written
+    details = told.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    return Usage(prompt, completion, min(cached or 0, prompt or 0))
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _shares(choices: Sequence[Mapping[str, Any]], texts: Sequence[str], total: int | None) -> list[int | None]:
+    """Each choice's tokens: as it tells, or its share by the length of its text; they add up to the total."""
+    if total is None or len(choices) == 1:
+        return [total] * len(choices)
+    told = [_usage_of_choice(choice) for choice in choices]
+    known = [count for count in told if count is not None]
+    if len(known) == len(told) and sum(known) == total:
+        return list(known)
+    lengths = [1 + len(text) for text in texts]
+    ends = [total * sum(lengths[: place + 1]) // sum(lengths) for place in range(len(lengths))]
+    return [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def _usage_of_choice(choice: Mapping[str, Any]) -> int | None:
+    usage = choice.get("usage")
+    return _count(usage.get("completion_tokens")) if isinstance(usage, dict) else None
