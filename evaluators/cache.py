@@ -51,7 +51,7 @@ class AnswerCache:
         """Number of answers."""
         if self.journal is None:
             return len(self._memory)
-        return int(self.journal.row("SELECT count(*) FROM answers")[0])
+        return int(self.journal.rows("SELECT count(*) FROM answers")[0][0])
 
     def get(self, key: str) -> Completion | None:
         """The answer under a key, or None.
@@ -61,8 +61,8 @@ class AnswerCache:
         """
         if self.journal is None:
             return self._memory.get(key)
-        row = self.journal.row(f"SELECT {_COLUMNS} FROM answers WHERE key = ?", (key,))
-        return None if row is None else _completion(row)
+        rows = self.journal.rows(f"SELECT {_COLUMNS} FROM answers WHERE key = ?", (key,))
+        return _completion(rows[0]) if rows else None
 
     async def put(self, key: str, completion: Completion) -> Completion:
         """Store an answer; returns the one stored under this key from now on.

@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from undercut.evaluators.cache import AnswerCache, answer_key
@@ -93,9 +94,9 @@ class Engine:
         self._judge = Judge()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slots = asyncio.Semaphore(concurrency)
-        self._in_flight: dict[str, asyncio.Future[Completion]] = {}
+        self._in_flight: dict[str, list[asyncio.Future[Completion]]] = {}
         self._gathering: dict[tuple[Any, ...], list[_Call]] = {}
-        self._tasks: set[asyncio.Task[list[Completion]]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._sent: set[asyncio.Task[Any] | None] = set()
         self._closed = False
         self._broken: ModelError | None = None
@@ -112,7 +113,7 @@ class Engine:
             cached = completion is not None
             if completion is None:
                 future, cached = self._under_way(call)
-                completion = await asyncio.shield(future)  # one of several askers may leave, the others wait
+                completion = await future
             return self._answered(question, call, completion, cached, trace)
 
         return ask
@@ -148,6 +149,7 @@ class Engine:
             if not wait or task not in self._sent:
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.ledger.close()
 
     def _prepared(self, question: Question) -> _Call:
         model = self.models[question.model]
@@ -158,17 +160,19 @@ class Engine:
         return _Call(model, request, key)
 
     def _under_way(self, call: _Call) -> tuple[asyncio.Future[Completion], bool]:
-        """The answer that is on its way, and whether it was so already."""
+        """A future of one's own for an answer, which others may wait for too, and whether it is on its way already."""
         if self._closed:
             raise ModelError("an engine sends nothing after it was closed; open another one")
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop, self._slots = loop, asyncio.Semaphore(self.concurrency)
             self._in_flight, self._gathering, self._tasks = {}, {}, set()
-        future = self._in_flight.get(call.key)
-        if future is not None and not future.done():
+        future: asyncio.Future[Completion] = loop.create_future()
+        waiting = self._in_flight.get(call.key)
+        if waiting is not None:
+            waiting.append(future)
             return future, True
-        future = self._in_flight[call.key] = loop.create_future()
+        self._in_flight[call.key] = [future]
         request = call.request
         if request.temperature > 0 and most_samples_of(call.model) > 1:
             group = (id(call.model), request.prompt, request.temperature, request.max_tokens)
@@ -195,24 +199,24 @@ class Engine:
     def _launch(self, calls: Sequence[_Call]) -> None:
         """Send for answers, and hand them to whoever waits."""
         assert self._loop is not None
-        futures = [self._in_flight[call.key] for call in calls]
 
-        def landed(task: asyncio.Task[list[Completion]]) -> None:
+        async def deliver() -> None:
+            for call, completion in zip(calls, await self._fetched(calls), strict=True):
+                for future in self._in_flight.pop(call.key):
+                    if not future.done():  # whoever asked may be gone
+                        future.set_result(completion)
+
+        def landed(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             self._sent.discard(task)
             error = None if task.cancelled() else task.exception()
-            for place, (call, future) in enumerate(zip(calls, futures, strict=True)):
-                if self._in_flight.get(call.key) is future:
-                    del self._in_flight[call.key]
-                if task.cancelled():
+            for future in chain(*(self._in_flight.pop(call.key, ()) for call in calls)):
+                if error is None:
                     future.cancel()
-                elif error is None:
-                    future.set_result(task.result()[place])
-                else:
+                elif not future.done():
                     future.set_exception(error)
-                    future.exception()  # whoever waits has it; with nobody left, asyncio would complain
 
-        task = self._loop.create_task(self._fetched(calls))
+        task = self._loop.create_task(deliver())
         self._tasks.add(task)
         task.add_done_callback(landed)
 

@@ -27,6 +27,7 @@ _TABLES = (
     unmetered INTEGER, uncertain INTEGER
 ) WITHOUT ROWID""",
 )
+_EMPTY = "INSERT OR IGNORE INTO bill VALUES ('', 0, 0, 0, 0.0, 0, 0, 0)"
 _FROM_1 = (
     """INSERT INTO bill SELECT '', count(*), total(prompt), total(completion), total(usd), count(*) - count(usd),
     count(*) - count(prompt + completion), 0 FROM answers""",
@@ -53,14 +54,14 @@ class Journal:
         self._pending: list[tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def row(self, query: str, values: Sequence[Any] = ()) -> Any:
-        """The first row that a query finds, or None.
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows that a query finds.
 
         Raises:
             RunFolderError: the file can no longer be read.
         """
         try:
-            return self._open.execute(query, values).fetchone()
+            return self._open.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
@@ -133,7 +134,7 @@ def _opened(path: Path) -> sqlite3.Connection:
         with connection:
             connection.execute("BEGIN IMMEDIATE")
             version = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
-            for statement in (*_TABLES, *(_FROM_1 if version == 1 else ())):
+            for statement in (*_TABLES, *(_FROM_1 if version == 1 else ()), _EMPTY):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
     except sqlite3.Error as error:

@@ -10,8 +10,9 @@ import asyncio
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from operator import le
 from typing import Any
 
 from undercut.evaluators.journal import Journal
@@ -115,21 +116,24 @@ class Ledger:
         journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        limits = {"calls": max_calls, "tokens": max_tokens, "usd": max_usd, "minutes": max_minutes}
+        limits: dict[str, float | None] = {
+            "calls": max_calls,
+            "tokens": max_tokens,
+            "usd": max_usd,
+            "minutes": max_minutes,
+        }
         for name, limit in limits.items():
             if limit is not None and not limit >= 0:
                 raise UsageError(f"a limit must be 0 or more, and --max-{name} is {limit}; leave it out for no limit")
-        self._max_calls = max_calls
-        self._max_tokens = max_tokens
-        self._max_usd = max_usd
-        self._max_minutes = max_minutes
+        self._max_minutes = limits.pop("minutes")
+        self._limits = limits
         self._clock = clock
         self._begin = clock()
         self._journal = journal
         self._owner = uuid.uuid4().hex
-        self._base = spent if journal is None else _billed(journal.row)
-        self._elsewhere = NOTHING if journal is None else _reserved(journal.row, self._owner)
+        self._base, self._elsewhere = (spent, NOTHING) if journal is None else _read(journal.rows(_BILL), self._owner)
         self._unwritten = NOTHING
+        self._leased = _row(NOTHING)
         self._reserved: set[Reservation] = set()
         self._worst, self._unpriced = NOTHING, 0  # of all that is reserved, and how many of them have no price
         self._wishes: list[_Wish] = []
@@ -160,6 +164,9 @@ class Ledger:
         """
         usd = None if price is None else price.usd(prompt, completion)
         reservation = Reservation(Spent(1, prompt, completion, usd), price)
+        if self._covered(reservation.worst):
+            self._add(reservation)
+            return reservation
         wish = _Wish(reservation, asyncio.get_running_loop().create_future())
         self._wishes.append(wish)
         self._changed()
@@ -189,11 +196,20 @@ class Ledger:
         """Drop the reservation of a call that was not sent."""
         self._close(reservation, NOTHING)
 
+    async def close(self) -> None:
+        """Give back what is reserved on disk beyond the calls under way; the ledger can be used again."""
+        if self._journal is not None and any(self._leased):
+            await self._journal.write(self._give_back)
+
     def _close(self, reservation: Reservation, spent: Spent) -> None:
         self._reserved.remove(reservation)
         self._count(reservation, -1)
         self._unwritten += spent
         self._changed()
+
+    def _add(self, reservation: Reservation) -> None:
+        self._reserved.add(reservation)
+        self._count(reservation, +1)
 
     def _count(self, reservation: Reservation, sign: int) -> None:
         """Keep the sum of what is reserved; it begins anew with every set of calls, so that no rounding adds up."""
@@ -216,6 +232,13 @@ class Ledger:
 
     # -- granting --------------------------------------------------------------------------------------------------
 
+    def _covered(self, worst: Spent) -> bool:
+        """Whether what is reserved on disk leaves room for a call, so that nothing need be written before it."""
+        if self._wishes or not any(self._leased):
+            return False
+        self.check_time()
+        return all(map(le, _row(self._unwritten + self._most() + worst), self._leased))
+
     def _changed(self) -> None:
         """Look at the wishes again: now, or as part of the journal's next transaction."""
         if self._journal is None:
@@ -229,21 +252,29 @@ class Ledger:
     def _sync(self, connection: sqlite3.Connection) -> list[_Wish]:
         """Write what was settled, read what others did, grant what can be granted, write what is reserved."""
         self._syncing = None  # what changes from here on is of the next transaction
-
-        def row(query: str, values: Iterable[Any] = ()) -> Any:
-            return connection.execute(query, tuple(values)).fetchone()
-
         if self._unwritten != NOTHING:
             _add(connection, self._unwritten)
             self._unwritten = NOTHING
-        self._base, self._elsewhere = _billed(row), _reserved(row, self._owner)
+        self._base, self._elsewhere = _read(connection.execute(_BILL), self._owner)
         granted = self._granted()
-        if self._reserved:
-            row_of_ours = (self._owner, *_row(self._most()))
-            connection.execute("INSERT OR REPLACE INTO bill VALUES (?, ?, ?, ?, ?, ?, 0, 0)", row_of_ours)
+        # What was reserved once stays so while it may, for the calls that follow: that saves a transaction a call.
+        most = _row(self._most())
+        lease = tuple(map(max, most, self._leased))
+        self._lease(connection, lease if self._exceeded(self.spent + _spent(lease)) is None else most)
+        return granted
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._lease(connection, _row(self._most()))
+
+    def _lease(self, connection: sqlite3.Connection, lease: tuple[Any, ...]) -> None:
+        """Have so much reserved on disk."""
+        if lease == self._leased:
+            return
+        self._leased = lease
+        if any(lease):
+            connection.execute("INSERT OR REPLACE INTO bill VALUES (?, ?, ?, ?, ?, ?, 0, 0)", (self._owner, *lease))
         else:
             connection.execute("DELETE FROM bill WHERE owner = ?", (self._owner,))
-        return granted
 
     def _synced(self, done: asyncio.Future[list[_Wish]]) -> None:
         """Tell those whose wishes were granted, once that is committed."""
@@ -266,8 +297,7 @@ class Ledger:
                 continue
             refusal = self._refusal(wish.reservation.worst)
             if refusal is None:
-                self._reserved.add(wish.reservation)
-                self._count(wish.reservation, +1)
+                self._add(wish.reservation)
                 granted.append(wish)
             elif self._reserved:
                 waiting.append(wish)
@@ -282,30 +312,31 @@ class Ledger:
             self.check_time()
         except BudgetError as refusal:
             return refusal
-        if self._max_calls is self._max_tokens is self._max_usd is None:
-            return None
         spent = self.spent
-        if self._max_usd is not None and worst.usd is None:
+        if self._limits["usd"] is not None and worst.usd is None:
             return BudgetError(
                 "a limit in USD needs models with a known price, and one has none; use --max-tokens instead"
             )
-        if self._max_usd is not None and spent.usd is None:
+        if self._limits["usd"] is not None and spent.usd is None:
             return BudgetError(
                 "a limit in USD needs to know what was spent, and this run has used a model without a price; use "
                 "--max-tokens instead"
             )
-        total = spent + self._most() + worst
-        checks: tuple[tuple[str, float | None, float | None, float | None], ...] = (
-            ("calls", self._max_calls, spent.calls, total.calls),
-            ("tokens", self._max_tokens, spent.tokens, total.tokens),
-            ("usd", self._max_usd, spent.usd, total.usd),
+        name = self._exceeded(spent + self._most() + worst)
+        if name is None:
+            return None
+        limit, so_far = self._limits[name], getattr(spent, name)
+        return BudgetError(
+            f"the run may spend {limit:.12g} {name}, {so_far:.12g} are spent and the next call could exceed that; "
+            f"raise --max-{name} and resume"
         )
-        for name, limit, so_far, most in checks:
-            if limit is not None and so_far is not None and most is not None and most > limit:
-                return BudgetError(
-                    f"the run may spend {limit:g} {name}, {so_far:g} are spent and the next call could exceed that; "
-                    f"raise --max-{name} and resume"
-                )
+
+    def _exceeded(self, total: Spent) -> str | None:
+        """The limit that so much would exceed, or None."""
+        for name, limit in self._limits.items():
+            most = getattr(total, name)
+            if limit is not None and (most is None or most > limit):
+                return name
         return None
 
 
@@ -318,13 +349,21 @@ def _tell(wishes: Iterable[_Wish]) -> None:
 # -- the bill on disk ------------------------------------------------------------------------------------------------
 
 
+_BILL = "SELECT owner, calls, prompt, completion, usd, unpriced, unmetered, uncertain FROM bill"
+
+
 def _row(spent: Spent) -> tuple[Any, ...]:
     """Calls, prompt, completion, US dollars where they are known, calls where they are not."""
     return spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.usd or 0.0, int(spent.usd is None)
 
 
+def _spent(row: Sequence[Any]) -> Spent:
+    """The other way round."""
+    calls, prompt, completion, usd, unpriced = row
+    return Spent(int(calls), int(prompt), int(completion), None if unpriced else usd)
+
+
 def _add(connection: sqlite3.Connection, spent: Spent) -> None:
-    connection.execute("INSERT OR IGNORE INTO bill VALUES ('', 0, 0, 0, 0.0, 0, 0, 0)")
     connection.execute(
         "UPDATE bill SET calls = calls + ?, prompt = prompt + ?, completion = completion + ?, usd = usd + ?, "
         "unpriced = unpriced + ?, unmetered = unmetered + ?, uncertain = uncertain + ? WHERE owner = ''",
@@ -332,21 +371,13 @@ def _add(connection: sqlite3.Connection, spent: Spent) -> None:
     )
 
 
-def _billed(row: Callable[..., Any]) -> Spent:
-    """What is settled."""
-    found = row("SELECT calls, prompt, completion, usd, unpriced, unmetered, uncertain FROM bill WHERE owner = ''")
-    if found is None:
-        return NOTHING
-    calls, prompt, completion, usd, unpriced, unmetered, uncertain = found
-    return Spent(calls, int(prompt), int(completion), None if unpriced else usd, unmetered, uncertain)
-
-
-def _reserved(row: Callable[..., Any], owner: str) -> Spent:
-    """The most that calls of other ledgers may spend, or have spent where they were killed."""
-    calls, prompt, completion, usd, unpriced = row(
-        "SELECT total(calls), total(prompt), total(completion), total(usd), total(unpriced) FROM bill "
-        "WHERE owner NOT IN ('', ?)",
-        (owner,),
-    )
-    tokens = int(prompt), int(completion)
-    return Spent(int(calls), *tokens, None if unpriced else usd, int(calls), sum(tokens))
+def _read(rows: Iterable[Sequence[Any]], owner: str) -> tuple[Spent, Spent]:
+    """What is settled, and the most that calls of other ledgers may spend, or have spent where they were killed."""
+    settled = elsewhere = NOTHING
+    for of, *sums, unmetered, uncertain in rows:
+        if not of:
+            settled = replace(_spent(sums), unmetered=unmetered, uncertain=uncertain)
+        elif of != owner:
+            most = _spent(sums)
+            elsewhere += replace(most, unmetered=most.calls, uncertain=most.tokens)
+    return settled, elsewhere

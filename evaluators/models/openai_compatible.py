@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from yarl import URL
 
 from undercut.evaluators.models.base import Completion, Request, Samples, Shape
 from undercut.evaluators.models.chat import asked, read_reply, refusal, without_secrets
@@ -54,6 +55,7 @@ class OpenAICompatibleModel:
         self._base = api_base.rstrip("/")
         self._timeout = timeout
         self._most_samples = MOST_SAMPLES
+        self._url = URL(f"{self._base}/chat/completions")
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -120,7 +122,7 @@ class OpenAICompatibleModel:
 
         try:
             async with self._opened().post(
-                f"{self._base}/chat/completions", data=msgspec.json.encode(body), allow_redirects=False
+                self._url, data=msgspec.json.encode(body), allow_redirects=False
             ) as response:
                 status, content, headers = response.status, await response.read(), response.headers
         except aiohttp.ClientSSLError as error:
