@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from undercut.search.serve import serve
 from undercut.spaces.errors import BudgetError, ModelError, UndercutError, UsageError
 
 if TYPE_CHECKING:
@@ -314,6 +315,9 @@ def operators(as_json: bool) -> None:
     from undercut.spaces.operators import OPERATORS
 
     _list([(operator.name, operator.summary) for operator in OPERATORS.values()], as_json)
+
+
+commands.add_command(serve)
 
 
 def _on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:

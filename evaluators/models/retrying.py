@@ -79,7 +79,7 @@ async def retrying(
     Raises:
         ModelError: it failed `policy.attempts` times, or the server asks for more patience than the policy has.
     """
-    generator = random.Random(seed)
+    generator: random.Random | None = None
     for failures in range(1, policy.attempts + 1):
         try:
             return await send()
@@ -91,6 +91,7 @@ async def retrying(
                 raise ModelError(f"{error} ({failures} attempts)") from None
             if error.wait is not None and error.wait > policy.patience:
                 raise ModelError(f"{error}, and it asks to wait {error.wait:.0f} s") from None
+            generator = generator or random.Random(seed)  # made when it is needed: most calls do not fail
             wait = policy.wait(failures, generator) if error.wait is None else error.wait
         await sleep(wait)
     raise ValueError("a retry policy needs at least one attempt")
