@@ -41,15 +41,15 @@ from undercut.spaces.toolbox import Toolbox
 
 Serve = Callable[[Callable[[], web.Application]], str]
 NAMES = ("embedded", "simulated/noisy", "simulated/gpt-3.5")
-SETTINGS = Settings("sum", strategy="random", sizes=(4, 8), target_size=16, evaluations=4, samples=6, max_size=5)
+SETTINGS = Settings("sum", strategy="random", sizes=(4, 8), target_size=8, evaluations=2, samples=4, max_size=3)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def in_a_hurry() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AtRandom, "batch", 30)
-        patch.setattr(calibration, "STRUCTURES", 200)
-        patch.setattr(calibration, "DRAWS", 40)
+        patch.setattr(calibration, "STRUCTURES", 50)
+        patch.setattr(calibration, "DRAWS", 10)
         patch.delenv("OPENAI_API_KEY", raising=False)
         yield
 
@@ -210,7 +210,7 @@ def found(result: dict[str, Any]) -> Any:
     ]
 
 
-@pytest.mark.parametrize("names", [("embedded",), ("simulated/gpt-3.5",), ("simulated/noisy", "simulated/gpt-3.5")])
+@pytest.mark.parametrize("names", [("embedded",), ("simulated/noisy", "simulated/gpt-3.5")])
 def test_a_search_over_http_finds_the_same(base: str, names: tuple[str, ...], tmp_path: Path) -> None:
     settings = replace(SETTINGS, models=names)
     inside = run_search(settings, tmp_path / "inside")
