@@ -133,6 +133,9 @@ class OpenAICompatibleModel:
             raise TransientError(f"{self._who} gave no answer within {self._timeout:g} s", charged=True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError(f"{self._who} dropped a connection ({type(error).__name__})", charged=True) from None
+        key = os.environ.get(KEY)
+        if key:  # a server may send back what it was sent, and answers are kept
+            content = content.replace(key.encode(), b"***")
         if status == 404:
             raise ModelError(f"{self._who} is not there (HTTP 404){await self._offered()}")
         if status != 200:

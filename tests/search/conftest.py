@@ -22,7 +22,7 @@ def serve() -> Iterator[Serve]:
 
         def run() -> None:
             asyncio.set_event_loop(loop)
-            runner = web.AppRunner(make(), access_log=None)
+            runner = web.AppRunner(make(), access_log=None, shutdown_timeout=0.1)
             loop.run_until_complete(runner.setup())
             loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
             found.append(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
