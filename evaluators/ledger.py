@@ -51,6 +51,10 @@ class Spent:
         """JSON form."""
         return asdict(self)
 
+    def bill(self) -> dict[str, Any]:
+        """What a result tells of it, in JSON form."""
+        return {"calls": self.calls, "tokens": self.tokens, "usd": self.usd, "uncertain": self.uncertain}
+
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Spent:
         """Read the JSON form back."""

@@ -278,8 +278,7 @@ class Search:
             item["id"] = letter(position)
         for name, item in zip(designs, items[len(chosen) :], strict=True):
             item["id"] = name
-        bill = self.ledger.spent
-        spent = {"calls": bill.calls, "tokens": bill.tokens, "usd": bill.usd}
+        spent = self.ledger.spent.bill()
         return {
             "task": self.settings.task,
             "models": list(self.settings.models),

@@ -12,7 +12,7 @@ from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate
-from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.ledger import NOTHING, Ledger
 from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.sheet import Sheet
@@ -65,7 +65,6 @@ def evaluate_genome(
     ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
     engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
     outcomes = _blocking(evaluate(genome, instances, task, task.toolbox(models, allow_code), engine), engine, opened)
-    spent = ledger.spent
     item = {
         "id": "a",
         "name": str(genome),
@@ -80,7 +79,7 @@ def evaluate_genome(
         "seed": seed,
         "target_size": None,
         "cost": "tokens",
-        "spent": {"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
+        "spent": ledger.spent.bill(),
         "front": [item],
         "baselines": [],
     }
@@ -188,7 +187,7 @@ def declared_costs(
         "seed": None,
         "target_size": None,
         "cost": unit,
-        "spent": {"calls": 0, "tokens": 0, "usd": 0.0},
+        "spent": NOTHING.bill(),
         "front": items,
         "baselines": [],
         "crossovers": crossovers,

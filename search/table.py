@@ -138,7 +138,12 @@ def _share(value: float | None) -> str:
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     spent = result["spent"]
-    lines = [f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens", *_payback(result.get("payback"), unit)]
+    doubt = spent.get("uncertain")
+    most = f" (at most: {doubt:,} of them are of answers that never came, or came without a count)" if doubt else ""
+    lines = [
+        f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens{most}",
+        *_payback(result.get("payback"), unit),
+    ]
     once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
     best = picked(result, "best") if once and result["front"] and result["front"][0]["predicted"] else None
     if once and best:
