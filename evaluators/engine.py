@@ -10,8 +10,9 @@ import asyncio
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from undercut.evaluators.cache import AnswerCache, answer_key
@@ -20,13 +21,15 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import (
     Completion,
     Model,
-    Price,
     PromptTooLongError,
     Request,
+    Samples,
     Usage,
     billed_price_of,
     identity_of,
+    most_samples_of,
 )
+from undercut.evaluators.models.retrying import RetryPolicy, Sleep, TransientError, UnreachableError, retrying
 from undercut.evaluators.trace import CallRecord, Trace
 from undercut.spaces.cost import UNKNOWN
 from undercut.spaces.errors import InvalidAnswer, ModelError
@@ -40,8 +43,10 @@ LEAST_TOKENS, TOKENS_PER_ITEM, MOST_TOKENS = 16, 8, 1024
 """The default cap of an answer, in tokens: at the least, for each item expected on top of that, and at the most."""
 COUNTED_SLACK, UNCOUNTED_SLACK = 8, 128
 """Tokens that a chat template may add to a prompt whose tokens, or only whose bytes, can be counted."""
-REFUSED = Completion("", Usage(0, 0), "length")
+REFUSED = Samples((Completion("", Usage(0, 0), "length"),))
 """What stands for a prompt that is too long: nothing was computed."""
+SEEDS = 2**31
+"""So many seeds there are: the most that every provider takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Engine:
         ledger: what counts and limits the calls that are sent.
         concurrency: most calls under way at once.
         workers: how many calls a genome is taken to have under way at once, for its critical path; None is no limit.
+        policy: how often a call that failed is sent again, and after how long.
+        sleep: how to wait for that.
     """
 
     def __init__(
@@ -74,18 +81,25 @@ class Engine:
         ledger: Ledger,
         concurrency: int = 64,
         workers: int | None = None,
+        policy: RetryPolicy | None = None,
+        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.models = tuple(models)
         self.cache = cache
         self.ledger = ledger
         self.concurrency = concurrency
         self.workers = workers
+        self.policy = policy or RetryPolicy()
+        self._sleep = sleep
         self._judge = Judge()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._slots = asyncio.Semaphore(concurrency)
-        self._in_flight: dict[str, asyncio.Task[Completion]] = {}
-        self._sent: set[str] = set()
+        self._in_flight: dict[str, list[asyncio.Future[Completion]]] = {}
+        self._gathering: dict[tuple[Any, ...], list[_Call]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sent: set[asyncio.Task[Any] | None] = set()
         self._closed = False
+        self._broken: ModelError | None = None
 
     def asker(self, trace: Trace) -> Ask:
         """An `ask` for an `Execution`, which writes every call into the trace.
@@ -98,8 +112,8 @@ class Engine:
             completion = self.cache.get(call.key)
             cached = completion is not None
             if completion is None:
-                task, cached = self._under_way(call)
-                completion = await asyncio.shield(task)  # one of several askers may be cancelled, the others still wait
+                future, cached = self._under_way(call)
+                completion = await future
             return self._answered(question, call, completion, cached, trace)
 
         return ask
@@ -128,11 +142,14 @@ class Engine:
         cancelled, and billed at their most.
         """
         self._closed = True
-        tasks = dict(self._in_flight)
-        for key, task in tasks.items():
-            if not wait or key not in self._sent:
+        for group in list(self._gathering):
+            self._gathered(group)
+        tasks = set(self._tasks)
+        for task in tasks:
+            if not wait or task not in self._sent:
                 task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.ledger.close()
 
     def _prepared(self, question: Question) -> _Call:
         model = self.models[question.model]
@@ -142,50 +159,121 @@ class Engine:
         key = answer_key(identity_of(model), prompt, question.temperature, cap, question.sample)
         return _Call(model, request, key)
 
-    def _under_way(self, call: _Call) -> tuple[asyncio.Task[Completion], bool]:
-        """The task that fetches this answer, and whether it was there already."""
+    def _under_way(self, call: _Call) -> tuple[asyncio.Future[Completion], bool]:
+        """A future of one's own for an answer, which others may wait for too, and whether it is on its way already."""
         if self._closed:
             raise ModelError("an engine sends nothing after it was closed; open another one")
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._loop, self._slots, self._in_flight = loop, asyncio.Semaphore(self.concurrency), {}
-        task = self._in_flight.get(call.key)
-        if task is not None and not task.done():
-            return task, True
-        task = self._in_flight[call.key] = loop.create_task(self._fetched(call))
-        task.add_done_callback(self._forgetter(call.key))
-        return task, False
+            self._loop, self._slots = loop, asyncio.Semaphore(self.concurrency)
+            self._in_flight, self._gathering, self._tasks = {}, {}, set()
+        future: asyncio.Future[Completion] = loop.create_future()
+        waiting = self._in_flight.get(call.key)
+        if waiting is not None:
+            waiting.append(future)
+            return future, True
+        self._in_flight[call.key] = [future]
+        request = call.request
+        if request.temperature > 0 and most_samples_of(call.model) > 1:
+            group = (id(call.model), request.prompt, request.temperature, request.max_tokens)
+            if group not in self._gathering:
+                self._gathering[group] = []
+                loop.call_soon(self._gathered, group)
+            self._gathering[group].append(call)
+        else:
+            self._launch([call])
+        return future, False
 
-    def _forgetter(self, key: str) -> Callable[[asyncio.Task[Completion]], None]:
-        def forget(task: asyncio.Task[Completion]) -> None:
-            if self._in_flight.get(key) is task:
-                del self._in_flight[key]
-                self._sent.discard(key)
-            if not task.cancelled():
-                task.exception()  # whoever waited has it; with nobody left, asyncio would complain
+    def _gathered(self, group: tuple[Any, ...]) -> None:
+        """Launch what was asked for in one turn: samples that follow one another are one request."""
+        calls = sorted(self._gathering.pop(group, ()), key=lambda call: call.request.seed)
+        run: list[_Call] = []
+        for call in calls:
+            if run and (call.request.seed != run[-1].request.seed + 1 or len(run) == most_samples_of(call.model)):
+                self._launch(run)
+                run = []
+            run.append(call)
+        if run:
+            self._launch(run)
 
-        return forget
+    def _launch(self, calls: Sequence[_Call]) -> None:
+        """Send for answers, and hand them to whoever waits."""
+        assert self._loop is not None
 
-    async def _fetched(self, call: _Call) -> Completion:
+        async def deliver() -> None:
+            for call, completion in zip(calls, await self._fetched(calls), strict=True):
+                for future in self._in_flight.pop(call.key):
+                    if not future.done():  # whoever asked may be gone
+                        future.set_result(completion)
+
+        def landed(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self._sent.discard(task)
+            error = None if task.cancelled() else task.exception()
+            for future in chain(*(self._in_flight.pop(call.key, ()) for call in calls)):
+                if error is None:
+                    future.cancel()
+                elif not future.done():
+                    future.set_exception(error)
+
+        task = self._loop.create_task(deliver())
+        self._tasks.add(task)
+        task.add_done_callback(landed)
+
+    async def _fetched(self, calls: Sequence[_Call]) -> list[Completion]:
+        """Answers to samples of one prompt; those that do not come with the first are asked for one by one."""
         async with self._slots:
-            reservation = await self.ledger.reserve(
-                most_prompt_tokens(call.model, call.request.prompt),
-                call.request.max_tokens,
-                billed_price_of(call.model),
-            )
-            self._sent.add(call.key)
-            try:
-                completion = await call.model.generate(call.request)
-            except PromptTooLongError:
-                completion = REFUSED
-            except ModelError:
+            found = await self._asked(calls)
+            for call in calls[len(found) :]:
+                found += await self._asked([call])
+            return found
+
+    async def _asked(self, calls: Sequence[_Call]) -> list[Completion]:
+        """What one request gives, committed."""
+        seed = calls[0].request.seed
+        try:
+            samples = await retrying(lambda: self._attempt(calls), self.policy, seed=seed, sleep=self._sleep)
+        except ModelError as error:
+            self._broken = error
+            raise
+        keys = (call.key for call in calls)
+        return await self.cache.put_all(list(zip(keys, samples.completions, strict=False)))
+
+    async def _attempt(self, calls: Sequence[_Call]) -> Samples:
+        """Send one request, its worst case reserved before and settled after."""
+        if self._closed:
+            raise ModelError("an engine sends nothing after it was closed; open another one")
+        if self._broken is not None:  # the run ends: what still waits for its turn would only fail as well
+            raise ModelError(str(self._broken))
+        model, request = calls[0].model, calls[0].request
+        reservation = await self.ledger.reserve(
+            most_prompt_tokens(model, request.prompt), len(calls) * request.max_tokens, billed_price_of(model)
+        )
+        task = asyncio.current_task()
+        self._sent.add(task)
+        try:
+            samples = await _samples(model, request, len(calls))
+        except PromptTooLongError:
+            samples = REFUSED
+        except UnreachableError:
+            self.ledger.cancel(reservation)
+            self._sent.discard(task)
+            raise
+        except TransientError as error:
+            if error.charged:
+                self.ledger.settle(reservation, None if error.answer is None else error.answer.usage)
+            else:
                 self.ledger.release(reservation)
-                raise
-            except BaseException:
-                self.ledger.settle(reservation, None)  # it was sent, and may be charged for
-                raise
-            self.ledger.settle(reservation, completion.usage)
-        return await self.cache.put(call.key, completion, _billed(completion.usage, billed_price_of(call.model)))
+            self._sent.discard(task)  # while it waits for its next attempt, nothing is under way
+            raise
+        except ModelError:
+            self.ledger.release(reservation)
+            raise
+        except BaseException:
+            self.ledger.settle(reservation, None)  # it was sent, and may be charged for
+            raise
+        self.ledger.settle(reservation, samples.usage)
+        return samples
 
     def _answered(self, question: Question, call: _Call, completion: Completion, cached: bool, trace: Trace) -> Answer:
         primitive, usage = question.primitive, completion.usage
@@ -216,17 +304,24 @@ class Engine:
         return Answer(value, passes, flag)
 
 
-def _billed(usage: Usage, price: Price | None) -> float | None:
-    """What a call was billed in US dollars; None where that is unknown."""
-    if price is None or usage.prompt is None or usage.completion is None:
-        return None
-    return price.usd(usage.prompt, usage.completion, usage.cached)
+async def _samples(model: Model, request: Request, samples: int) -> Samples:
+    """So many answers of a model to a request, or fewer."""
+    if samples > 1:
+        found: Samples = await model.sample(request, samples)  # type: ignore[attr-defined]
+        return found
+    completion = await model.generate(request)
+    return Samples((completion,), completion.usage)
 
 
 def seed_of(prompt: str, sample: Sequence[int]) -> int:
-    """The seed of one sample of a prompt: 31 bits, the most that every provider takes."""
-    digest = hashlib.sha256(json.dumps([prompt, list(sample)]).encode()).digest()
-    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF
+    """The seed of one sample of a prompt, of 31 bits.
+
+    Samples of one vote follow one another, so that a server which draws sample i of a request with the seed + i draws
+    the same ones as if it were asked for each of them alone.
+    """
+    path = list(sample) or [0]
+    digest = hashlib.sha256(json.dumps([prompt, path[:-1]]).encode()).digest()
+    return (int.from_bytes(digest[:4], "big") + path[-1]) % SEEDS
 
 
 def default_cap(question: Question) -> int:

@@ -1,13 +1,23 @@
-"""The run's bill: what was really sent, and a limit that is never crossed."""
+"""The run's bill: what was really sent, and a limit that is never crossed.
+
+The worst that a call may spend is reserved before it is sent, and settled when its answer is there. With a journal both
+are on disk before anything follows from them, and every process that shares the journal shares the limit.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, fields
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from operator import le
 from typing import Any
 
+from undercut.evaluators.journal import Journal
 from undercut.evaluators.models.base import Usage
-from undercut.spaces.errors import BudgetError, UsageError
+from undercut.spaces.errors import BudgetError, RunFolderError, UsageError
 from undercut.spaces.pricing import Price
 
 
@@ -16,12 +26,13 @@ class Spent:
     """What was sent so far, answers from our own cache not counted.
 
     Attributes:
-        calls: requests, failed ones included; sending one again after a passing failure is still the same request.
+        calls: requests sent, failed ones and those sent again included.
         prompt_tokens: prompt tokens.
         completion_tokens: tokens written.
         usd: US dollars; None once a call went to a model without a price.
-        unmetered: calls whose usage the model did not tell; they stand in the other fields with the most they may
-            have used.
+        unmetered: calls whose usage nobody told (no answer came, or one without a count); they stand in the other
+            fields with the most they may have used.
+        uncertain: tokens of these calls, at their most; `tokens` less these are tokens that models told of.
     """
 
     calls: int = 0
@@ -29,6 +40,7 @@ class Spent:
     completion_tokens: int = 0
     usd: float | None = 0.0
     unmetered: int = 0
+    uncertain: int = 0
 
     @property
     def tokens(self) -> int:
@@ -38,6 +50,10 @@ class Spent:
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
         return asdict(self)
+
+    def bill(self) -> dict[str, Any]:
+        """What a result tells of it, in JSON form."""
+        return {"calls": self.calls, "tokens": self.tokens, "usd": self.usd, "uncertain": self.uncertain}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Spent:
@@ -51,6 +67,7 @@ class Spent:
             self.completion_tokens + other.completion_tokens,
             None if self.usd is None or other.usd is None else self.usd + other.usd,
             self.unmetered + other.unmetered,
+            self.uncertain + other.uncertain,
         )
 
 
@@ -62,6 +79,17 @@ class Reservation:
     price: Price | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Wish:
+    """A call that waits for its reservation."""
+
+    reservation: Reservation
+    granted: asyncio.Future[Reservation]
+
+
+NOTHING = Spent()
+
+
 class Ledger:
     """Counts what is spent, and reserves the worst case of every call before it is sent.
 
@@ -71,7 +99,11 @@ class Ledger:
         max_calls: most requests; None is no limit, here and below.
         max_tokens: most tokens in and out.
         max_usd: most US dollars; models without a price are refused then.
-        spent: what was spent before, for a run that goes on.
+        max_minutes: most minutes from now on; what is under way then is waited for, and nothing more is sent.
+        spent: what was spent before; with a journal, the journal tells.
+        journal: where the bill is kept. What another ledger has reserved there, be it another process's or that of one
+            that was killed, counts as spent at its most.
+        clock: the time in seconds, from any beginning.
 
     Raises:
         UsageError: a limit is below 0.
@@ -82,40 +114,72 @@ class Ledger:
         max_calls: int | None = None,
         max_tokens: int | None = None,
         max_usd: float | None = None,
+        max_minutes: float | None = None,
         *,
-        spent: Spent | None = None,
+        spent: Spent = NOTHING,
+        journal: Journal | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        for name, limit in (("calls", max_calls), ("tokens", max_tokens), ("usd", max_usd)):
+        limits: dict[str, float | None] = {
+            "calls": max_calls,
+            "tokens": max_tokens,
+            "usd": max_usd,
+            "minutes": max_minutes,
+        }
+        for name, limit in limits.items():
             if limit is not None and not limit >= 0:
                 raise UsageError(f"a limit must be 0 or more, and --max-{name} is {limit}; leave it out for no limit")
-        self._max_calls = max_calls
-        self._max_tokens = max_tokens
-        self._max_usd = max_usd
-        self._spent = spent or Spent()
+        self._max_minutes = limits.pop("minutes")
+        self._limits = limits
+        self._clock = clock
+        self._begin = clock()
+        self._journal = journal
+        self._owner = uuid.uuid4().hex
+        self._base, self._elsewhere = (spent, NOTHING) if journal is None else _read(journal.rows(_BILL), self._owner)
+        self._unwritten = NOTHING
+        self._leased = _row(NOTHING)
         self._reserved: set[Reservation] = set()
-        self._waiting: list[asyncio.Future[None]] = []
+        self._worst, self._unpriced = NOTHING, 0  # of all that is reserved, and how many of them have no price
+        self._wishes: list[_Wish] = []
+        self._syncing: asyncio.Future[list[_Wish]] | None = None
 
     @property
     def spent(self) -> Spent:
-        """What is spent so far, without what calls under way may yet spend."""
-        return self._spent
+        """What is spent so far, without what our own calls under way may yet spend."""
+        return self._base + self._unwritten + self._elsewhere
+
+    def check_time(self) -> None:
+        """Do nothing while there is time.
+
+        Raises:
+            BudgetError: the time is up.
+        """
+        if self._max_minutes is not None and self._clock() - self._begin >= 60 * self._max_minutes:
+            raise BudgetError(
+                f"the run may take {self._max_minutes:g} minutes, and these are over; raise --max-minutes and resume"
+            )
 
     async def reserve(self, prompt: int, completion: int, price: Price | None = None) -> Reservation:
         """Reserve the most that a call may spend, in tokens; waits while calls under way may leave enough unspent.
 
         Raises:
             BudgetError: the call could exceed a limit.
+            RunFolderError: the journal could not be written.
         """
         usd = None if price is None else price.usd(prompt, completion)
         reservation = Reservation(Spent(1, prompt, completion, usd), price)
-        while (refusal := self._refusal(reservation.worst)) is not None:
-            if not self._reserved:
-                raise refusal
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(future)
-            await future
-        self._reserved.add(reservation)
-        return reservation
+        if self._covered(reservation.worst):
+            self._add(reservation)
+            return reservation
+        wish = _Wish(reservation, asyncio.get_running_loop().create_future())
+        self._wishes.append(wish)
+        self._changed()
+        try:
+            return await wish.granted
+        except asyncio.CancelledError:
+            if reservation in self._reserved:  # granted, and nobody there to send it
+                self.cancel(reservation)
+            raise
 
     def settle(self, reservation: Reservation, usage: Usage | None) -> None:
         """Put what a call really used in the place of its reservation; unknown counts are taken at their most."""
@@ -123,45 +187,201 @@ class Ledger:
         prompt = worst.prompt_tokens if usage is None or usage.prompt is None else usage.prompt
         completion = worst.completion_tokens if usage is None or usage.completion is None else usage.completion
         cached = 0 if usage is None else min(usage.cached, prompt)
-        unmetered = int(usage is None or usage.prompt is None or usage.completion is None)
+        unmetered = usage is None or usage.prompt is None or usage.completion is None
         usd = None if reservation.price is None else reservation.price.usd(prompt, completion, cached)
-        self._close(reservation, Spent(1, prompt, completion, usd, unmetered))
+        uncertain = prompt + completion if unmetered else 0
+        self._close(reservation, Spent(1, prompt, completion, usd, int(unmetered), uncertain))
 
     def release(self, reservation: Reservation) -> None:
         """Drop the reservation of a call that no model answered: it counts as a call, and used no tokens."""
         self._close(reservation, Spent(calls=1, usd=None if reservation.price is None else 0.0))
 
+    def cancel(self, reservation: Reservation) -> None:
+        """Drop the reservation of a call that was not sent."""
+        self._close(reservation, NOTHING)
+
+    async def close(self) -> None:
+        """Give back what is reserved on disk beyond the calls under way; the ledger can be used again."""
+        if self._journal is not None and any(self._leased):
+            await self._journal.write(self._give_back)
+
     def _close(self, reservation: Reservation, spent: Spent) -> None:
         self._reserved.remove(reservation)
-        self._spent += spent
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        self._count(reservation, -1)
+        self._unwritten += spent
+        self._changed()
+
+    def _add(self, reservation: Reservation) -> None:
+        self._reserved.add(reservation)
+        self._count(reservation, +1)
+
+    def _count(self, reservation: Reservation, sign: int) -> None:
+        """Keep the sum of what is reserved; it begins anew with every set of calls, so that no rounding adds up."""
+        worst, old = reservation.worst, self._worst
+        self._unpriced += sign * (worst.usd is None)
+        self._worst = (
+            NOTHING
+            if not self._reserved
+            else Spent(
+                old.calls + sign * worst.calls,
+                old.prompt_tokens + sign * worst.prompt_tokens,
+                old.completion_tokens + sign * worst.completion_tokens,
+                (old.usd or 0.0) + sign * (worst.usd or 0.0),
+            )
+        )
+
+    def _most(self) -> Spent:
+        """The most that our calls under way may spend."""
+        return replace(self._worst, usd=None) if self._unpriced else self._worst
+
+    # -- granting --------------------------------------------------------------------------------------------------
+
+    def _covered(self, worst: Spent) -> bool:
+        """Whether what is reserved on disk leaves room for a call, so that nothing need be written before it."""
+        if self._wishes or not any(self._leased):
+            return False
+        self.check_time()
+        return all(map(le, _row(self._unwritten + self._most() + worst), self._leased))
+
+    def _changed(self) -> None:
+        """Look at the wishes again: now, or as part of the journal's next transaction."""
+        if self._journal is None:
+            _tell(self._granted())
+            return
+        loop = asyncio.get_running_loop()
+        if self._syncing is None or self._syncing.get_loop() is not loop:
+            self._syncing = self._journal.write(self._sync)
+            self._syncing.add_done_callback(self._synced)
+
+    def _sync(self, connection: sqlite3.Connection) -> list[_Wish]:
+        """Write what was settled, read what others did, grant what can be granted, write what is reserved."""
+        self._syncing = None  # what changes from here on is of the next transaction
+        if self._unwritten != NOTHING:
+            _add(connection, self._unwritten)
+            self._unwritten = NOTHING
+        self._base, self._elsewhere = _read(connection.execute(_BILL), self._owner)
+        granted = self._granted()
+        # What was reserved once stays so while it may, for the calls that follow: that saves a transaction a call.
+        most = _row(self._most())
+        lease = tuple(map(max, most, self._leased))
+        self._lease(connection, lease if self._exceeded(self.spent + _spent(lease)) is None else most)
+        return granted
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        self._lease(connection, _row(self._most()))
+
+    def _lease(self, connection: sqlite3.Connection, lease: tuple[Any, ...]) -> None:
+        """Have so much reserved on disk."""
+        if lease == self._leased:
+            return
+        self._leased = lease
+        if any(lease):
+            connection.execute("INSERT OR REPLACE INTO bill VALUES (?, ?, ?, ?, ?, ?, 0, 0)", (self._owner, *lease))
+        else:
+            connection.execute("DELETE FROM bill WHERE owner = ?", (self._owner,))
+
+    def _synced(self, done: asyncio.Future[list[_Wish]]) -> None:
+        """Tell those whose wishes were granted, once that is committed."""
+        if done.cancelled():
+            return
+        if done.exception() is None:
+            _tell(done.result())
+            return
+        wishes, self._wishes = self._wishes, []
+        for wish in wishes:
+            if not wish.granted.done():
+                wish.granted.set_exception(RunFolderError(str(done.exception())))
+
+    def _granted(self) -> list[_Wish]:
+        """Reserve what wishes can be granted, the oldest first, and refuse those that can never be."""
+        granted: list[_Wish] = []
+        waiting: list[_Wish] = []
+        for wish in self._wishes:
+            if wish.granted.done():  # whoever asked is gone
+                continue
+            refusal = self._refusal(wish.reservation.worst)
+            if refusal is None:
+                self._add(wish.reservation)
+                granted.append(wish)
+            elif self._reserved:
+                waiting.append(wish)
+            else:
+                wish.granted.set_exception(refusal)
+        self._wishes = waiting
+        return granted
 
     def _refusal(self, worst: Spent) -> BudgetError | None:
         """Why a call must not be sent now, or None."""
-        if self._max_calls is self._max_tokens is self._max_usd is None:
-            return None
-        if self._max_usd is not None and worst.usd is None:
+        try:
+            self.check_time()
+        except BudgetError as refusal:
+            return refusal
+        spent = self.spent
+        if self._limits["usd"] is not None and worst.usd is None:
             return BudgetError(
                 "a limit in USD needs models with a known price, and one has none; use --max-tokens instead"
             )
-        if self._max_usd is not None and self._spent.usd is None:
+        if self._limits["usd"] is not None and spent.usd is None:
             return BudgetError(
                 "a limit in USD needs to know what was spent, and this run has used a model without a price; use "
                 "--max-tokens instead"
             )
-        total = sum((reservation.worst for reservation in self._reserved), self._spent) + worst
-        checks: tuple[tuple[str, float | None, float | None, float | None], ...] = (
-            ("calls", self._max_calls, self._spent.calls, total.calls),
-            ("tokens", self._max_tokens, self._spent.tokens, total.tokens),
-            ("usd", self._max_usd, self._spent.usd, total.usd),
+        name = self._exceeded(spent + self._most() + worst)
+        if name is None:
+            return None
+        limit, so_far = self._limits[name], getattr(spent, name)
+        return BudgetError(
+            f"the run may spend {limit:.12g} {name}, {so_far:.12g} are spent and the next call could exceed that; "
+            f"raise --max-{name} and resume"
         )
-        for name, limit, spent, most in checks:
-            if limit is not None and spent is not None and most is not None and most > limit:
-                return BudgetError(
-                    f"the run may spend {limit:g} {name}, {spent:g} are spent and the next call could exceed that; "
-                    f"raise --max-{name} and resume"
-                )
+
+    def _exceeded(self, total: Spent) -> str | None:
+        """The limit that so much would exceed, or None."""
+        for name, limit in self._limits.items():
+            most = getattr(total, name)
+            if limit is not None and (most is None or most > limit):
+                return name
         return None
+
+
+def _tell(wishes: Iterable[_Wish]) -> None:
+    for wish in wishes:
+        if not wish.granted.done():
+            wish.granted.set_result(wish.reservation)
+
+
+# -- the bill on disk ------------------------------------------------------------------------------------------------
+
+
+_BILL = "SELECT owner, calls, prompt, completion, usd, unpriced, unmetered, uncertain FROM bill"
+
+
+def _row(spent: Spent) -> tuple[Any, ...]:
+    """Calls, prompt, completion, US dollars where they are known, calls where they are not."""
+    return spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.usd or 0.0, int(spent.usd is None)
+
+
+def _spent(row: Sequence[Any]) -> Spent:
+    """The other way round."""
+    calls, prompt, completion, usd, unpriced = row
+    return Spent(int(calls), int(prompt), int(completion), None if unpriced else usd)
+
+
+def _add(connection: sqlite3.Connection, spent: Spent) -> None:
+    connection.execute(
+        "UPDATE bill SET calls = calls + ?, prompt = prompt + ?, completion = completion + ?, usd = usd + ?, "
+        "unpriced = unpriced + ?, unmetered = unmetered + ?, uncertain = uncertain + ? WHERE owner = ''",
+        (*_row(spent), spent.unmetered, spent.uncertain),
+    )
+
+
+def _read(rows: Iterable[Sequence[Any]], owner: str) -> tuple[Spent, Spent]:
+    """What is settled, and the most that calls of other ledgers may spend, or have spent where they were killed."""
+    settled = elsewhere = NOTHING
+    for of, *sums, unmetered, uncertain in rows:
+        if not of:
+            settled = replace(_spent(sums), unmetered=unmetered, uncertain=uncertain)
+        elif of != owner:
+            most = _spent(sums)
+            elsewhere += replace(most, unmetered=most.calls, uncertain=most.tokens)
+    return settled, elsewhere

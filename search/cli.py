@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from undercut.search.serve import serve
 from undercut.search.task_commands import check, init
-from undercut.spaces.errors import UndercutError, UsageError
+from undercut.spaces.errors import BudgetError, ModelError, UndercutError, UsageError
 
 if TYPE_CHECKING:
     from undercut.spaces.genome import Genome
@@ -67,6 +68,7 @@ _limits = _options(
     click.option("--max-calls", type=int, help="Never send more calls than this."),
     click.option("--max-tokens", type=int, help="Never use more tokens than this, in and out together."),
     click.option("--max-usd", type=float, help="Never spend more US dollars than this."),
+    click.option("--max-minutes", type=float, help="Send nothing more after so many minutes."),
 )
 _json = click.option("--json", "as_json", is_flag=True, help="Print plain JSON on standard output.")
 _concurrency = click.option(
@@ -322,6 +324,7 @@ def operators(as_json: bool) -> None:
 
 commands.add_command(init)
 commands.add_command(check)
+commands.add_command(serve)
 
 
 def _on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
@@ -350,9 +353,12 @@ def _run(settings: Any, folder: Path, storage: str | None, concurrency: int, as_
     from undercut.search.table import headline, show
 
     with Bar(f"{headline(settings.to_dict())} · {folder}") as bar:
-        result = run_search(
-            settings, folder, storage=storage, concurrency=concurrency, progress=bar.update, resume=resume
-        )
+        try:
+            result = run_search(
+                settings, folder, storage=storage, concurrency=concurrency, progress=bar.update, resume=resume
+            )
+        except (ModelError, BudgetError) as error:
+            raise type(error)(f"{error}; `undercut resume {folder}` goes on") from error
     if as_json:
         click.echo(json.dumps(result, indent=1))
         return

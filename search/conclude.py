@@ -60,8 +60,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     baselines = items[len(chosen) :]
     for name, item in zip(designs, baselines, strict=True):
         item["id"] = name
-    bill, charged = search.ledger.spent, search.bench.charged
-    spent = {"calls": bill.calls, "tokens": bill.tokens, "usd": bill.usd}
+    spent, charged = search.ledger.spent.bill(), search.bench.charged
     return {
         "task": settings.task,
         "models": list(settings.models),
@@ -72,7 +71,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         "prices": settings.sheet.date,
         "stopped": stopped,
         "spent": spent,
-        "uncached": {name: _known(getattr(charged, name)) for name in spent},
+        "uncached": {name: _known(getattr(charged, name)) for name in ("calls", "tokens", "usd")},
         "front": best_first,
         "baselines": baselines,
         "payback": payback(best_first, baselines, spent, settings.cost, settings.sizes[-1]),

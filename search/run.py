@@ -83,9 +83,8 @@ class Search:
         for primitive in self.task.primitives:
             primitive.answer_size(*[1] * len(primitive.inputs))  # refused now, and not after the first calls
         self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
-        self.ledger = Ledger(
-            settings.max_calls, settings.max_tokens, settings.max_usd, spent=self.store.answers.spent()
-        )
+        limits = (settings.max_calls, settings.max_tokens, settings.max_usd, settings.max_minutes)
+        self.ledger = Ledger(*limits, journal=self.store.answers.journal)
         self.engine = Engine(
             [*self.models, *self.judges],
             cache=self.store.answers,
@@ -344,6 +343,10 @@ def run_search(
     judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet)
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
 
+    def timed(phase: str, done: int, total: int, words: str) -> None:
+        search.ledger.check_time()  # here as well as before each call: some phases make none
+        progress(phase, done, total, words)
+
     async def whole() -> dict[str, Any]:
         search = Search(settings, found, opened, store, progress, concurrency, judges)
         try:
@@ -354,6 +357,7 @@ def run_search(
                 await model.close()
 
     try:
+        search = Search(settings, found, opened, store, timed, concurrency)
         return asyncio.run(whole())
     finally:
         store.close()

@@ -36,6 +36,7 @@ class Settings:
         api_base: where the models are served; None for their own provider.
         data: a file with the task's instances; None generates them.
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
+        max_minutes: limit of the time from one start or resumption to the next; None is no limit.
         evaluations: most genomes run on the model before the front is measured afresh.
         samples: instances a size in that last measurement.
         max_size: most nodes of a genome.
@@ -62,6 +63,7 @@ class Settings:
     max_calls: int | None = None
     max_tokens: int | None = None
     max_usd: float | None = None
+    max_minutes: float | None = None
     evaluations: int = 32
     samples: int = 50
     max_size: int = 9
@@ -89,7 +91,7 @@ class Settings:
             raise UsageError(f"--ceiling must be a number of 1 or more, not {self.ceiling}")
         if self.until is not None and not 0 < self.until <= 1:
             raise UsageError(f"--until must be an accuracy above 0 and up to 1, as in 0.95, not {self.until}")
-        for name in ("max_calls", "max_tokens", "max_usd"):
+        for name in ("max_calls", "max_tokens", "max_usd", "max_minutes"):
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:
                 raise UsageError(

@@ -12,7 +12,7 @@ from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate, open_judges
-from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.ledger import NOTHING, Ledger
 from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.sheet import Sheet
@@ -48,6 +48,7 @@ def evaluate_genome(
     max_calls: int | None = None,
     max_tokens: int | None = None,
     max_usd: float | None = None,
+    max_minutes: float | None = None,
     concurrency: int = 64,
 ) -> dict[str, Any]:
     """Measure a genome on held-out problems; the JSON form of a front with one item.
@@ -63,11 +64,10 @@ def evaluate_genome(
     instances = [i for size in measured_at for i in task.instances(size, samples, "test", seed)]
     opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
     judges = open_judges(task, api_base=api_base, sheet=sheet)
-    ledger = Ledger(max_calls, max_tokens, max_usd)
+    ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
     engine = Engine([*opened, *judges], cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
     work = evaluate(genome, instances, task, task.toolbox(models, allow_code), engine)
     outcomes = _blocking(work, engine, [*opened, *judges])
-    spent = ledger.spent
     item = {
         "id": "a",
         "name": str(genome),
@@ -83,7 +83,7 @@ def evaluate_genome(
         "sizes": measured_at,
         "target_size": None,
         "cost": "tokens",
-        "spent": {"calls": spent.calls, "tokens": spent.tokens, "usd": spent.usd},
+        "spent": ledger.spent.bill(),
         "front": [item],
         "baselines": [],
     }
@@ -192,7 +192,7 @@ def declared_costs(
         "sizes": list(sizes),
         "target_size": None,
         "cost": unit,
-        "spent": {"calls": 0, "tokens": 0, "usd": 0.0},
+        "spent": NOTHING.bill(),
         "front": items,
         "baselines": [],
         "crossovers": crossovers,

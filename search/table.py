@@ -146,11 +146,13 @@ def _share(found: dict[str, float] | None) -> str:
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     spent, uncached = result["spent"], result.get("uncached")
+    doubt = spent.get("uncertain")
+    most = f" (at most: {doubt:,} of them are of answers that never came, or came without a count)" if doubt else ""
     shared = (
         f"; without shared answers the runs alone would have been {uncached['calls']:,.0f} calls" if uncached else ""
     )
     lines = [
-        f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens{shared}",
+        f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens{most}{shared}",
         *_payback(result.get("payback"), unit),
     ]
     if result.get("stopped"):

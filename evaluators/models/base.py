@@ -17,10 +17,12 @@ __all__ = [
     "Price",
     "PromptTooLongError",
     "Request",
+    "Samples",
     "Shape",
     "Usage",
     "billed_price_of",
     "identity_of",
+    "most_samples_of",
     "price_of",
 ]
 
@@ -73,6 +75,19 @@ class Completion:
     finish: Literal["stop", "length"] = "stop"
 
 
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Several answers to one request.
+
+    Attributes:
+        completions: the answers, each with the usage it would have had alone.
+        usage: what all of them took together: the prompt is read once.
+    """
+
+    completions: tuple[Completion, ...]
+    usage: Usage = Usage(0, 0)
+
+
 @runtime_checkable
 class Model(Protocol):
     """A language model.
@@ -80,7 +95,8 @@ class Model(Protocol):
     `generate` may be called many times at once from one event loop, and the answer to a request must not
     depend on which other requests are under way. Optional, and read by `price_of`, `identity_of` and the engine:
     `price: Price | None`; `identity: str`, where the name alone does not say who answers (a server's address);
-    `count(text) -> int`, tokens of a text; `end: int`, the tokens that an answer is billed beyond its text (1).
+    `count(text) -> int`, tokens of a text; `end: int`, the tokens that an answer is billed beyond its text (1);
+    `sample(request, samples) -> Samples` with `most_samples() -> int`, for several answers on one prefill.
     """
 
     @property
@@ -94,10 +110,11 @@ class Model(Protocol):
         ...
 
     async def generate(self, request: Request) -> Completion:
-        """Answer one request.
+        """Answer one request, in one attempt.
 
         Raises:
-            ModelError: the model could not answer (dead server, wrong key, refused request).
+            TransientError: no answer came, which may pass; whoever asks decides whether to ask again.
+            ModelError: the model could not answer (wrong key, refused request).
         """
         ...
 
@@ -116,6 +133,12 @@ def billed_price_of(model: Model) -> Price | None:
     """What a call of the model is charged now; its `price` where it does not tell the two apart by a `billed`."""
     price = getattr(model, "billed", None)
     return price if isinstance(price, Price) else price_of(model)
+
+
+def most_samples_of(model: Model) -> int:
+    """The most samples of one prompt that one request to the model may ask for."""
+    most = getattr(model, "most_samples", None)
+    return int(most()) if callable(most) else 1
 
 
 def identity_of(model: Model) -> str:

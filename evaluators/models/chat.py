@@ -1,202 +1,143 @@
-"""A simulated chat model: it reads the prompt that a real one would get, answers it, and errs at declared rates.
+"""OpenAI's chat protocol, read with the suspicion that servers deserve: what a reply or a refusal means to us.
 
-Where a `SimulatedModel` is handed the question behind a prompt, this one has to find it in the words. So the whole way
-to a model can be tried, prompts and servers included, and a prompt that does not hold what it should gets no answer.
+Source: platform.openai.com/docs/api-reference/chat.
 """
 
 from __future__ import annotations
 
+import os
 import re
-import string
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from undercut.evaluators.models.base import Completion, Price, Request, Shape
-from undercut.evaluators.models.scripted import written
-from undercut.evaluators.models.simulated import MALFORMED, Capability, SimulatedModel, count_pieces
-from undercut.spaces.errors import InvalidAnswer, UsageError
-from undercut.spaces.primitive import Primitive
-from undercut.spaces.question import Question
-from undercut.spaces.types import parse
+from undercut.evaluators.models.base import Completion, PromptTooLongError, Request, Samples, Usage
+from undercut.evaluators.models.retrying import TransientError
+from undercut.spaces.errors import ModelError
+
+TRANSIENT = (408, 409, 425, 429)
+"""Statuses, besides 5xx, that may pass; all other 4xx say that the request itself is wrong."""
+LOST = (408, 502, 504, 524)
+"""Statuses of a gateway that stopped waiting: the model behind it may have answered."""
+_TOO_LONG = re.compile(
+    r"(?i)context_length_exceeded|maximum context length|context window|exceed\w* the (available )?context|"
+    r"prompt is too long|reduce the length of the messages"
+)
+_SECRET = re.compile(r"(?i)\b(?:sk|pk|rk|key|gsk|xai|hf)[-_][^\s'\",}]+|bearer\s+\S+|AIza\S+")
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """One prompt of a primitive, the other way round."""
-
-    primitive: Primitive
-    pattern: re.Pattern[str]
-    places: tuple[int, ...]
-    thinks: bool
-
-    def read(self, prompt: str) -> Question | None:
-        """The question in a prompt; None where it is not one of these."""
-        found = self.pattern.fullmatch(prompt)
-        if found is None:
-            return None
-        texts = dict(zip(self.places, found.groups(), strict=True))
-        try:
-            values = tuple(parse(texts[place], kind) for place, kind in enumerate(self.primitive.inputs))
-        except (InvalidAnswer, KeyError):
-            return None
-        return Question(self.primitive, values)
+def asked(model: str, request: Request, samples: int = 1) -> dict[str, Any]:
+    """A request in the protocol's form."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": "user", "content": request.prompt}],
+        "temperature": request.temperature,
+        "max_tokens": request.max_tokens,
+        "seed": request.seed,
+    }
+    return body if samples == 1 else {**body, "n": samples}
 
 
-class ChatModel:
-    """A model that is sent prompts and knows what to answer.
+def read_reply(data: Any, who: str, samples: int = 1) -> Samples:
+    """Read a reply; at most so many samples, fewer where it has fewer.
 
-    What it writes depends on the prompt alone at temperature 0, and on the request's seed otherwise. Prompts that ask
-    it to think step by step are answered with `thoughts` words before the answer.
-
-    Args:
-        name: its name.
-        primitives: whose prompts it understands.
-        knowledge: code that gives the true answer, by primitive.
-        capability: how often it is right, by primitive and size in items or words. `NAME thinking` is the table of a
-            primitive whose prompt lets it think, where there is one.
-        thoughts: words that it writes before the answer where a prompt lets it think.
-        seed: another seed errs on other prompts.
-        shape: for FLOPs.
-        price: for USD.
+    A count that was not told is unknown. Where one choice does not tell its own tokens (hardly any server does), the
+    reply's are shared out by the lengths of the texts.
 
     Raises:
-        UsageError: it would not know the answer to one of the primitives.
+        TransientError: it is no reply, or an empty one. After all attempts an empty one is an empty answer.
     """
-
-    end = 0
-
-    def __init__(
-        self,
-        name: str,
-        primitives: Iterable[Primitive],
-        knowledge: Mapping[str, Callable[..., Any]],
-        capability: Capability,
-        *,
-        thoughts: int = 40,
-        seed: int = 0,
-        shape: Shape | None = None,
-        price: Price | None = None,
-    ) -> None:
-        self._readers: list[_Reader] = []
-        self._thoughts = thoughts
-        self.price = price
-        self._model = SimulatedModel(name, capability, seed=seed, shape=shape, price=price, count=count_pieces)
-        for primitive in primitives:
-            reference = knowledge.get(primitive.name, primitive.reference)
-            if reference is None:
-                raise UsageError(
-                    f"a simulated chat model needs to know the answers, and has no knowledge of {primitive.name!r}"
-                )
-            for text in primitive.prompts:
-                thinks = "step by step" in text
-                special = f"{primitive.name} thinking"
-                named = special if thinks and special in capability.tables else primitive.name
-                known = replace(primitive, name=named, prompts=(text,), reference=reference)
-                self._readers.append(_Reader(known, *_inverse(text), thinks))
-
-    @property
-    def name(self) -> str:
-        """The name given."""
-        return self._model.name
-
-    @property
-    def shape(self) -> Shape | None:
-        """The shape given."""
-        return self._model.shape
-
-    def count(self, text: str) -> int:
-        """Tokens of a text: words, numbers and signs."""
-        return count_pieces(text)
-
-    async def generate(self, request: Request) -> Completion:
-        """Answer a prompt; one that it does not understand gets a text that answers nothing."""
-        for reader in self._readers:
-            question = reader.read(request.prompt)
-            if question is not None:
-                break
-        else:
-            return written(MALFORMED, request, count_pieces)
-        sample = (request.seed,) if request.temperature else ()
-        free = replace(request, question=replace(question, sample=sample), max_tokens=1 << 20)
-        made = await self._model.generate(free)
-        thoughts = "Let me see. " + "so " * self._thoughts + "\nAnswer: " if reader.thinks else ""
-        return written(thoughts + made.text, request, count_pieces)
-
-    async def close(self) -> None:
-        """Do nothing: there is nothing to release."""
+    choices = data.get("choices") if isinstance(data, dict) else None
+    if not isinstance(choices, list):
+        raise TransientError(f"{who} sent JSON that is no chat completion", charged=True)
+    found = [choice for choice in choices if isinstance(choice, dict)][:samples]
+    texts = [_text(choice) for choice in found]
+    usage = _usage(data.get("usage"), any(texts))
+    if not found or not (any(texts) or usage.completion or any(_finish(choice) for choice in found)):
+        empty = Samples((Completion("", usage),), usage)
+        raise TransientError(f"{who} sent an empty answer", charged=True, answer=empty)
+    shares = _shares(found, texts, usage.completion)
+    completions = (
+        Completion(text, replace(usage, completion=share), "length" if _finish(choice) == "length" else "stop")
+        for choice, text, share in zip(found, texts, shares, strict=True)
+    )
+    return Samples(tuple(completions), usage)
 
 
-def _inverse(template: str) -> tuple[re.Pattern[str], tuple[int, ...]]:
-    """The pattern that reads a prompt, and which input stands in which of its groups."""
-    pieces, places = [], []
-    for text, name, _, _ in string.Formatter().parse(template):
-        pieces.append(re.escape(text))
-        if name is not None:
-            places.append(int(name))
-            pieces.append("(.*?)")
-    return re.compile("".join(pieces), re.DOTALL), tuple(places)
-
-
-def by_heart(problems: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[str, Callable[..., Any]]:
-    """Knowledge of the ready-made primitives for text, from the problems and their targets: what was learned by heart.
-
-    Notes are the question's own words, and what does not lead to a known problem is not known.
-    """
-    book = {repr(inputs): target for inputs, target in problems}
-
-    def answer(*inputs: Any) -> Any:
-        return book[repr(inputs)]
-
-    def conclude(notes: str, *inputs: Any) -> Any:
-        return answer(notes) if repr((notes,)) in book else None
-
-    def better(first: Any, second: Any, *inputs: Any) -> Any:
-        return second if second == answer(*inputs) else first
-
-    def common(answers: list[Any], *_: Any) -> Any:
-        return max(answers, key=answers.count)
-
-    return {
-        "answer": answer,
-        "classify": answer,
-        "extract": lambda *inputs: str(inputs[-1]),
-        "conclude": conclude,
-        "compare": better,
-        "verify": lambda given, *inputs: given == answer(*inputs),
-        "combine": common,
-        "rewrite": lambda question: question,
-    }
-
-
-def by_reading(
-    find: Callable[..., list[str]], settle: Callable[..., Any], join: Callable[..., Any]
-) -> dict[str, Callable[..., Any]]:
-    """Knowledge of the ready-made primitives for text, from how a text is read.
+def refusal(
+    who: str, status: int, said: str, wait: float | None, key: str = "the environment variable of its provider"
+) -> Exception:
+    """The error of ours that an HTTP status other than 200 means.
 
     Args:
-        find: `find(text, *others)`, the parts of a text that matter, each of which it finds in itself again.
-        settle: `settle(parts, *others)`, the answer that parts lead to.
-        join: `join(answers, *others)`, the answer of the whole by those of its parts.
+        who: the model and where it is.
+        status: the HTTP status.
+        said: the body, or what was told of it.
+        wait: how long the server asks to wait, in seconds; None where it does not say.
+        key: the environment variable that holds the key.
     """
+    if status in (401, 403):
+        return ModelError(f"{who} refused the key (HTTP {status}); set a valid one in {key}")
+    if status == 429 and "insufficient_quota" in said:
+        return ModelError(f"{who} has no quota left for this key (HTTP 429); add some, or use another key")
+    if status in TRANSIENT or status >= 500:
+        return TransientError(f"{who} failed with HTTP {status}", wait, charged=status in LOST)
+    if status in (400, 413, 422) and (status == 413 or _TOO_LONG.search(said)):
+        return PromptTooLongError(f"a prompt must fit into the context of {who}, and one does not; split it further")
+    return ModelError(f"{who} refused a request (HTTP {status}): {without_secrets(said)}")
 
-    def noted(parts: list[str]) -> str:
-        return " ".join(parts) or "none"
 
-    def answer(document: list[str], *others: Any) -> Any:
-        return settle(find("\n".join(document), *others), *others)
+def without_secrets(text: str) -> str:
+    """The first 200 characters on one line, with everything taken out that looks like, or is, a key."""
+    for name, value in os.environ.items():
+        if len(value) >= 8 and re.search(r"KEY|TOKEN|SECRET|PASSWORD", name):
+            text = text.replace(value, "***")
+    return _SECRET.sub("***", " ".join(text.split()))[:200]
 
-    def better(first: Any, second: Any, *inputs: Any) -> Any:
-        return second if second == answer(*inputs) else first
 
-    return {
-        "answer": answer,
-        "extract": lambda document, *others: noted(find("\n".join(document), *others)),
-        "filter": lambda document, *others: [each for each in document if find(each, *others)],
-        "conclude": lambda notes, *others: settle(find(notes, *others), *others),
-        "summarise": lambda notes, *others: noted(find("\n".join(notes), *others)),
-        "update": lambda notes, document, *others: noted(find("\n".join([notes, *document]), *others)),
-        "combine": join,
-        "compare": better,
-        "verify": lambda given, *inputs: given == answer(*inputs),
-    }
+def _text(choice: Mapping[str, Any]) -> str:
+    message = choice.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, list):  # parts, of which texts are one kind
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _finish(choice: Mapping[str, Any]) -> str:
+    """Why an answer ended; "" where it simply did."""
+    reason = choice.get("finish_reason")
+    return reason if isinstance(reason, str) and reason != "stop" else ""
+
+
+def _usage(told: Any, wrote: bool) -> Usage:
+    """What the server says it used; no prompt has 0 tokens, and no text has."""
+    if not isinstance(told, dict):
+        return Usage(None, None)
+    prompt = _count(told.get("prompt_tokens")) or None
+    written = _count(told.get("completion_tokens"))
+    completion = None if prompt is None or (written == 0 and wrote) else written
+    details = told.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
+    return Usage(prompt, completion, min(cached or 0, prompt or 0))
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value >= 0 else None
+
+
+def _shares(choices: Sequence[Mapping[str, Any]], texts: Sequence[str], total: int | None) -> list[int | None]:
+    """Each choice's tokens: as it tells, or its share by the length of its text; they add up to the total."""
+    if total is None or len(choices) == 1:
+        return [total] * len(choices)
+    told = [_usage_of_choice(choice) for choice in choices]
+    known = [count for count in told if count is not None]
+    if len(known) == len(told) and sum(known) == total:
+        return list(known)
+    lengths = [1 + len(text) for text in texts]
+    ends = [total * sum(lengths[: place + 1]) // sum(lengths) for place in range(len(lengths))]
+    return [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+
+
+def _usage_of_choice(choice: Mapping[str, Any]) -> int | None:
+    usage = choice.get("usage")
+    return _count(usage.get("completion_tokens")) if isinstance(usage, dict) else None

@@ -1,21 +1,17 @@
-"""Any model that litellm knows, or any server that speaks OpenAI's chat protocol."""
+"""Any model that litellm knows."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-from undercut.evaluators.models.base import Completion, Price, PromptTooLongError, Request, Shape, Usage
-from undercut.evaluators.models.retrying import RetryPolicy, Sleep, TransientError, retry_after, retrying
+from undercut.evaluators.models.base import Completion, Price, PromptTooLongError, Request, Shape
+from undercut.evaluators.models.chat import read_reply, refusal
+from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError
-
-TRANSIENT = (408, 409, 425, 429)
-"""Statuses, besides 5xx, that may pass; all other 4xx say that the request itself is wrong."""
-_SECRET = re.compile(r"(?i)\b(?:sk|pk|rk|key|gsk|xai|hf)[-_][^\s'\",}]+|bearer\s+\S+|AIza\S+")
 
 
 def import_litellm() -> ModuleType:
@@ -31,31 +27,18 @@ class LitellmModel:
     """One model behind litellm.
 
     Sampling parameters that a provider does not take (a seed, a temperature) are left out for it. litellm's own
-    retries are off: `retrying` alone sends again. A request of no content (no choice, null) is an empty text, which a
-    primitive's parser flags.
+    retries are off: `retrying` alone sends again.
 
     Args:
         name: `provider/model` as litellm writes it; with `api_base` a bare name is one of an OpenAI-compatible server.
         api_base: URL of a server of one's own.
-        policy: how often a request is sent again.
         timeout: longest wait for one attempt, in seconds.
-        sleep: how to wait between attempts.
     """
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        api_base: str | None = None,
-        policy: RetryPolicy | None = None,
-        timeout: float = 300.0,
-        sleep: Sleep = asyncio.sleep,
-    ) -> None:
+    def __init__(self, name: str, *, api_base: str | None = None, timeout: float = 300.0) -> None:
         self._name = name
         self._api_base = api_base
-        self._policy = policy or RetryPolicy()
         self._timeout = timeout
-        self._sleep = sleep
 
     @property
     def name(self) -> str:
@@ -128,18 +111,13 @@ class LitellmModel:
         return "seed" in (import_litellm().get_supported_openai_params(model, provider) or ())
 
     async def generate(self, request: Request) -> Completion:
-        """Answer one request.
+        """Answer one request, in one attempt.
 
         Raises:
             PromptTooLongError: the prompt does not fit into the model's context.
-            ModelError: the request was refused, or no answer came after all attempts.
+            TransientError: no answer came, which may pass.
+            ModelError: the request was refused.
         """
-        return await retrying(lambda: self._send(request), self._policy, seed=request.seed, sleep=self._sleep)
-
-    async def close(self) -> None:
-        """Do nothing: litellm keeps its connections in one pool for the whole process."""
-
-    async def _send(self, request: Request) -> Completion:
         litellm = import_litellm()
         parameters: dict[str, Any] = dict(self._fixed)
         if self._takes_seed:
@@ -153,60 +131,40 @@ class LitellmModel:
             )
         except Exception as error:  # litellm raises whatever its providers raise; all of it ends here
             raise self._mapped(error, litellm) from None  # its text may hold a key, so that it is not chained either
-        return completion_of(response)
+        return read_reply(response.model_dump(), self._who).completions[0]
+
+    async def close(self) -> None:
+        """Do nothing: litellm keeps its connections in one pool for the whole process."""
 
     def _mapped(self, error: Exception, litellm: ModuleType) -> Exception:
         """The error of ours that says what went wrong; the most specific first."""
         known = litellm.exceptions
         status = getattr(error, "status_code", None)
-        kind = type(error).__name__
         if isinstance(error, known.ContextWindowExceededError):
             return PromptTooLongError(
-                f"a prompt must fit into the context of {self._name!r}, and one does not; split it further"
+                f"a prompt must fit into the context of {self._who}, and one does not; split it further"
             )
+        if _not_sent(error):  # which litellm may call a timeout, a lost connection or a status of 500
+            return UnreachableError(f"{self._who} cannot be reached ({type(error).__name__})")
         if isinstance(error, known.Timeout):
-            return TransientError(f"the model {self._name!r} gave no answer within {self._timeout:g} s")
+            return TransientError(f"{self._who} gave no answer within {self._timeout:g} s", charged=True)
         if isinstance(error, known.APIConnectionError):
-            return TransientError(f"the model {self._name!r} cannot be reached{self._where()} ({kind})")
-        if status in (401, 403):
-            return ModelError(
-                f"the provider of {self._name!r} refused the key (HTTP {status}); set a valid one in the provider's "
-                "environment variable"
-            )
-        if isinstance(status, int) and (status in TRANSIENT or status >= 500):
-            headers = getattr(error, "litellm_response_headers", None) or {}
-            return TransientError(
-                f"the model {self._name!r}{self._where()} failed with HTTP {status} ({kind})",
-                retry_after(headers.get("retry-after")),
-            )
-        return ModelError(f"the model {self._name!r} refused a request ({kind}): {without_secrets(str(error))}")
+            return TransientError(f"{self._who} dropped a connection ({type(error).__name__})", charged=True)
+        headers = getattr(error, "litellm_response_headers", None) or {}
+        wait = retry_after(headers.get("retry-after"))
+        return refusal(self._who, status if isinstance(status, int) else 400, str(error), wait)
 
-    def _where(self) -> str:
+    @property
+    def _who(self) -> str:
         # An address may carry a password before its @.
-        return "" if self._api_base is None else f" at {re.sub(r'//[^/@]*@', '//', self._api_base)}"
+        where = "" if self._api_base is None else f" at {re.sub(r'//[^/@]*@', '//', self._api_base)}"
+        return f"the model {self._name!r}{where}"
 
 
-def completion_of(response: Any) -> Completion:
-    """Read litellm's response; counts that the provider did not send are None."""
-    choice = response.choices[0] if response.choices else None
-    text = (choice.message.content if choice is not None and choice.message is not None else None) or ""
-    usage = getattr(response, "usage", None)
-    prompt = (
-        getattr(usage, "prompt_tokens", None) or None
-    )  # no prompt has 0 tokens: litellm writes 0 for what is missing
-    written = getattr(usage, "completion_tokens", None)
-    completion = None if prompt is None or (written == 0 and text) else written
-    details = getattr(usage, "prompt_tokens_details", None)
-    cached = getattr(details, "cached_tokens", None) or 0
-    finish = "length" if choice is not None and choice.finish_reason == "length" else "stop"
-    return Completion(
-        text, Usage(prompt, completion, min(cached, prompt or 0)), "length" if finish == "length" else "stop"
-    )
-
-
-def without_secrets(text: str) -> str:
-    """The first 200 characters on one line, with everything taken out that looks like, or is, a key."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and re.search(r"KEY|TOKEN|SECRET|PASSWORD", name):
-            text = text.replace(value, "***")
-    return _SECRET.sub("***", " ".join(text.split()))[:200]
+def _not_sent(error: BaseException | None) -> bool:
+    """Whether an error comes from a connection that was never made."""
+    while error is not None:
+        if type(error).__name__ in ("ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError"):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -124,13 +124,9 @@ def _simulated(name: str, primitives: Iterable[Primitive]) -> Model:
 
 
 def _served(name: str, api_base: str) -> Model:
-    from undercut.evaluators.models.litellm_model import LitellmModel
+    from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel
 
-    if not re.match(r"https?://[^/\s]+", api_base):  # not repeated in the error: an address may hold a password
-        raise ModelNameError("an API base must be a URL such as http://localhost:8000/v1, and the one given is not")
-    if not name.strip():
-        raise ModelNameError("a model of a server of your own needs the name that the server gives it, and '' is none")
-    return LitellmModel(name, api_base=api_base)
+    return OpenAICompatibleModel(name, api_base)
 
 
 def _litellm(name: str) -> Model:

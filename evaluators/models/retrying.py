@@ -8,23 +8,35 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
+from undercut.evaluators.models.base import Samples
 from undercut.spaces.errors import ModelError
 
-T = TypeVar("T")
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
 
 class TransientError(Exception):
     """A failure that may pass: a full server (429), a broken one (5xx), a timeout, a dropped connection.
 
-    `wait` is how long the server asks to wait, in seconds; None where it does not say.
+    Attributes:
+        wait: how long the server asks to wait, in seconds; None where it does not say.
+        charged: whether the model may have answered, so that somebody may have to pay: an answer that got lost is
+            one, a full server is none.
+        answer: what to take for the answer if all attempts end like this; None where that stops the run.
     """
 
-    def __init__(self, message: str, wait: float | None = None) -> None:
+    def __init__(
+        self, message: str, wait: float | None = None, *, charged: bool = False, answer: Samples | None = None
+    ) -> None:
         super().__init__(message)
         self.wait = wait
+        self.charged = charged
+        self.answer = answer
+
+
+class UnreachableError(TransientError):
+    """Nobody could be asked: nothing was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +45,12 @@ class RetryPolicy:
 
     The wait doubles from `first` up to `longest`, and is drawn from the upper half of that, so that clients which
     failed together do not come back together. A server's own wish (Retry-After) goes before; one beyond `patience`
-    ends the attempts, since to come back earlier than asked only fails again. All waits are in seconds.
+    ends the attempts, since to come back earlier than asked only fails again. All waits are in seconds. A server that
+    cannot even be reached is given up after `unreachable` attempts.
     """
 
-    attempts: int = 6
+    attempts: int = 10
+    unreachable: int = 6
     first: float = 0.5
     longest: float = 30.0
     patience: float = 120.0
@@ -48,12 +62,12 @@ class RetryPolicy:
 
 
 async def retrying(
-    send: Callable[[], Awaitable[T]],
+    send: Callable[[], Awaitable[Samples]],
     policy: RetryPolicy,
     *,
     seed: int = 0,
     sleep: Sleep = asyncio.sleep,
-) -> T:
+) -> Samples:
     """Send until it works; only a `TransientError` is tried again.
 
     Args:
@@ -65,15 +79,19 @@ async def retrying(
     Raises:
         ModelError: it failed `policy.attempts` times, or the server asks for more patience than the policy has.
     """
-    generator = random.Random(seed)
+    generator: random.Random | None = None
     for failures in range(1, policy.attempts + 1):
         try:
             return await send()
         except TransientError as error:
-            if failures == policy.attempts:
-                raise ModelError(f"{error} ({failures} attempts); once it is back, resume") from None
+            most = policy.unreachable if isinstance(error, UnreachableError) else policy.attempts
+            if failures >= most and error.answer is not None:
+                return error.answer
+            if failures >= most:
+                raise ModelError(f"{error} ({failures} attempts)") from None
             if error.wait is not None and error.wait > policy.patience:
-                raise ModelError(f"{error}, and it asks to wait {error.wait:.0f} s; resume after that") from None
+                raise ModelError(f"{error}, and it asks to wait {error.wait:.0f} s") from None
+            generator = generator or random.Random(seed)  # made when it is needed: most calls do not fail
             wait = policy.wait(failures, generator) if error.wait is None else error.wait
         await sleep(wait)
     raise ValueError("a retry policy needs at least one attempt")
@@ -84,7 +102,8 @@ def retry_after(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if seconds == seconds else None
     except ValueError:
         pass
     try:

@@ -137,7 +137,7 @@ class ModelOnTerms:
             cached = None if asked.cached is None else asked.cached / MILLION
             self.billed = Price(asked.prompt / MILLION, asked.completion / MILLION, cached)
             self.price = self.billed.times(asked.batch) if batch and asked.batch is not None else self.billed
-        for name in ("count", "identity", "end"):
+        for name in ("count", "identity", "end", "sample", "most_samples"):
             if hasattr(model, name):
                 setattr(self, name, getattr(model, name))
 

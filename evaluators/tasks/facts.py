@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
-from undercut.evaluators.models.chat import by_reading
+from undercut.evaluators.models.simulated_chat import by_reading
 
 Kind: TypeAlias = Literal["single", "several", "count"]
 KINDS: tuple[Kind, ...] = ("single", "several", "count")

@@ -3,8 +3,8 @@
 python experiments/cost/tokens.py                        both models
 python experiments/cost/tokens.py --models cl100k        one of them, beside what results.json holds
 
-`embedded` is the model that ships. `cl100k` is a server on the loopback that speaks OpenAI's protocol, is asked through
-litellm, answers rightly, and counts its usage in tokens of cl100k_base, which litellm brings along.
+`embedded` is the model that ships. `cl100k` is a server on the loopback that speaks OpenAI's protocol, answers rightly,
+and counts its usage in tokens of cl100k_base, which litellm brings along.
 
 For each task: calibrate at 8, 16 and 32, choose genomes that are right on references at all sizes, each of another
 structure, run them at 8, 16 and 32, fit all calls seen so far, forecast; then run them at the larger sizes on problems
@@ -19,14 +19,12 @@ import argparse
 import asyncio
 import os
 import random
-import re
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain
 from statistics import fmean, median
-from string import Formatter
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads: the runs are to take one core
@@ -41,6 +39,7 @@ from undercut.evaluators.evaluate import Evaluation, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.litellm_model import import_litellm
+from undercut.evaluators.models.prompts import PromptReader
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
@@ -52,7 +51,7 @@ from undercut.spaces.genome import Genome
 from undercut.spaces.normal import normal
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.space import Space
-from undercut.spaces.types import parse, render
+from undercut.spaces.types import render
 from undercut.spaces.variation import mutate
 
 NAMES = ("sort", "sum", "count")
@@ -100,40 +99,18 @@ class Row:
 # -- The model behind a server
 
 
-class Answerer:
-    """Reads the prompts of primitives back and writes the true answers."""
-
-    def __init__(self, primitives: Iterable[Primitive]) -> None:
-        self._known = [(pattern(prompt), tool) for tool in primitives for prompt in tool.prompts]
-
-    def __call__(self, prompt: str) -> str:
-        """The answer to a prompt.
-
-        Raises:
-            StopIteration: it is no primitive's.
-        """
-        found, tool = next((match, tool) for form, tool in self._known if (match := form.fullmatch(prompt)))
-        texts = [found[f"x{place}"] for place in range(len(tool.inputs))]
-        values = [parse(text.replace("+", " "), kind) for text, kind in zip(texts, tool.inputs, strict=True)]
-        assert tool.reference is not None
-        return render(tool.reference(*values), tool.output)
-
-
-def pattern(prompt: str) -> re.Pattern[str]:
-    """What the prompts of one variant look like."""
-    pieces = Formatter().parse(prompt)
-    return re.compile(
-        "".join(re.escape(text) + (f"(?P<x{name}>.*)" if name is not None else "") for text, name, *_ in pieces)
-    )
-
-
 @asynccontextmanager
 async def served(primitives: Iterable[Primitive]) -> AsyncIterator[Model]:
     """A model behind a server on the loopback that answers these primitives."""
     import_litellm()
     from litellm.litellm_core_utils.default_encoding import encoding  # cl100k_base, from a file that litellm brings
 
-    answer = Answerer(primitives)
+    reader = PromptReader(primitives)
+
+    def answer(prompt: str) -> str:
+        question = reader.question(prompt)
+        assert question is not None and question.primitive.reference is not None
+        return render(question.primitive.reference(*question.values), question.primitive.output)
 
     async def reply(request: web.Request) -> web.Response:
         body = await request.json()

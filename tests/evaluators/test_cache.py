@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undercut.evaluators.cache import AnswerCache, answer_key
+from undercut.evaluators.ledger import Ledger, Spent
 from undercut.evaluators.models.base import Completion, Usage
 from undercut.spaces.errors import RunFolderError
 
@@ -57,8 +58,8 @@ def test_an_answer_is_committed_before_it_is_used(tmp_path: Path) -> None:
 def test_answers_of_one_turn_are_committed_together(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path / "answers.sqlite")
     statements: list[str] = []
-    assert cache._connection is not None
-    cache._connection.set_trace_callback(statements.append)
+    assert cache.journal is not None and cache.journal._connection is not None
+    cache.journal._connection.set_trace_callback(statements.append)
 
     async def use() -> None:
         await asyncio.gather(*(cache.put(f"k{index}", ANSWER) for index in range(20)))
@@ -129,6 +130,24 @@ def test_another_database_is_refused_and_left_alone(tmp_path: Path, version: int
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("things",)]
     connection.close()
+
+
+def test_a_store_of_the_first_version_is_taken_over_with_its_bill(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute(
+            "CREATE TABLE answers (key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL, prompt INTEGER, "
+            "completion INTEGER, cached INTEGER, usd REAL) WITHOUT ROWID"
+        )
+        rows = [("a", ANSWER.text, "stop", 7, 3, 2, 0.5), ("b", "9", "length", None, None, 0, None)]
+        connection.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    for _ in range(2):
+        cache = AnswerCache(path)
+        assert cache.get("a") == ANSWER and cache.get("b") == OTHER
+        assert Ledger(journal=cache.journal).spent == Spent(2, 7, 3, None, 1)
+        cache.close()
 
 
 PARTS = st.tuples(

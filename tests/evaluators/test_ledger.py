@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Coroutine
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from undercut.evaluators.journal import Journal
 from undercut.evaluators.ledger import Ledger, Spent
 from undercut.evaluators.models.base import Usage
 from undercut.spaces.errors import BudgetError, UsageError
@@ -77,6 +81,94 @@ def test_no_limit_is_ever_crossed(
     check()
     assert ledger.spent.calls + refused == len(work)
     assert not (refused and calls is tokens is usd is None)
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_ledgers_that_share_a_journal_share_the_limit(data: st.DataObject) -> None:
+    """Three ledgers, one of which is killed, 256 calls at once: what was sent never exceeds the limit."""
+    calls = data.draw(st.none() | st.integers(0, 300))
+    tokens = data.draw(st.none() | st.integers(0, 12_000))
+    usd = data.draw(st.none() | st.floats(0, 20))
+    generator = random.Random(data.draw(st.integers(0, 2**32)))
+    sent: list[tuple[int, int]] = []  # what a server would count, whatever becomes of the answer
+
+    async def one(ledger: Ledger, dies: bool) -> None:
+        prompt, completion = generator.randrange(50), generator.randrange(50)
+        try:
+            reservation = await ledger.reserve(prompt, completion, PRICE)
+        except BudgetError:
+            return
+        used = generator.randrange(prompt + 1), generator.randrange(completion + 1)
+        sent.append(used)
+        for _ in range(generator.randrange(6)):
+            await asyncio.sleep(0)
+        if dies and generator.random() < 0.5:
+            return  # killed: nobody settles it
+        ledger.settle(reservation, Usage(*used) if generator.random() < 0.9 else None)
+
+    async def together(ledgers: list[Ledger]) -> None:
+        dying = [asyncio.create_task(one(ledgers[0], True)) for _ in range(86)]
+        await asyncio.gather(*(one(ledger, False) for ledger in ledgers[1:] for _ in range(85)))
+        for task in dying:  # some of them wait for what is never settled
+            task.cancel()
+        await asyncio.gather(*dying, return_exceptions=True)
+        for ledger in ledgers[1:]:
+            await ledger.close()
+
+    with TemporaryDirectory() as folder:
+        journals = [Journal(Path(folder, "answers.sqlite")) for _ in range(3)]
+        asyncio.run(together([Ledger(calls, tokens, usd, journal=journal) for journal in journals]))
+        for journal in journals:
+            journal.close()
+        again = Journal(Path(folder, "answers.sqlite"))
+        spent = Ledger(journal=again).spent
+        again.close()
+    assert calls is None or len(sent) <= spent.calls <= calls
+    assert tokens is None or sum(map(sum, sent)) <= spent.tokens <= tokens
+    assert spent.usd is not None and sum(PRICE.usd(*used) for used in sent) <= spent.usd + 1e-9
+    assert usd is None or spent.usd <= usd + 1e-9
+    if calls is tokens is usd is None:
+        assert len(sent) >= 170
+
+
+def test_what_a_killed_process_had_under_way_is_on_the_bill(tmp_path: Path) -> None:
+    async def use(ledger: Ledger) -> None:
+        await ledger.reserve(10, 20, PRICE)
+
+    journal = Journal(tmp_path / "answers.sqlite")
+    asyncio.run(use(Ledger(journal=journal)))
+    journal.close()
+    again = Journal(tmp_path / "answers.sqlite")
+    spent = Ledger(journal=again).spent
+    assert (spent.calls, spent.tokens, spent.unmetered, spent.uncertain) == (1, 30, 1, 30)
+    with pytest.raises(BudgetError, match="1 are spent"):
+        asyncio.run(use(Ledger(max_calls=1, journal=again)))
+    again.close()
+
+
+def test_time_is_a_limit() -> None:
+    now = [0.0]
+    ledger = Ledger(max_minutes=2, clock=lambda: now[0])
+    assert settled(ledger, Usage(1, 1)).calls == 1
+    now[0] = 119.9
+    ledger.check_time()
+    now[0] = 120.0
+    with pytest.raises(BudgetError, match="raise --max-minutes"):
+        ledger.check_time()
+    with pytest.raises(BudgetError, match="2 minutes"):
+        settled(ledger, Usage(1, 1))
+
+
+def test_a_call_that_was_not_sent_is_not_on_the_bill() -> None:
+    ledger = Ledger(max_calls=1)
+
+    async def run() -> None:
+        for _ in range(3):
+            ledger.cancel(await ledger.reserve(10, 10, PRICE))
+
+    asyncio.run(run())
+    assert ledger.spent == Spent()
 
 
 def settled(ledger: Ledger, *usages: Usage | None, price: Price | None = None) -> Spent:

@@ -193,6 +193,8 @@ def test_a_genome_that_was_exported_is_measured_run_and_priced(done: Path, tmp_p
         (f"search sort {MODEL} --samples 0", ["--samples must be 1 or more, not 0"]),
         (f"search sort {MODEL} --evaluations -3", ["--evaluations must be 1 or more, not -3"]),
         (f"search sort {MODEL} --max-calls -1", ["--max-calls must be 0 or more, not -1"]),
+        (f"search sort {MODEL} --max-minutes -1", ["--max-minutes must be 0 or more, not -1"]),
+        ("search sort -m x --api-base http://me:pass@host/v1", ["API base must be a URL", "OPENAI_API_KEY"]),
         (f"search sort {MODEL} --concurrency 0", ["concurrency"]),
         (f"search sort {MODEL} --data nowhere.csv", ["--data", "nowhere.csv"]),
         (f"search sort {MODEL} --storage nonsense", ["--storage must be the URL"]),
@@ -357,7 +359,8 @@ def test_files_with_bad_problems(tmp_path: Path, undercut: Command) -> None:
 
 def test_a_limit_can_be_raised(tmp_path: Path, undercut: Command) -> None:
     folder = tmp_path / "run"
-    refused(undercut(f"search sum {SMALL} --max-calls 40 --out {folder}"), "raise --max-calls and resume", code=1)
+    said = undercut(f"search sum {SMALL} --max-calls 40 --out {folder}")
+    refused(said, "raise --max-calls and resume", f"`undercut resume {folder}` goes on", code=1)
     refused(undercut(f"front {folder}"), "has not ended", "undercut resume")
     refused(undercut(f"export {folder}"), "has not ended")
     refused(undercut(f"resume {folder}"), "raise --max-calls and resume", code=1)

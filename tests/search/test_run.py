@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from undercut.evaluators.evaluate import Outcome
+from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Completion, Model, Request, Shape
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.tasks import open_task
@@ -105,7 +106,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_a_result_has_exactly_its_keys(whole: dict[str, Any]) -> None:
     assert whole.keys() == KEYS
-    assert whole["spent"].keys() == {"calls", "tokens", "usd"}
+    assert whole["spent"].keys() == {"calls", "tokens", "usd", "uncertain"}
     assert whole["front"] and whole["baselines"]
     for item in (*whole["front"], *whole["baselines"]):
         assert item.keys() == ITEM_KEYS
@@ -173,7 +174,8 @@ def test_a_run_that_broke_off_goes_on(share: float, concurrency: int, whole: dic
     result = run_search(SETTINGS, tmp_path, models=[mended], concurrency=concurrency, resume=True)
     assert result["front"] == whole["front"] and result["baselines"] == whole["baselines"]
     assert max((broken.asked + mended.asked).values()) == 1
-    assert result["spent"] == whole["spent"]
+    assert result["spent"]["tokens"] == whole["spent"]["tokens"]
+    assert calls < result["spent"]["calls"] <= calls + concurrency  # those that failed were sent as well
 
 
 def test_a_limit_stops_a_run_before_it_is_exceeded(whole: dict[str, Any], tmp_path: Path) -> None:
@@ -194,7 +196,7 @@ def test_tokens_are_limited_too(whole: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(BudgetError, match="raise --max-tokens"):
         run_search(replace(SETTINGS, max_tokens=limit), tmp_path)
     store = Store.open(tmp_path)
-    assert 0 < store.answers.spent().tokens <= limit
+    assert 0 < Ledger(journal=store.answers.journal).spent.tokens <= limit
     assert store.result is None
     store.close()
 

@@ -1,0 +1,148 @@
+"""The file that a run cannot lose: answers that were paid for, and the bill.
+
+Everything that is written in one turn of the event loop is one transaction, and is committed before it is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from undercut.spaces.errors import RunFolderError
+
+T = TypeVar("T")
+VERSION = 2
+"""Of the tables; a file of a version that is not known is refused, never misread."""
+BUSY_SECONDS = 60.0
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL, prompt INTEGER, completion INTEGER, cached INTEGER
+) WITHOUT ROWID""",
+    # What is settled, in the row of owner '', and what is reserved, in a row for each ledger with calls under way.
+    """CREATE TABLE IF NOT EXISTS bill (
+    owner TEXT PRIMARY KEY, calls INTEGER, prompt INTEGER, completion INTEGER, usd REAL, unpriced INTEGER,
+    unmetered INTEGER, uncertain INTEGER
+) WITHOUT ROWID""",
+)
+_EMPTY = "INSERT OR IGNORE INTO bill VALUES ('', 0, 0, 0, 0.0, 0, 0, 0)"
+_FROM_1 = (
+    """INSERT INTO bill SELECT '', count(*), total(prompt), total(completion), total(usd), count(*) - count(usd),
+    count(*) - count(prompt + completion), 0 FROM answers""",
+    "ALTER TABLE answers DROP COLUMN usd",
+)
+
+
+class Journal:
+    """A SQLite file that several processes may share.
+
+    A commit survives the death of the process; one of the machine may lose the last moments. One instance serves one
+    event loop at a time.
+
+    Args:
+        path: the file, made where there is none.
+
+    Raises:
+        RunFolderError: the file cannot be opened, or is no such journal of a version that is known.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = _opened(Path(path))
+        self._pending: list[tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        """The rows that a query finds.
+
+        Raises:
+            RunFolderError: the file can no longer be read.
+        """
+        try:
+            return self._open.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def write(self, operation: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Let an operation be part of this turn's transaction, in the order in which they came.
+
+        The future has its result once that is committed, or a `RunFolderError` where nothing of it could be.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._pending.append((operation, future))
+        if len(self._pending) == 1 or loop is not self._loop:
+            self._loop = loop
+            loop.call_soon(self._commit)
+        return future
+
+    def close(self) -> None:
+        """Commit what is pending and close the file; a second call does nothing."""
+        if self._connection is not None:
+            self._commit()
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise sqlite3.ProgrammingError("it was closed")
+        return self._connection
+
+    def _commit(self) -> None:
+        batch, self._pending = self._pending, []
+        if not batch:
+            return
+        try:
+            with self._open as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                results = [operation(connection) for operation, _ in batch]
+        except sqlite3.Error as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(self._failed(error))
+                    future.exception()  # not all of them are waited for, and the next write tells as well
+            return
+        for result, (_, future) in zip(results, batch, strict=True):
+            if not future.done() and not future.get_loop().is_closed():  # whoever asked may be gone
+                future.set_result(result)
+
+    def _failed(self, error: sqlite3.Error) -> RunFolderError:
+        return RunFolderError(f"the store of answers must stay readable and writable, and {self._path} is not: {error}")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    # Transactions are opened by hand: the module's own rules differ between Python versions.
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+    except sqlite3.Error as error:
+        raise RunFolderError(
+            f"the store of answers must be a file in a folder that exists, and {path} cannot be opened: {error}"
+        ) from error
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if version not in (1, VERSION) and (version or tables):
+            raise RunFolderError(
+                f"the store of answers must be of version {VERSION}, and {path} is another database, of version "
+                f"{version}; choose another folder"
+            )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
+            for statement in (*_TABLES, *(_FROM_1 if version == 1 else ()), _EMPTY):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+    except sqlite3.Error as error:
+        connection.close()
+        raise RunFolderError(
+            f"the store of answers must be a SQLite file, and {path} is not: {error}; choose another folder"
+        ) from error
+    except RunFolderError:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,183 @@
+"""Any server that speaks OpenAI's chat protocol, asked directly: litellm takes some twenty times the CPU a call."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from yarl import URL
+
+from undercut.evaluators.models.base import Completion, Request, Samples, Shape
+from undercut.evaluators.models.chat import asked, read_reply, refusal, without_secrets
+from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
+from undercut.spaces.errors import ModelError, ModelNameError
+
+if TYPE_CHECKING:
+    import aiohttp
+
+KEY = "OPENAI_API_KEY"
+"""The environment variable that holds the server's key; without it none is sent."""
+CONNECT_SECONDS = 10.0
+MOST_SAMPLES = 64
+
+
+class OpenAICompatibleModel:
+    """One model of an OpenAI-compatible server.
+
+    Several samples of one prompt are asked for in one request, with the first one's seed: sample i of a request is
+    taken to be the one of seed + i, as vLLM and `undercut serve` have it. A server that sends fewer than it was asked
+    for, or refuses, is asked for one at a time from then on.
+
+    Args:
+        name: what the server calls the model.
+        api_base: the server's address, up to and without /chat/completions.
+        timeout: longest wait for one attempt, in seconds.
+
+    Raises:
+        ModelNameError: the name or the address cannot be used.
+    """
+
+    def __init__(self, name: str, api_base: str, *, timeout: float = 300.0) -> None:
+        # The address is not repeated in an error: it may hold a password.
+        if not re.fullmatch(r"https?://[^/\s@?#]+(/[^\s@?#]*)?", api_base):
+            raise ModelNameError(
+                "an API base must be a URL such as http://localhost:8000/v1 with no user and no question mark in it, "
+                f"and the one given is not; a key comes from the environment variable {KEY}"
+            )
+        if not name.strip():
+            raise ModelNameError(
+                "a model of a server of your own needs the name that the server gives it, and '' is none"
+            )
+        self._name = name
+        self._base = api_base.rstrip("/")
+        self._timeout = timeout
+        self._most_samples = MOST_SAMPLES
+        self._url = URL(f"{self._base}/chat/completions")
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def name(self) -> str:
+        """The name given."""
+        return self._name
+
+    @property
+    def identity(self) -> str:
+        """Name and address: two servers may give one name to different models."""
+        return f"{self._name} at {self._base}"
+
+    @property
+    def shape(self) -> Shape | None:
+        """None: servers do not tell."""
+        return None
+
+    def most_samples(self) -> int:
+        """The most samples of one prompt that one request may ask for."""
+        return self._most_samples
+
+    async def generate(self, request: Request) -> Completion:
+        """Answer one request, in one attempt.
+
+        Raises:
+            PromptTooLongError: the prompt does not fit into the model's context.
+            TransientError: no answer came, which may pass.
+            ModelError: the request was refused.
+        """
+        return (await self.sample(request, 1)).completions[0]
+
+    async def sample(self, request: Request, samples: int) -> Samples:
+        """Answer one request so many times, in one attempt; fewer answers come from a server that gives fewer.
+
+        Raises:
+            PromptTooLongError: the prompt does not fit into the model's context.
+            TransientError: no answer came, which may pass.
+            ModelError: the request was refused.
+        """
+        try:
+            found = read_reply(await self._post(asked(self._name, request, samples)), self._who, samples)
+        except ModelError as error:
+            if samples == 1 or type(error) is not ModelError:
+                raise
+            found = Samples(())
+        if len(found.completions) < samples:
+            self._most_samples = 1
+        return found
+
+    async def close(self) -> None:
+        """Close the connections; a second call does nothing."""
+        session, self._session = self._session, None
+        if session is not None and self._loop is asyncio.get_running_loop():
+            await session.close()
+
+    @property
+    def _who(self) -> str:
+        return f"the model {self._name!r} at {self._base}"
+
+    async def _post(self, body: dict[str, Any]) -> Any:
+        """Send once and give what came back as data."""
+        import aiohttp
+
+        try:
+            async with self._opened().post(
+                self._url, data=msgspec.json.encode(body), allow_redirects=False
+            ) as response:
+                status, content, headers = response.status, await response.read(), response.headers
+        except aiohttp.ClientSSLError as error:
+            raise ModelError(f"{self._who} has no certificate that holds ({type(error).__name__})") from None
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise UnreachableError(f"{self._who} cannot be reached ({type(error).__name__})") from None
+        except TimeoutError:
+            raise TransientError(f"{self._who} gave no answer within {self._timeout:g} s", charged=True) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransientError(f"{self._who} dropped a connection ({type(error).__name__})", charged=True) from None
+        key = os.environ.get(KEY)
+        if key:  # a server may send back what it was sent, and answers are kept
+            content = content.replace(key.encode(), b"***")
+        if status == 404:
+            raise ModelError(f"{self._who} is not there (HTTP 404){await self._offered()}")
+        if status != 200:
+            said = content[:2000].decode(errors="replace")
+            if 300 <= status < 400:
+                said = "it stands elsewhere; give --api-base its last address"
+            raise refusal(self._who, status, said, retry_after(headers.get("Retry-After")), KEY)
+        try:
+            data = msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            kind = headers.get("Content-Type", "something unnamed").partition(";")[0]
+            raise TransientError(f"{self._who} sent {without_secrets(kind)} that is no JSON", charged=True) from None
+        if isinstance(data, dict) and "choices" not in data and "error" in data:  # some gateways send errors as a 200
+            raise TransientError(f"{self._who} failed: {without_secrets(str(data['error']))}")
+        return data
+
+    async def _offered(self) -> str:
+        """What the server has instead, as the rest of a sentence."""
+        import aiohttp
+
+        try:
+            async with self._opened().get(f"{self._base}/models", allow_redirects=False) as response:
+                names = [str(each["id"]) for each in msgspec.json.decode(await response.read())["data"]]
+        except (aiohttp.ClientError, OSError, msgspec.DecodeError, LookupError, TypeError):
+            return "; --api-base must be the address up to and without /chat/completions"
+        return f"; the server has {without_secrets(', '.join(names))}"
+
+    def _opened(self) -> aiohttp.ClientSession:
+        """The session of the running loop."""
+        import aiohttp
+
+        loop = asyncio.get_running_loop()
+        if self._session is None or loop is not self._loop:
+            key = os.environ.get(KEY)
+            headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+            self._loop, self._session = (
+                loop,
+                aiohttp.ClientSession(
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=CONNECT_SECONDS),
+                    connector=aiohttp.TCPConnector(limit=0),  # the engine limits the calls under way
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                ),
+            )
+        return self._session

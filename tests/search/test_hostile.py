@@ -1,0 +1,156 @@
+"""A server that fails in every way changes nothing but the time, and the bill is what the server itself counts."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from undercut.evaluators import engine
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel
+from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.models.retrying import RetryPolicy
+from undercut.evaluators.models.server import ChatServer
+from undercut.evaluators.tasks.primitives import PRIMITIVES
+from undercut.search import calibration
+from undercut.search.proposers.at_random import AtRandom
+from undercut.search.run import run_search
+from undercut.search.settings import Settings
+from undercut.search.store import Store
+from undercut.spaces.errors import BudgetError, ModelError
+
+Serve = Callable[[Callable[[], web.Application]], str]
+KEY = "sk-test-0123456789-of-nobody"
+MODEL = "undercut/simulated/gpt-3.5"
+SETTINGS = Settings("sum", (MODEL,), "random", sizes=(4, 8), target_size=8, evaluations=3, samples=6, max_size=4)
+
+
+def study(name: str) -> ModuleType:
+    """A module of the study that this is the test of."""
+    path = Path(__file__).parents[2] / "experiments" / "resilience" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"resilience_{name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look there
+    spec.loader.exec_module(module)
+    return module
+
+
+hostile = study("hostile")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def in_a_hurry() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AtRandom, "batch", 30)
+        patch.setattr(calibration, "STRUCTURES", 100)
+        patch.setattr(calibration, "DRAWS", 20)
+        patch.setattr(engine, "RetryPolicy", partial(RetryPolicy, first=0.01, longest=0.05))
+        patch.setenv("OPENAI_API_KEY", KEY)
+        yield
+
+
+def behind(serve: Serve, share: float, key: str | None = KEY) -> tuple[Any, str]:
+    """A server that fails so often, and its address."""
+    model = open_model("simulated/gpt-3.5")
+    server = hostile.Hostile(ChatServer([model], PRIMITIVES.values(), key), share, echo=KEY)
+    return server, serve(server.application)
+
+
+def searched(base: str, folder: Path, settings: Settings = SETTINGS, **options: Any) -> dict[str, Any]:
+    return run_search(settings, folder, models=[OpenAICompatibleModel(MODEL, base, timeout=1.0)], **options)
+
+
+def written(folder: Path) -> bytes:
+    """Everything in a run's folder."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture(scope="module")
+def clean(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Any]:
+    """A run on a server that never fails, and the server."""
+    server, base = behind(serve, 0.0)
+    return searched(base, tmp_path_factory.mktemp("clean")), server
+
+
+def test_a_hostile_server_changes_nothing_but_the_time(
+    clean: tuple[dict[str, Any], Any], serve: Serve, tmp_path: Path
+) -> None:
+    server, base = behind(serve, 0.3)
+    result = searched(base, tmp_path, concurrency=128)
+    whole, calm = clean
+    assert result["front"] == whole["front"] and result["baselines"] == whole["baselines"]
+    books = server.books
+    assert set(books.faults) == {*hostile.FAULTS, "none"}  # every one of them was met
+
+    store = Store.open(tmp_path)
+    spent = Ledger(journal=store.answers.journal).spent
+    store.close()
+    assert spent.calls == books.received == result["spent"]["calls"]
+    assert spent.tokens - spent.uncertain == books.told
+    assert spent.unmetered == sum(books.faults[fault] for fault in hostile.UNTOLD)
+    assert books.charged <= spent.tokens
+    assert calm.books.told == whole["spent"]["tokens"] and calm.books.received == whole["spent"]["calls"]
+
+
+def test_a_limit_holds_against_a_hostile_server(serve: Serve, tmp_path: Path) -> None:
+    for number, (limit, most) in enumerate((("max_calls", 60), ("max_tokens", 2500))):
+        server, base = behind(serve, 0.3)
+        with pytest.raises(BudgetError, match="raise --max"):
+            searched(base, tmp_path / str(number), replace(SETTINGS, **{limit: most}), concurrency=256)
+        spent = server.books.received if limit == "max_calls" else server.books.charged
+        assert most / 4 < spent <= most
+
+
+def test_a_key_is_written_nowhere(serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    server, base = behind(serve, 0.3)
+    with pytest.raises(BudgetError):
+        searched(base, tmp_path / "right", replace(SETTINGS, max_calls=80))
+    refusing, other = behind(serve, 0.0, key="another")
+    with pytest.raises(ModelError, match="OPENAI_API_KEY"):
+        searched(other, tmp_path / "wrong")
+    assert refusing.books.received == 0  # refused before
+    said = capsys.readouterr()
+    assert KEY.encode() not in written(tmp_path) and KEY not in said.out + said.err
+    assert server.books.received > 0
+
+
+def test_a_server_that_dies_stops_the_run_which_can_go_on(
+    clean: tuple[dict[str, Any], Any], serve: Serve, tmp_path: Path
+) -> None:
+    whole, calm = clean
+    server, base = behind(serve, 0.0)
+    between, count = server._between, calm.books.received // 2
+
+    async def dying(request: web.Request, handler: Any) -> web.StreamResponse:
+        if server.books.received >= count:
+            return web.Response(status=503)
+        response: web.StreamResponse = await between(request, handler)
+        return response
+
+    server._between = web.middleware(dying)
+    base = serve(server.application)
+    with pytest.raises(ModelError, match=r"HTTP 503 \(10 attempts\)"):
+        searched(base, tmp_path)
+    server._between = between
+    count = 10**9
+    result = searched(base, tmp_path, resume=True)
+    assert result["front"] == whole["front"]
+    asked = [str(body) for body in server.books.asked]
+    assert len(set(asked)) == len(asked)  # nothing that was answered was asked again
+
+
+def test_nothing_is_sent_when_the_time_is_up(serve: Serve, tmp_path: Path) -> None:
+    server, base = behind(serve, 0.0)
+    with pytest.raises(BudgetError, match="raise --max-minutes"):
+        searched(base, tmp_path, replace(SETTINGS, max_minutes=0))
+    assert server.books.received == 0
