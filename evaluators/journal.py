@@ -78,6 +78,26 @@ class Journal:
             loop.call_soon(self._commit)
         return future
 
+    def take(self, path: Path) -> int:
+        """Copy the answers of another journal that are not here yet; how many. Its bill stays its own.
+
+        Raises:
+            RunFolderError: there is none, or none of this version, or it cannot be read.
+        """
+        refusal = f"answers can be reused from the journal of a run of this version, and {path} is none"
+        if not path.is_file():
+            raise RunFolderError(refusal)
+        try:
+            self._open.execute("ATTACH DATABASE ? AS earlier", (str(path),))
+            try:
+                if self._open.execute("PRAGMA earlier.user_version").fetchone()[0] != VERSION:
+                    raise RunFolderError(refusal)
+                return self._open.execute("INSERT OR IGNORE INTO answers SELECT * FROM earlier.answers").rowcount
+            finally:
+                self._open.execute("DETACH DATABASE earlier")
+        except sqlite3.Error as error:
+            raise RunFolderError(f"{refusal}: {error}") from error
+
     def close(self) -> None:
         """Commit what is pending and close the file; a second call does nothing."""
         if self._connection is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -23,6 +24,7 @@ def optimize(
     sizes: tuple[int, ...] | None = None,
     target_size: int | None = None,
     storage: str | None = None,
+    reuse: Sequence[Path | str] = (),
     concurrency: int = 64,
     progress: Progress = _silent,
     **settings: Any,
@@ -35,6 +37,7 @@ def optimize(
         sizes: problem sizes to run at, ascending; the task's own, if not given.
         target_size: problem size to optimise for; twice the largest, if not given.
         storage: a database for the trials; a journal in the folder, if not given.
+        reuse: folders of earlier runs whose answers need not be asked for again.
         concurrency: most calls under way at once; the front does not depend on it.
         progress: called with phase, done, total and words.
         **settings: any other field of `Settings`, such as `models`, `strategy`, `seed`, `max_calls`.
@@ -44,7 +47,7 @@ def optimize(
         ModelError: a model could not answer; the run in `out` can be resumed.
         BudgetError: a limit was reached; the run in `out` can be resumed.
     """
-    found = open_task(task) if isinstance(task, str) else task
+    found = open_task(task, settings.get("data")) if isinstance(task, str) else task
     wanted = sizes or found.sizes
     known = Settings(
         task=task if isinstance(task, str) else task.name,
@@ -53,4 +56,6 @@ def optimize(
         **settings,
     )
     folder = Path(out) if out is not None else Path(mkdtemp(prefix="undercut-"))
-    return run_search(known, folder, storage=storage, concurrency=concurrency, progress=progress, task=found)
+    return run_search(
+        known, folder, storage=storage, reuse=reuse, concurrency=concurrency, progress=progress, task=found
+    )

@@ -118,6 +118,10 @@ def commands() -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything random follows from it.")
 @click.option("--allow-code", is_flag=True, help="Let decompositions use the task's functions in code.")
 @click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.  [default: generated]")
+@click.option(
+    "--reuse", type=click.Path(path_type=Path), metavar="DIR", multiple=True,
+    help="An earlier run whose answers are not asked for again; may be repeated.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.  [default: runs/TASK-N]")
 @click.option("--storage", metavar="URL", help="Database for the trials.  [default: a journal in DIR]")
 @_concurrency
@@ -129,6 +133,7 @@ def search(
     target_size: int | None,
     out: Path | None,
     storage: str | None,
+    reuse: tuple[Path, ...],
     concurrency: int,
     as_json: bool,
     **options: Any,
@@ -145,7 +150,7 @@ def search(
     wanted = sizes or open_task(task, options["data"]).sizes
     target = 2 * wanted[-1] if target_size is None else target_size
     settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **_on_terms(models, options))
-    _run(settings, out or _free_folder(task), storage, concurrency, as_json, resume=False)
+    _run(settings, out or _free_folder(task), storage, concurrency, as_json, reuse=reuse)
 
 
 @commands.command()
@@ -347,7 +352,16 @@ def _list(rows: Sequence[tuple[str, str]], as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {summary}")
 
 
-def _run(settings: Any, folder: Path, storage: str | None, concurrency: int, as_json: bool, *, resume: bool) -> None:
+def _run(
+    settings: Any,
+    folder: Path,
+    storage: str | None,
+    concurrency: int,
+    as_json: bool,
+    *,
+    reuse: Sequence[Path] = (),
+    resume: bool = False,
+) -> None:
     from undercut.search.progress import Bar
     from undercut.search.run import run_search
     from undercut.search.table import headline, show
@@ -355,7 +369,13 @@ def _run(settings: Any, folder: Path, storage: str | None, concurrency: int, as_
     with Bar(f"{headline(settings.to_dict())} · {folder}") as bar:
         try:
             result = run_search(
-                settings, folder, storage=storage, concurrency=concurrency, progress=bar.update, resume=resume
+                settings,
+                folder,
+                storage=storage,
+                reuse=reuse,
+                concurrency=concurrency,
+                progress=bar.update,
+                resume=resume,
             )
         except (ModelError, BudgetError) as error:
             raise type(error)(f"{error}; `undercut resume {folder}` goes on") from error

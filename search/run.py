@@ -317,6 +317,7 @@ def run_search(
     folder: Path | str,
     *,
     storage: str | None = None,
+    reuse: Sequence[Path | str] = (),
     concurrency: int = 64,
     progress: Progress = _silent,
     resume: bool = False,
@@ -325,7 +326,8 @@ def run_search(
 ) -> dict[str, Any]:
     """Run a search to its end in a folder, or go on with the one that is there; the one blocking door.
 
-    `task` and `models` stand in for those that the settings name.
+    `task` and `models` stand in for those that the settings name; answers of the runs in the folders `reuse` are taken
+    over.
 
     Raises:
         UsageError: something in the settings or the folder cannot be used.
@@ -348,7 +350,6 @@ def run_search(
         progress(phase, done, total, words)
 
     async def whole() -> dict[str, Any]:
-        search = Search(settings, found, opened, store, progress, concurrency, judges)
         try:
             return await search.run()
         finally:
@@ -357,7 +358,9 @@ def run_search(
                 await model.close()
 
     try:
-        search = Search(settings, found, opened, store, timed, concurrency)
+        for earlier in reuse:
+            store.reuse(Path(earlier))
+        search = Search(settings, found, opened, store, timed, concurrency, judges)
         return asyncio.run(whole())
     finally:
         store.close()

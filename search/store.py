@@ -111,6 +111,15 @@ class Store:
         trial = optuna.trial.create_trial(values=list(values), user_attrs={**attributes, "evaluation": evaluation})
         self.study.add_trial(trial)
 
+    def reuse(self, folder: Path) -> int:
+        """Take over the answers of another run, so that they are not asked for again; how many there were.
+
+        Raises:
+            RunFolderError: the folder holds none that can be read.
+        """
+        assert self.answers.journal is not None
+        return self.answers.journal.take(folder / ANSWERS)
+
     def close(self) -> None:
         """Close the answers."""
         self.answers.close()

@@ -6,41 +6,16 @@ to a model can be tried, prompts and servers included, and a prompt that does no
 
 from __future__ import annotations
 
-import re
-import string
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from undercut.evaluators.models.base import Completion, Price, Request, Shape
+from undercut.evaluators.models.prompts import PromptReader
 from undercut.evaluators.models.scripted import written
 from undercut.evaluators.models.simulated import MALFORMED, Capability, SimulatedModel, count_pieces
-from undercut.spaces.errors import InvalidAnswer, UsageError
+from undercut.spaces.errors import UsageError
 from undercut.spaces.primitive import Primitive
-from undercut.spaces.question import Question
-from undercut.spaces.types import parse
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """One prompt of a primitive, the other way round."""
-
-    primitive: Primitive
-    pattern: re.Pattern[str]
-    places: tuple[int, ...]
-    thinks: bool
-
-    def read(self, prompt: str) -> Question | None:
-        """The question in a prompt; None where it is not one of these."""
-        found = self.pattern.fullmatch(prompt)
-        if found is None:
-            return None
-        texts = dict(zip(self.places, found.groups(), strict=True))
-        try:
-            values = tuple(parse(texts[place], kind) for place, kind in enumerate(self.primitive.inputs))
-        except (InvalidAnswer, KeyError):
-            return None
-        return Question(self.primitive, values)
 
 
 class ChatModel:
@@ -78,10 +53,10 @@ class ChatModel:
         shape: Shape | None = None,
         price: Price | None = None,
     ) -> None:
-        self._readers: list[_Reader] = []
         self._thoughts = thoughts
         self.price = price
         self._model = SimulatedModel(name, capability, seed=seed, shape=shape, price=price, count=count_pieces)
+        known: list[Primitive] = []
         for primitive in primitives:
             reference = knowledge.get(primitive.name, primitive.reference)
             if reference is None:
@@ -89,11 +64,10 @@ class ChatModel:
                     f"a simulated chat model needs to know the answers, and has no knowledge of {primitive.name!r}"
                 )
             for text in primitive.prompts:
-                thinks = "step by step" in text
                 special = f"{primitive.name} thinking"
-                named = special if thinks and special in capability.tables else primitive.name
-                known = replace(primitive, name=named, prompts=(text,), reference=reference)
-                self._readers.append(_Reader(known, *_inverse(text), thinks))
+                named = special if _thinks(text) and special in capability.tables else primitive.name
+                known.append(replace(primitive, name=named, prompts=(text,), reference=reference))
+        self._reader = PromptReader(known)
 
     @property
     def name(self) -> str:
@@ -111,31 +85,22 @@ class ChatModel:
 
     async def generate(self, request: Request) -> Completion:
         """Answer a prompt; one that it does not understand gets a text that answers nothing."""
-        for reader in self._readers:
-            question = reader.read(request.prompt)
-            if question is not None:
-                break
-        else:
+        question = self._reader.question(request.prompt)
+        if question is None:
             return written(MALFORMED, request, count_pieces)
         sample = (request.seed,) if request.temperature else ()
         free = replace(request, question=replace(question, sample=sample), max_tokens=1 << 20)
         made = await self._model.generate(free)
-        thoughts = "Let me see. " + "so " * self._thoughts + "\nAnswer: " if reader.thinks else ""
+        thinks = _thinks(question.primitive.prompts[0])
+        thoughts = "Let me see. " + "so " * self._thoughts + "\nAnswer: " if thinks else ""
         return written(thoughts + made.text, request, count_pieces)
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
 
-def _inverse(template: str) -> tuple[re.Pattern[str], tuple[int, ...]]:
-    """The pattern that reads a prompt, and which input stands in which of its groups."""
-    pieces, places = [], []
-    for text, name, _, _ in string.Formatter().parse(template):
-        pieces.append(re.escape(text))
-        if name is not None:
-            places.append(int(name))
-            pieces.append("(.*?)")
-    return re.compile("".join(pieces), re.DOTALL), tuple(places)
+def _thinks(prompt: str) -> bool:
+    return "step by step" in prompt
 
 
 def by_heart(problems: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[str, Callable[..., Any]]:

@@ -234,6 +234,16 @@ def test_a_run_says_why_it_ended(tmp_path: Path) -> None:
         assert reason in run_search(settings, tmp_path / name)["stopped"]
 
 
+def test_answers_of_an_earlier_run_are_not_asked_for_again(whole: dict[str, Any], tmp_path: Path) -> None:
+    run_search(SETTINGS, tmp_path / "earlier")
+    model = Counted()
+    result = run_search(SETTINGS, tmp_path / "later", models=[model], reuse=[tmp_path / "earlier"])
+    assert model.asked.total() == result["spent"]["calls"] == 0
+    assert result["front"] == whole["front"] and result["uncached"] == whole["uncached"]
+    with pytest.raises(RunFolderError, match="can be reused from the journal of a run"):
+        run_search(SETTINGS, tmp_path / "last", reuse=[tmp_path / "nowhere"])
+
+
 def test_what_cannot_win_drops_out_of_the_race(tmp_path: Path) -> None:
     good, bad = Genome(call("sum", Input(0))), Genome(call("sum", Input(0), prompt=1))
     task, models = open_task("sum"), [open_model("simulated/gpt-3.5")]
