@@ -27,7 +27,7 @@ class _Reader:
 
     primitive: Primitive
     pattern: re.Pattern[str]
-    places: tuple[int, ...]
+    places: tuple[tuple[int, str], ...]
     thinks: bool
 
     def read(self, prompt: str) -> Question | None:
@@ -35,7 +35,9 @@ class _Reader:
         found = self.pattern.fullmatch(prompt)
         if found is None:
             return None
-        texts = dict(zip(self.places, found.groups(), strict=True))
+        # A sign between the items of a list is the prompt's own; the type reads what is parted by spaces.
+        given = zip(self.places, found.groups(), strict=True)
+        texts = {place: text.replace(sign, " ") if sign else text for (place, sign), text in given}
         try:
             values = tuple(parse(texts[place], kind) for place, kind in enumerate(self.primitive.inputs))
         except (InvalidAnswer, KeyError):
@@ -127,13 +129,13 @@ class ChatModel:
         """Do nothing: there is nothing to release."""
 
 
-def _inverse(template: str) -> tuple[re.Pattern[str], tuple[int, ...]]:
-    """The pattern that reads a prompt, and which input stands in which of its groups."""
+def _inverse(template: str) -> tuple[re.Pattern[str], tuple[tuple[int, str], ...]]:
+    """The pattern that reads a prompt, and which input stands in which of its groups, with the sign between items."""
     pieces, places = [], []
-    for text, name, _, _ in string.Formatter().parse(template):
+    for text, name, sign, _ in string.Formatter().parse(template):
         pieces.append(re.escape(text))
         if name is not None:
-            places.append(int(name))
+            places.append((int(name), sign or ""))
             pieces.append("(.*?)")
     return re.compile("".join(pieces), re.DOTALL), tuple(places)
 
