@@ -138,7 +138,7 @@ def test_check_says_what_a_search_will_cost(home: Path, capsys: pytest.CaptureFi
     assert "no problems of size 123" in capsys.readouterr().err
 
 
-def test_a_judge_is_asked_and_charged(home: Path) -> None:
+def test_a_judge_is_asked_and_charged(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "judged.toml").write_text(
         TASK.replace('kind = "numeric"', 'kind = "judge"\nrubric = "Numbers must be {equal}."\nmodel = "simulated/x"'),
         encoding="utf-8",
@@ -147,6 +147,11 @@ def test_a_judge_is_asked_and_charged(home: Path) -> None:
     assert task.judge is not None and "Numbers must be {equal}." in task.judge.prompt([["t"], "q", 3, "3"])
     with pytest.raises(Exception, match="simulated/x"):
         open_judges(task)
+    assert main(["check", "judged.toml", "--json"]) == 0, "a judge is foretold without being opened"
+    found = json.loads(capsys.readouterr().out)
+    assert found["primitives"][-1]["name"] == "judge"
+    assert main(["check", "task.toml", "--json"]) == 0
+    assert found["cost"]["calls"]["mean"] > 1.2 * json.loads(capsys.readouterr().out)["cost"]["calls"]["mean"]
     grades = {"judge": lambda document, question, output, target: 0.7 if str(output) == target else 0.0}
     known = {**facts.knowledge("count"), **grades}
     judge = ChatModel("judge", [task.judge], known, PERFECT)
