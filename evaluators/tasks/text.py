@@ -181,6 +181,10 @@ KINDS: Mapping[str, Type] = {
 """Types by the names that a task file uses."""
 
 
+OWN_LABELS = ("notes", "answer", "answers", "first", "second")
+"""Labels of what primitives make themselves; inputs of a task are called otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wording:
     """What a primitive asks.

@@ -28,6 +28,7 @@ from undercut.evaluators.tasks.rows import Piece, Row, as_value, cell, read_rows
 from undercut.evaluators.tasks.text import (
     DOCUMENT,
     KINDS,
+    OWN_LABELS,
     PASSAGE,
     Answering,
     Wording,
@@ -207,7 +208,8 @@ def _made(size: int, generator: random.Random) -> Any:
 
 def _label(column: str) -> str:
     """A column's name as it stands in prompts and templates."""
-    return re.sub(r"\W+", "_", column).strip("_").lower() or "input"
+    label = re.sub(r"\W+", "_", column).strip("_").lower() or "input"
+    return f"given_{label}" if label in OWN_LABELS else label
 
 
 def _kind(name: str, where: str) -> Type:
