@@ -20,8 +20,8 @@ def test_what_was_run_is_worth_its_own_scores_in_the_end() -> None:
     assert kin.accuracy(ONE) == UNKNOWN / 1
     kin.add(ONE, [(1.0, 10.0)] * 9 + [(0.0, 10.0)])
     assert kin.accuracy(ONE) == pytest.approx((9 + UNKNOWN) / 11)
-    kin.add(NOTES, [(0.0, 30.0)] * 1000)
-    assert kin.accuracy(NOTES) == pytest.approx(0.0, abs=1e-3)
+    kin.add(NOTES, [(0.0, 30.0)] * 8)
+    assert kin.accuracy(NOTES) == 0.0, "never right is worth nothing"
 
 
 def test_what_was_not_run_is_expected_to_be_like_what_is_most_like_it() -> None:
