@@ -50,8 +50,9 @@ words = 3                      # about how long an answer is, in words or items
 # pattern), json_fields (fields), or judge (rubric, model), whose calls are on the bill like all others.
 kind = "same_items"
 
-# Your own words for a ready-made primitive, one prompt or a list of them; {document}, {question}, {notes} … stand for
-# the inputs. The search tries each, and exported code carries the one that it took.
+# Your own words for a ready-made primitive, one prompt or a list of them. {document}, {question}, {notes} … stand for
+# the inputs; columns that are called notes, answer, answers, first or second are {given_notes} and so on. The search
+# tries each prompt, and exported code carries the one that it took.
 [prompts]
 extract = """
 Write down, in whole sentences, the facts of the text that the question asks for, or none.

@@ -35,8 +35,14 @@ TRIED = 3
 """Problems of each size that the designs are played through on."""
 THOUGHTS = 60
 """Tokens that a model is taken to think in where a prompt lets it."""
-MORE, FINALISTS, CHOSEN = (0.0, 8.0, 24.0), (1.0, 4.0, 8.0), (0.0, 2.0, 5.0)
-"""Genomes that a search runs, measures again and measures at last beside the known designs: least, usual, most."""
+MORE, FINALISTS, CHOSEN = (0.0, 2.0, 24.0), (1.0, 2.0, 8.0), (0.0, 0.5, 4.0)
+"""Genomes that a search runs, measures again and measures at last beside the known designs: least, usual, most.
+
+Counted in whole designs' worths: what is found shares many of its calls with them. The usual numbers are those of the
+searches in experiments/tasks.
+"""
+JUDGED = 6.0
+"""So many are usually run where calls can be judged, and where the known designs are not run first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
 
     def whole(which: int) -> Spend:
         most = settings.evaluations - (len(designs) if blind else 0)
-        more = max(0.0, min(MORE[which], most))
+        more = max(0.0, min(MORE[which] if blind or which != 1 else JUDGED, most))
         run = phase("search", together) * blind + phase("search", alone) * more
         again = phase("select", alone) * FINALISTS[which]
         return asked + run + again + phase("test", together) + phase("test", alone) * CHOSEN[which]

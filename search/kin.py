@@ -46,10 +46,12 @@ class Kin:
         self._seen[genome] = (score, cost, len(runs))
 
     def accuracy(self, genome: Genome) -> float:
-        """Accuracy to be expected, in [0, 1]: a genome's own scores, with one more as its kin make it likely."""
-        likely = self._likely(genome)
+        """Accuracy to be expected, in [0, 1]: a genome's own scores, with one more as its kin make it likely.
+
+        What was run and never right is worth nothing, whatever its kin: it is cheap because it fails early.
+        """
         score, _, count = self._seen.get(genome, (0.0, 0.0, 0))
-        return (count * score + likely) / (count + 1)
+        return 0.0 if count and not score else (count * score + self._likely(genome)) / (count + 1)
 
     def dearer(self, genome: Genome, forecast: float) -> float:
         """How many times a forecast the genome's own runs cost; 1 where it was not run or that is unknown."""

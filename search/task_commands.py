@@ -75,6 +75,7 @@ def checked(
     Raises:
         UsageError: the task, a model or a setting cannot be used.
     """
+    from undercut.evaluators.evaluate import open_judges
     from undercut.evaluators.models.registry import open_models
     from undercut.evaluators.models.scripted import ScriptedModel
     from undercut.evaluators.models.sheet import Sheet, read_sheet
@@ -84,13 +85,15 @@ def checked(
 
     sheet = Sheet() if prices is None else read_sheet(prices)
     opened: list[Model] = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet)
+    judges: list[Model] = open_judges(task, api_base=api_base, sheet=sheet) if opened else []
     if not opened:
         opened = [ScriptedModel({}, "any model", count=count_pieces)]
+        judges = [ScriptedModel({}, name, count=count_pieces) for name in [task.judge_model] if name]
     target = 2 * sizes[-1] if target_size is None else target_size
     asked = Settings(task=name, sizes=sizes, target_size=target, sheet=sheet, **settings)
     splits = {size: _held(task, size, asked.samples) for size in sizes}
     problem = task.instances(sizes[0], 1, "search", asked.seed)[0]
-    cost = foretold(asked, task, opened)
+    cost = foretold(asked, task, opened, judges)
     return {
         "task": task.name,
         "inputs": list(map(str, task.inputs)),

@@ -90,7 +90,10 @@ def open_models(
 def _announced(name: str) -> Model:
     """The model that an installed package makes of its name."""
     make = plugin("models", name)
-    found = make(name) if callable(make) else make
+    try:
+        found = make(name)
+    except Exception as error:  # it is somebody's code, and may raise anything
+        found = f"{type(error).__name__}: {error}"
     if not isinstance(found, Model):
         raise ModelNameError(
             f"the entry points undercut.models must be functions from a name to a Model, and {name!r} gives {found!r}"

@@ -128,7 +128,7 @@ AMOUNT = Atom("number", parse=read_number, render=write_number, empty=0)
 RECORD = Atom("record", parse=read_record, render=json.dumps, separator="\n")
 ITEMS = ListOf(Atom("item", separator=", "))
 REFERENCE = Atom("reference", size=words)
-GRADE = Atom("grade", parse=read_grade)
+GRADE = Atom("grade", parse=read_grade, render=lambda share: str(round(10 * share)))
 VERDICT = Atom("truth", parse=read_truth, render=lambda value: "yes" if value else "no")
 
 
@@ -179,6 +179,10 @@ KINDS: Mapping[str, Type] = {
     **{name: form.kind for name, form in FORMS.items()},
 }
 """Types by the names that a task file uses."""
+
+
+OWN_LABELS = ("notes", "answer", "answers", "first", "second")
+"""Labels of what primitives make themselves; inputs of a task are called otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from undercut.evaluators.tasks.rows import Piece, Row, as_value, cell, read_rows
 from undercut.evaluators.tasks.text import (
     DOCUMENT,
     KINDS,
+    OWN_LABELS,
     PASSAGE,
     Answering,
     Wording,
@@ -40,8 +42,8 @@ from undercut.spaces.types import ListOf, Type, render, size_of
 
 BUCKETS = 3
 """Sizes that problems of many sizes are sorted into, unless the file names some."""
-FEW = 4
-"""Sizes that are few enough to be kept as they are."""
+FEW, APART = 4, 1.25
+"""Sizes that are few enough to be kept as they are; and how far apart others must be to be told apart."""
 
 Texts = str | list[str]
 Share = Annotated[float, msgspec.Meta(ge=0)]
@@ -206,7 +208,8 @@ def _made(size: int, generator: random.Random) -> Any:
 
 def _label(column: str) -> str:
     """A column's name as it stands in prompts and templates."""
-    return re.sub(r"\W+", "_", column).strip("_").lower() or "input"
+    label = re.sub(r"\W+", "_", column).strip("_").lower() or "input"
+    return f"given_{label}" if label in OWN_LABELS else label
 
 
 def _kind(name: str, where: str) -> Type:
@@ -292,7 +295,10 @@ def _sizes(found: Sequence[float], wanted: Sequence[int]) -> list[int]:
     every = sorted(max(1, round(size)) for size in found)
     if len(set(every)) <= FEW:
         return sorted(set(every))
-    return sorted({every[(2 * part + 1) * len(every) // (2 * BUCKETS)] for part in range(BUCKETS)})
+    middles = [every[(2 * part + 1) * len(every) // (2 * BUCKETS)] for part in range(BUCKETS)]
+    kept = middles[:1]
+    kept += [size for before, size in pairwise(middles) if size >= APART * before]
+    return kept if len(kept) > 1 else [every[len(every) // 2]]
 
 
 def _nearest(size: float, sizes: Sequence[int]) -> int:

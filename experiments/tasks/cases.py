@@ -102,6 +102,7 @@ file = "SHARED/bbh/{}.json"
 [output]
 """
 LONG = """
+primitives = ["answer", "extract", "conclude", "combine", "summarise", "update"]
 [data]
 file = "{}.jsonl"
 inputs = {{document = "document", question = "question"}}
@@ -113,7 +114,7 @@ form = "{}"
 kind = "{}"
 """
 NUMERIC = 'form = "number"\n[scorer]\nkind = "numeric"\n'
-LENGTHS, EACH = (1000, 5000, 20000), 60
+LENGTHS, EACH = (1000, 5000, 20000), 45
 FORMS = {"single": ("number", "numeric"), "several": ("numbers", "same_items"), "count": ("number", "numeric")}
 
 CASES: dict[str, Case] = {

@@ -1,6 +1,7 @@
 """Searches of real and generated tasks from task files, over HTTP on this machine, against a simulated chat model.
 
-    UNDERCUT_DATA=… python experiments/tasks/run.py [TASK…]
+    UNDERCUT_DATA=… python experiments/tasks/run.py [TASK…]      run, all tasks or some
+    python experiments/tasks/run.py --table                      print results.json as the table of the README
 
 The folder that UNDERCUT_DATA names holds gsm8k, bbh and got; tasks whose data is not there are left out.
 """
@@ -79,5 +80,24 @@ def main(names: list[str]) -> None:
         )
 
 
+def table() -> None:
+    """Print the results in Markdown: the front at the largest size, and the bill beside what was foretold."""
+    print(
+        "| task, n | most accurate find | accuracy | one call | tokens a use | one call | spent | foretold | off by |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, found in json.loads(RESULTS.read_text(encoding="utf-8")).items():
+        size = str(found["sizes"][-1])
+        best = max(found["front"], key=lambda item: (item["accuracy"][size], -item["tokens"][size]))
+        once = next(item for item in found["known"] if item["id"] == "one call")
+        spent, foretold = found["spent"]["tokens"], found["foretold"]["tokens"]
+        ends = "–".join(f"{foretold[end] / 1000:,.0f}" for end in ("low", "high"))
+        print(
+            f"| {name}, {size} | {best['name']} | {best['accuracy'][size]:.2f} | {once['accuracy'][size]:.2f} "
+            f"| {best['tokens'][size]:,.0f} | {once['tokens'][size]:,.0f} | {spent / 1000:,.0f} k "
+            f"| {foretold['mean'] / 1000:,.0f} k ({ends}) | {foretold['mean'] / spent - 1:+.0%} |"
+        )
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    table() if sys.argv[1:] == ["--table"] else main(sys.argv[1:])

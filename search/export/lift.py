@@ -6,6 +6,7 @@ import ast
 import sys
 import textwrap
 from collections.abc import Mapping
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -66,11 +67,22 @@ class Lifter:
             return f"{owner.__name__}.{value.__name__}"
         if isinstance(value, ModuleType):
             return self._module(value, name)
+        if isinstance(value, partial):
+            return self._partial(value, name)
         if isinstance(value, FunctionType) and value.__name__ == "<lambda>":
             return self._function(value, name, f"{name} = {lambda_source(value)}")
         if isinstance(value, FunctionType | type) or getattr(value, "__module__", None) in sys.stdlib_module_names:
             return self._named(value)
         raise UsageError(f"an export can copy functions and classes, and {name!r} is neither: {value!r}")
+
+    def _partial(self, value: partial[Any], name: str) -> str:
+        """A function with some of its arguments given, where these are plain data."""
+        if not is_literal([value.args, value.keywords]):
+            raise UsageError(f"an export can copy a partial of plain data, and {name!r} is not: {value!r}")
+        function = self.lift(value.func, name)
+        self._import("from functools import partial", "partial", partial)
+        given = [repr(each) for each in value.args] + [f"{key}={each!r}" for key, each in value.keywords.items()]
+        return self._piece(name, value, f"{name} = partial({', '.join([function, *given])})")
 
     def _piece(self, name: str, owner: object, source: str) -> str:
         if self._owners.setdefault(name, owner) is not owner:

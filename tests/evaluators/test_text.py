@@ -133,6 +133,14 @@ def test_a_users_prompts_take_the_place_of_ours(tmp_path: Path) -> None:
     assert answer.prompt([["a", "b"], "who"], 1) == "Q a\nb who"
 
 
+def test_inputs_do_not_get_in_the_way_of_what_primitives_make(tmp_path: Path) -> None:
+    rows = [{"answer": "a b", "notes": "n", "target": "1"}]
+    text = '[data]\nfile = "rows.jsonl"\ninputs = {answer = "question", notes = "document"}\n'
+    task = task_of(tmp_path, text + '[prompts]\nverify = "{answer} {given_answer} {given_notes}"\n', rows)
+    verify = next(primitive for primitive in task.primitives if primitive.name == "verify")
+    assert verify.prompt(["x", "q", ["d"]]) == "x q d"
+
+
 def test_a_primitive_of_ones_own(tmp_path: Path) -> None:
     own = '[define.shorten]\ninputs = ["notes"]\noutput = "notes"\nprompts = "Less: {notes}"\nshare = 0.5\nwords = 2\n'
     shorten = next(p for p in task_of(tmp_path, WHOLE + own).primitives if p.name == "shorten")

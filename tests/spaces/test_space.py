@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from undercut.evaluators.tasks.builtin import TASKS
 from undercut.evaluators.tasks.primitives import MERGE, SORT, SUM
 from undercut.spaces.errors import GenomeError
 from undercut.spaces.genome import Expression, Genome, Input, Node, call
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.operators.base import Signature
-from undercut.spaces.space import Space
+from undercut.spaces.space import Space, slots
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import NUMBER, NUMBERS, TRUTH
 from undercut.spaces.variation import crossover, mutate, neighbours
@@ -219,3 +220,16 @@ def test_hand_written_calls_are_legal() -> None:
 
 def test_a_value_within_bounds_that_search_does_not_propose_is_legal() -> None:
     small_space(("call", "vote"), 2).validate(Genome(vote(rule="majority", votes=13)))
+
+
+def test_the_least_size_is_that_of_the_smallest_expressions() -> None:
+    """`least` looks at sets of types alone; counting looks at everything."""
+    for name in ("count", "lookup"):
+        task = TASKS[name]
+        space = Space(task.signature, task.toolbox(["m"], allow_code=True), max_size=4)
+        space.least(space.want)
+        wants = [*space.forms(space.want)[:6]]
+        parts = {part for form in wants for part in slots(form, space.want)}
+        for want in parts:
+            sizes = [size for size in range(space.max_size + 1) if space._count(want, size)]
+            assert space.least(want) == (sizes[0] if sizes else None)
