@@ -3,10 +3,10 @@
     python experiments/theory/run.py                       every row over five seeds; writes results.json and README.md
     python experiments/theory/run.py --row T5 --seeds 2    some of them, put beside what is there
 
-A row is reached with a seed where what the search found costs, at eight times the largest size searched, at most a tenth
-more than the best design that theory knows, is right no less often there, and its measured cost grows with the
-exponent that the walk with symbols declares, within a tenth. What is found is the cheapest point of the front whose forecast
-at that size is as accurate as the row asks for, or else the most accurate one: what a user would take.
+A row is reached with a seed where what the search found costs, at eight times the largest size searched, at most a
+tenth more than the best design that theory knows, is right no less often there, and its measured cost grows with the
+exponent that the walk with symbols declares, within a tenth. What is found is the cheapest point of the front whose
+forecast at that size is as accurate as the row asks for, or else the most accurate one: what a user would take.
 """
 
 from __future__ import annotations
@@ -163,8 +163,8 @@ def summed(row: Row, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def page(rows: Sequence[dict[str, Any]]) -> str:
     """The rows as two tables, and why seeds did not reach theirs."""
     lines = [
-        "| row | reached | found (of so many seeds) | Θ | exponent measured / declared | known optimum | Θ | cost ratio at n, "
-        f"{FURTHER}n | accuracy at {FURTHER}n, known's | calls |",
+        "| row | reached | found (of so many seeds) | Θ | exponent measured / declared | known optimum | Θ | "
+        f"cost ratio at n, {FURTHER}n | accuracy at {FURTHER}n, known's | calls |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -203,10 +203,8 @@ def main() -> None:
         for seed in range(asked.seeds):
             runs[name, seed] = run = once(ROWS[name], seed)
             said = "reached" if run["reached"] else f"NOT REACHED: {run['why']}"
-            print(
-                f"{name:10} seed {seed}  {run['search_seconds']:6.1f} s  {run['calls']:6,} calls  {run['found']}  {said}",
-                flush=True,
-            )
+            spent = f"{run['search_seconds']:6.1f} s  {run['calls']:6,} calls"
+            print(f"{name:10} seed {seed}  {spent}  {run['found']}  {said}", flush=True)
         rows = [
             summed(row, mine)
             for row in ROWS.values()

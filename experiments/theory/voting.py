@@ -234,6 +234,7 @@ T5 = Row(
 # -- T11: tries with an exact verifier --------------------------------------------------------------------------------
 
 SOLVED = 0.3
+ALWAYS = {0: SOLVED, 1 << 20: SOLVED}
 
 
 def _digit_sum(number: int) -> tuple[int, int]:
@@ -291,9 +292,7 @@ T11 = Row(
     "T11",
     "an exact verifier, and answers that are right less than half of the time",
     ARRANGEMENT,
-    lambda seed: [
-        SimulatedModel("rarely", Capability({"verify": {0: 1.0}, "arrange": {0: SOLVED, 1 << 20: SOLVED}}, agreeing=True), seed=seed)
-    ],
+    lambda seed: [SimulatedModel("rarely", Capability({"arrange": ALWAYS}, {0: 1.0}, agreeing=True), seed=seed)],
     tries,
     "any-pass of N tries, N = ⌈ln(1/δ)/−ln(1 − p)⌉, 1/p of them as expected; a majority is wrong",
     turned=("retry.tries",),
