@@ -28,6 +28,8 @@ ALIKE_SHUFFLED = 0.5
 
 Said with the weight of one sample that could have come out right.
 """
+ENOUGH = 4
+"""Further samples that should have come out right, from which on their number can show that there is no likeness."""
 
 
 @dataclass
@@ -210,17 +212,23 @@ class FittedRates:
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], float]:
-        """How alike samples are: how often the next one of a wrong one was right, against how often such calls are."""
-        sums: dict[tuple[str, int, bool], tuple[float, float]] = {}
+        """How alike samples are: how often the next one of a wrong one was right, against how often such calls are.
+
+        Where that is no less often than chance has it, they are taken as independent: what the prior leaves over would
+        otherwise be the ruin of every long chain of votes, however many samples agree that there is no likeness.
+        """
+        sums: dict[tuple[str, int, bool], tuple[float, float, float]] = {}
         for first, shuffled, right in self._calibration.repeats:
             successes = self._outcomes[first.primitive].right
             key = (first.primitive, first.model, shuffled)
             if successes is not None:
-                expected, seen = sums.get(key, (0.0, 0.0))
+                expected, spread, seen = sums.get(key, (0.0, 0.0, 0.0))
                 usual = successes.chance(key_of(first).asked, first.input_sizes).at()
-                sums[key] = (expected + usual, seen + right)
+                sums[key] = (expected + usual, spread + usual * (1 - usual), seen + right)
         prior = {True: ALIKE_SHUFFLED, False: ALIKE}
         return {
-            key: min(1.0, max(0.0, 1 - (seen + 1 - prior[key[2]]) / (expected + 1)))
-            for key, (expected, seen) in sums.items()
+            key: 0.0
+            if expected >= ENOUGH and seen >= expected - math.sqrt(spread)
+            else min(1.0, max(0.0, 1 - (seen + 1 - prior[key[2]]) / (expected + 1)))
+            for key, (expected, spread, seen) in sums.items()
         }
