@@ -52,6 +52,8 @@ from undercut.spaces.primitive import Primitive
 from undercut.spaces.types import NUMBERS, Atom
 
 MODEL = "gpt-4.1-mini"
+FOLDS = {**SMALL, "evaluations": 24, "max_size": 4}
+"""Settings of the search: what is run over a file is a fold with nothing around it, so large structures stay out."""
 KILLED = 9
 
 
@@ -87,7 +89,7 @@ def million(disks: int, seed: int) -> dict[str, Any]:
     steps = (1 << disks) - 1
     model = stepper(MODEL, seed)
     settings = Settings(
-        task="hanoi", models=(model.name,), sizes=HANOI.sizes, target_size=steps, seed=seed, **SMALL
+        task="hanoi", models=(model.name,), sizes=HANOI.sizes, target_size=steps, seed=seed, **FOLDS
     )  # fmt: skip
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Bar("search") as bar:
@@ -158,14 +160,19 @@ def million(disks: int, seed: int) -> dict[str, Any]:
 # -- how many disks the embedded model carries -------------------------------------------------------------------------
 
 
+def _spaced(pegs: Pegs) -> str:
+    """A position as that model knows it."""
+    return " ".join(map(str, pegs))
+
+
 def _tower(text: str) -> str:
-    if any(peg not in (1, 2, 3) for peg in read(text)[0]):
+    if not set(text.split()) <= {"1", "2", "3"}:
         raise ValueError(text)
     return text
 
 
 def _next(tower: str) -> str:
-    return written([following(read(tower)[0])])
+    return _spaced(following(tuple(map(int, tower.split()))))
 
 
 TOWER = Atom("tower", parse=_tower, size=lambda tower: len(tower.split()))
@@ -186,7 +193,7 @@ def tower_task(disks: int) -> Task:
     def make(size: int, generator: Random) -> tuple[tuple[Any, ...], str]:
         first = generator.randrange(max(1, (1 << disks) - size))
         ends: list[Pegs] = [position(min(step, (1 << disks) - 1), disks) for step in (first, first + size)]
-        return ([*range(1, size + 1)], written(ends[:1])), written(ends[1:])
+        return ([*range(1, size + 1)], _spaced(ends[0])), _spaced(ends[1])
 
     return Task(f"hanoi-{disks}", (NUMBERS, TOWER), TOWER, (STEP,), make, sizes=(4, 8, 16))
 
@@ -196,7 +203,7 @@ def embedded(searched: int, most: int, seed: int) -> dict[str, Any]:
     from undercut.evaluators.models.embedded import EmbeddedModel
 
     task, steps = tower_task(searched), (1 << searched) - 1
-    settings = Settings(task=task.name, sizes=task.sizes, target_size=steps, seed=seed, **{**SMALL, "max_size": 4})
+    settings = Settings(task=task.name, sizes=task.sizes, target_size=steps, seed=seed, **FOLDS)
     with tempfile.TemporaryDirectory() as name, Bar("search") as bar:
         result = run_search(settings, Path(name, "run"), task=task, models=[EmbeddedModel()], progress=bar.update)
         chosen = taken(result, steps, "tokens", 0.9)
@@ -207,12 +214,12 @@ def embedded(searched: int, most: int, seed: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as name:
             lines = Path(name, "steps.jsonl")
             lines.write_text("".join(f"{step}\n" for step in range(1, 1 << disks)))
-            work = Work(chosen["genome"], task.name, (f"@{lines}", f'"{written([position(0, disks)])}"'))
+            work = Work(chosen["genome"], task.name, (f"@{lines}", f'"{_spaced(position(0, disks))}"'))
             wrong = None
             try:
                 done = run_stream(
                     work, Path(name, "run"), task=replace(task, name=f"hanoi-{disks}"), models=[EmbeddedModel()],
-                    watch=lambda done, state, disks=disks: checked(disks, done, state),
+                    watch=lambda done, state, disks=disks: checked(disks, done, state.replace(" ", "")),
                 )  # fmt: skip
                 wrong = done["reason"]
             except WrongError as error:

@@ -74,7 +74,13 @@ def once(row: Row, seed: int) -> dict[str, Any]:
     result = searched(row, seed)
     seconds = time.monotonic() - begin
     item = taken(result, row.judged[-1], row.unit, row.floor)
-    base = {"row": row.name, "seed": seed, "calls": result["spent"]["calls"], "search_seconds": round(seconds, 1)}
+    base = {
+        "row": row.name,
+        "seed": seed,
+        "calls": result["spent"]["calls"],
+        "search_seconds": round(seconds, 1),
+        "front": [each["genome"] for each in result["front"]],
+    }
     if item is None:
         return {**base, "reached": False, "why": "the front is empty", "found": None}
     genome, known, far = Genome.from_dict(item["genome"]), row.known, row.judged[-1]

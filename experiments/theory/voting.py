@@ -56,13 +56,13 @@ def following(pegs: Pegs) -> Pegs:
 
 
 def written(walk: Sequence[Pegs]) -> str:
-    """Positions as text, one after another."""
-    return " | ".join(" ".join(map(str, pegs)) for pegs in walk)
+    """Positions as text, a word each: the peg of every disk, the largest first."""
+    return " ".join("".join(map(str, pegs)) for pegs in walk)
 
 
 def read(text: str) -> list[Pegs]:
     """The positions in a text."""
-    return [tuple(map(int, part.split())) for part in text.split("|")]
+    return [tuple(map(int, word)) for word in text.split()]
 
 
 def moved(walk: str, steps: Sequence[int]) -> str:
@@ -76,7 +76,7 @@ def moved(walk: str, steps: Sequence[int]) -> str:
 
 def _walk(text: str) -> str:
     """Check that a text is a walk."""
-    if any(peg not in (1, 2, 3) for pegs in read(text) for peg in pegs):
+    if not text or set(text) - set("123 "):
         raise ValueError(text)
     return text
 
@@ -99,13 +99,16 @@ def _arrived(output: Any, target: str) -> float:
     return float(isinstance(output, str) and read(output)[-1:] == read(target))
 
 
-WALK = Atom("walk", parse=_walk, size=lambda text: len(text.replace("|", " ").split()))
+WALK = Atom("walk", parse=_walk, size=lambda text: len(text.split()))
 MOVE = Primitive(
     "move",
     (WALK, NUMBERS),
     WALK,
-    ("Towers of Hanoi. Positions so far: {0} . Make the next best move for each of the steps {1} and write them.",),
-    law=lambda walk, steps: DISKS * steps,
+    (
+        "Towers of Hanoi. Pegs so far, largest disk first: {0} . Make the next best move for each of the steps {1} and "
+        "write them.",
+    ),
+    law=lambda walk, steps: steps,
     reference=moved,
     valid=_whole,
 )
@@ -147,7 +150,7 @@ def best_steps(name: str, steps: int, target: float) -> dict[str, float]:
         lead = next((k for k in LEADS if ahead(right / valid, k) ** (steps / width) >= target), None)
         if lead is None:
             return math.inf, width, 0
-        tokens = header + 2 * (DISKS * width + width - 1) + width
+        tokens = header + 3 * width
         return tokens * ahead_votes(right / valid, lead) / valid / width, width, lead
 
     _, width, lead = min(map(price, WIDTHS))
