@@ -4,7 +4,7 @@
     python experiments/theory/million.py --disks 12          a smaller tower
     python experiments/theory/million.py --only embedded     how many disks the embedded model carries
 
-A search at a few dozen steps chooses how many steps to ask for in a call, how to vote and what lead to wait for, at the
+A search at up to 256 steps chooses how many steps to ask for in a call, how to vote and what lead to wait for, at the
 published rate of errors of gpt-4.1-mini. What it chooses is run over a file of 2^20 − 1 steps by the command's own
 streaming fold, which this study kills after a third of the way and takes up again. Every position on the way is held
 against the closed form.
@@ -52,7 +52,8 @@ from undercut.spaces.primitive import Primitive
 from undercut.spaces.types import NUMBERS, Atom
 
 MODEL = "gpt-4.1-mini"
-FOLDS = {**SMALL, "evaluations": 24, "max_size": 4}
+SIZES = (64, 128, 256)
+FOLDS = {**SMALL, "evaluations": 16, "max_size": 4}
 """Settings of the search: what is run over a file is a fold with nothing around it, so large structures stay out."""
 KILLED = 9
 
@@ -89,7 +90,7 @@ def million(disks: int, seed: int) -> dict[str, Any]:
     steps = (1 << disks) - 1
     model = stepper(MODEL, seed)
     settings = Settings(
-        task="hanoi", models=(model.name,), sizes=HANOI.sizes, target_size=steps, seed=seed, **FOLDS
+        task="hanoi", models=(model.name,), sizes=SIZES, target_size=steps, seed=seed, **FOLDS
     )  # fmt: skip
     begin = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Bar("search") as bar:
@@ -98,6 +99,8 @@ def million(disks: int, seed: int) -> dict[str, Any]:
     if chosen is None:
         raise SystemExit("the search found nothing that is forecast to be right")
     searched = time.monotonic() - begin
+    for item in result["front"]:
+        print(item["name"], item["predicted"][str(steps)]["accuracy"], flush=True)
     forecast = chosen["predicted"][str(steps)]
     print(
         f"chosen: {chosen['name']}, forecast {forecast['accuracy']}, {forecast['cost']['calls']:,.0f} calls", flush=True

@@ -134,8 +134,9 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=ANSWERS, help="answers voted on, for each share and lead")
     parser.add_argument("--problems", type=int, default=20, help="problems at each size, for each point of a front")
     asked = parser.parse_args()
-    by_unit = units(ROWS["T8"])
-    print(by_unit)
+    by_unit = [units(ROWS[name]) for name in ("T8", "T6 flops")]
+    for found in by_unit:
+        print(found["row"], found["best"], found["spearman"], found["loss"], sep="\n  ")
     keep("units", by_unit)
     for row in (alike := likeness(asked.answers)):
         print(row)
