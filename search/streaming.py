@@ -137,6 +137,8 @@ def run_stream(
     genome = Genome.from_dict(work.genome)
     Space(found.signature, toolbox, max_size=max(genome.size, 1)).validate(genome)
     node, path, rest = _parts(genome, work, found)
+    if not holds_stream(folder) and folder.exists() and any(folder.iterdir()):
+        raise RunFolderError(f"--out must be an empty folder or one of this run, and {str(folder)!r} is neither")
     kept, place = _kept(folder) if holds_stream(folder) else (work, Place())
     if kept != work:
         raise RunFolderError(f"{str(folder)!r} holds other work; --out names a folder for a new run")

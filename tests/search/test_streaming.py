@@ -106,6 +106,13 @@ def test_another_file_or_other_work_is_not_taken_for_the_same(tmp_path: Path) ->
         run_stream(work_on(path), tmp_path / "run")
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = in_file(tmp_path, [1])
+    with pytest.raises(RunFolderError, match="neither"):
+        run_stream(work_on(path), tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
 def test_a_file_that_has_grown_is_read_on(tmp_path: Path) -> None:
     path = in_file(tmp_path, [7, 7, 1, 2])
     assert run_stream(work_on(path), tmp_path / "run")["output"] == 2
