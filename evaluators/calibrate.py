@@ -30,6 +30,8 @@ ALIKE_SHUFFLED = 0.5
 
 Said with the weight of one sample that could have come out right.
 """
+ENOUGH = 4
+"""Further samples that should have come out right, from which on their number can show that there is no likeness."""
 
 
 @dataclass
@@ -229,22 +231,30 @@ class FittedRates:
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:
         """How alike samples are: how often the next one of a wrong one was right, against how often such calls are."""
-        counts: dict[tuple[str, int, bool], tuple[float, int, int]] = {}
+        found: dict[tuple[str, int, bool], list[tuple[float, bool]]] = {}
         for first, shuffled, right in self._calibration.repeats:
             successes = self._outcomes[first.primitive].right
-            key = (first.primitive, first.model, shuffled)
             if successes is not None:
-                expected, seen, asked = counts.get(key, (0.0, 0, 0))
                 usual = successes.chance(key_of(first).asked, first.input_sizes).at()
-                counts[key] = (expected + usual, seen + right, asked + 1)
-        return {key: _alikeness(*found, ALIKE_SHUFFLED if key[2] else ALIKE) for key, found in counts.items()}
+                found.setdefault((first.primitive, first.model, shuffled), []).append((usual, right))
+        return {key: _likeness(repeats, ALIKE_SHUFFLED if key[2] else ALIKE) for key, repeats in found.items()}
 
 
-def _alikeness(expected: float, seen: int, asked: int, prior: float) -> Accuracy:
-    """How alike samples are of which `seen` were right where `expected` would be if they were independent."""
+def _likeness(repeats: Sequence[tuple[float, bool]], prior: float) -> Accuracy:
+    """How alike samples are, from the usual chance of each wrong call and whether it came out right when asked again.
+
+    Where most calls are right there are wrong ones enough, only these are counted: next to a cliff the usual chance is
+    known least. Calls that are right again as often as chance has it are taken as independent: what the prior leaves
+    over would otherwise be the ruin of every long chain of votes, however many samples show no likeness.
+    """
+    likely = [(usual, right) for usual, right in repeats if usual >= 0.5]
+    counted = likely if sum(usual for usual, _ in likely) >= ENOUGH else repeats
+    expected, seen = sum(usual for usual, _ in counted), sum(right for _, right in counted)
+    spread = sum(usual * (1 - usual) for usual, _ in counted)
 
     def of(right: float) -> float:
         return min(1.0, max(0.0, 1 - (right + 1 - prior) / (expected + 1)))
 
-    rate = wilson(seen / asked, asked)
-    return Accuracy(of(seen), of(rate.high * asked), of(rate.low * asked), asked)
+    independent = expected >= ENOUGH and seen >= expected - math.sqrt(spread)
+    mean, rate = 0.0 if independent else of(seen), wilson(seen / len(counted), len(counted))
+    return Accuracy(mean, min(mean, of(rate.high * len(counted))), max(mean, of(rate.low * len(counted))), len(counted))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from undercut.evaluators.models.wrong import wrong_answer
+from undercut.evaluators.models.wrong import leaves, slipped, wrong_answer
 from undercut.evaluators.task import Instance, Task
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import run_now
@@ -25,6 +25,8 @@ MOST_CALLS, CALLS_PER_ITEM = 200, 20
 """A genome that asks more on one instance, for a start and for each item of it, is not worth a look."""
 STEPS_PER_CALL = 5
 """Nor is one that runs functions in code more than so many times as often as that."""
+SLIPS = 8
+"""Wrong answers of which a check has to refuse one, on any of the instances."""
 MOST_ITEMS = 8
 """Nor is one that shows the model, or a function in code, more than so many times the instance at once."""
 FAULTS = 24
@@ -61,7 +63,8 @@ class Rehearsal:
     """What a rehearsal told.
 
     Attributes:
-        right: whether every instance came out right, without waste; None where a primitive has no reference.
+        right: whether every instance came out right, without waste, and every check of a retry accepted what was right
+            and refused something that was not; None where a primitive has no reference.
         questions: the calls.
     """
 
@@ -72,6 +75,7 @@ class Rehearsal:
 def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox: Toolbox) -> Rehearsal:
     """Run a genome on references; it ends at the first instance that comes out wrong."""
     walk = _Walk(toolbox)
+    walk.refusing = {node.bodies[1].key: False for node in genome.walk() if node.op == "retry" and len(node.bodies) > 1}
     for instance in instances:
         walk.begin(instance.size)
         try:
@@ -82,7 +86,7 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
             return Rehearsal(False)
         if task.score(output, instance.target) < 1:
             return Rehearsal(False)
-    return Rehearsal(True, tuple(walk.questions))
+    return Rehearsal(True, tuple(walk.questions)) if all(walk.refusing.values()) else Rehearsal(False)
 
 
 def spoiling(
@@ -131,7 +135,8 @@ def spoiling(
 class _Walk:
     """The walk with references. Further samples of an answer would be the same, so votes are cast once.
 
-    `fault` is the position of a question that is answered wrongly, and what draws the wrong answer.
+    `fault` is the position of a question that is answered wrongly, and what draws the wrong answer. `refusing` holds,
+    by key, checks that are held against wrong answers, and whether they refused one.
     """
 
     sample: tuple[int, ...] = ()
@@ -143,6 +148,7 @@ class _Walk:
             functions = [self._held(function) for function in toolbox.functions.values()]
             self.toolbox = Toolbox(list(toolbox.primitives.values()), functions, toolbox.models)
         self.questions: list[Question] = []
+        self.refusing: dict[str, bool] = {}
 
     def begin(self, size: int) -> None:
         """Begin an instance of this size."""
@@ -155,7 +161,9 @@ class _Walk:
         primitive, values = question.primitive, question.values
         if primitive.reference is None:
             raise _NoReferenceError
-        self._spend(1)
+        self._calls -= 1
+        if self._calls < 0:
+            raise _WastefulError
         self._hold(primitive.inputs, values)
         if primitive.expects is not None and not primitive.expects(*values):
             raise _SenselessError
@@ -173,21 +181,33 @@ class _Walk:
         values: dict[str, Any] = {f"x{index}": value for index, value in enumerate(inputs)}
         for node in genome.nodes():
             values[node.key] = await OPERATORS[node.op].run(node, [values[part.key] for part in node.inputs], self)
+        if genome.key in self.refusing:
+            await self._try_check(genome, inputs)
         return values[genome.output.key]
+
+    async def _try_check(self, check: Genome, inputs: Sequence[Any]) -> None:
+        """Hold a check against slips in the answer that it was given."""
+        draw, asked = random.Random(repr(inputs)), len(self.questions)
+        for _ in range(SLIPS):
+            wrong = slipped(inputs[0], list(leaves(inputs)), draw)
+            if not self.refusing[check.key] and wrong != inputs[0]:
+                self.refusing[check.key] = await self._refuses(check, (wrong, *inputs[1:]))
+        del self.questions[asked:]  # no decomposition asks these
+
+    async def _refuses(self, check: Genome, inputs: Sequence[Any]) -> bool:
+        tried, self.refusing = self.refusing, {}
+        try:
+            return not await self.apply(check, inputs)
+        except _UNFIT:
+            return False
+        finally:
+            self.refusing = tried
 
     async def parallel(self, jobs: Sequence[Job]) -> list[Any]:
         """Run genomes one after another."""
         if len(jobs) > 1 and jobs[0][2] != jobs[1][2]:  # samples of one body
-            before = self._calls
-            result = await self.apply(*jobs[0][:2])
-            self._spend((before - self._calls) * (len(jobs) - 1))
-            return [result] * len(jobs)
+            return [await self.apply(*jobs[0][:2])] * len(jobs)
         return [await self.apply(genome, inputs) for genome, inputs, _ in jobs]
-
-    def _spend(self, calls: int) -> None:
-        self._calls -= calls
-        if self._calls < 0:
-            raise _WastefulError
 
     def _held(self, function: Function) -> Function:
         """The function, refusing inputs and repetitions out of all proportion: code is free, and may double things."""

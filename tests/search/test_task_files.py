@@ -20,9 +20,9 @@ from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate, open_judges
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Request
-from undercut.evaluators.models.chat import ChatModel
 from undercut.evaluators.models.loopback import served
 from undercut.evaluators.models.simulated import Capability
+from undercut.evaluators.models.simulated_chat import ChatModel
 from undercut.evaluators.tasks import facts, open_task
 from undercut.search.cli import main
 from undercut.search.designs import known_designs
