@@ -207,6 +207,10 @@ class _Watch:
         """The rates' dependence."""
         return self._rates.dependence(node)
 
+    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
+        """The rates' shares."""
+        return self._rates.shares(node, primitive, sizes)
+
 
 def posterior(hazards: np.ndarray, runs: Sequence[tuple[np.ndarray, float, int]]) -> tuple[float, float, float]:
     """Mean and 90 % interval of a chance exp(−λ·h), given what was seen of other chances with the same λ.
