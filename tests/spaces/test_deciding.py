@@ -51,7 +51,7 @@ def step(**genes: Any) -> Node:
 
 @dataclass
 class Rates:
-    """A step is right with some chance, a judge with another; an item costs one token, of each further model ten times."""
+    """A step is right with some chance, a judge with another; a further model takes ten times the tokens."""
 
     right: float = 1.0
     judged: float = 1.0
