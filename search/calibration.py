@@ -18,6 +18,7 @@ from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.trace import CallRecord, Trace
 from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome
+from undercut.spaces.normal import bare
 from undercut.spaces.operators.call import shuffled
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
@@ -57,9 +58,13 @@ def gather_questions(
         return rehearsal.right
 
     right: dict[Genome, None] = {}
+    cores: dict[Genome, bool | None] = {}
     drawn = (space.sample(generator) for _ in range(DRAWS))
     for genome in chain(islice(space.skeletons(generator, SMALL), STRUCTURES), drawn):
-        if genome not in right and rehearsed(genome, instances[::INSTANCES]):
+        core = bare(genome)
+        if core not in cores:
+            cores[core] = rehearsed(core, instances[::INSTANCES])
+        if cores[core]:
             right.setdefault(genome)
     for genome in sorted(right, key=lambda each: (each.size, each.key))[:SIMPLE]:
         rehearsed(genome, instances)

@@ -13,6 +13,7 @@ from undercut.evaluators.task import Instance, Task
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import Execution, run_now
 from undercut.spaces.genome import Genome
+from undercut.spaces.normal import bare
 from undercut.spaces.question import Answer, Question
 from undercut.spaces.toolbox import Function, Toolbox
 from undercut.spaces.types import Type, size_of
@@ -51,7 +52,8 @@ class Rehearsal:
 
 
 def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox: Toolbox) -> Rehearsal:
-    """Run a genome on references; it ends at the first instance that comes out wrong."""
+    """Run a genome on references, each sampled call once; it ends at the first instance that comes out wrong."""
+    genome = bare(genome)
     questions: list[tuple[str, tuple[Any, ...]]] = []
     calls_left = steps_left = most_items = 0
 

@@ -31,7 +31,8 @@ from undercut.search.store import Store
 from undercut.spaces.errors import TaskError
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
-from undercut.spaces.normal import normal
+from undercut.spaces.normal import bare, normal
+from undercut.spaces.operators.base import SIZES
 from undercut.spaces.space import Space
 from undercut.spaces.variation import neighbours
 
@@ -50,6 +51,8 @@ WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
+REHEARSED, CALIBRATED = max(SIZES), 1024
+"""Largest problems that are rehearsed, and whose calls are calibrated, where the target is farther off than that."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
 QUIET = 8
@@ -101,7 +104,7 @@ class Search:
             BudgetError: a limit was reached; the run can be resumed with a higher one.
         """
         settings = self.settings
-        sizes = [size for size in sorted({*settings.sizes, settings.target_size}) if self.task.has(size)]
+        sizes = [size for size in sorted({*settings.sizes, self._reach(CALIBRATED)}) if self.task.has(size)]
         self.calibration, small = await calibrate(
             self.space,
             self.task,
@@ -184,22 +187,20 @@ class Search:
 
     def _right(self, genome: Genome) -> bool | None:
         """Whether the genome would be right if every call were, at each size that matters."""
-        if genome not in self._rehearsed:
-            self._rehearsed[genome] = rehearse(genome, self._checks, self.task, self.toolbox).right
-        return self._rehearsed[genome]
+        core = bare(genome)
+        if core not in self._rehearsed:
+            self._rehearsed[core] = rehearse(core, self._checks, self.task, self.toolbox).right
+        return self._rehearsed[core]
 
     @cached_property
     def _checks(self) -> list[Instance]:
         """Instances for rehearsals: small ones first, which most wrong genomes fail already.
 
-        The last one is beyond the target, so that nothing passes which is right up to there alone.
+        The last one is beyond the target, so that nothing passes which is right up to there alone; for a target that is
+        far off, it is beyond all numbers that genes propose.
         """
-        sizes = [
-            *self.settings.sizes,
-            self.settings.sizes[0],
-            self.settings.target_size,
-            beyond(self.settings.target_size),
-        ]
+        reach = self._reach(REHEARSED)
+        sizes = [*self.settings.sizes, self.settings.sizes[0], reach, beyond(reach)]
         found: list[Instance] = []
         for position, size in enumerate(sizes):
             try:
@@ -208,6 +209,10 @@ class Search:
                 if size in self.settings.sizes:
                     raise
         return found
+
+    def _reach(self, most: int) -> int:
+        """The target size, or where that is larger than `most`, the largest of what is run and `most`."""
+        return min(self.settings.target_size, max(self.settings.sizes[-1], most))
 
     def _front(self) -> list[tuple[Genome, float, float]]:
         """The front of what is known."""

@@ -17,6 +17,29 @@ def normal(genome: Genome, temperature: float = 0.0) -> Genome:
     return Genome(_normal(genome.output, temperature, sampled=False))
 
 
+def bare(genome: Genome) -> Genome:
+    """What is left of a genome where every answer is right: further samples and the wording of calls change nothing.
+
+    Votes and retries become their body; a retry with a check asks both once.
+    """
+    return Genome(_bare(genome.output))
+
+
+def _bare(expression: Expression) -> Expression:
+    if isinstance(expression, Input):
+        return expression
+    node = expression
+    inputs = [_bare(source) for source in node.inputs]
+    if node.op in SAMPLING and len(node.bodies) == 1:
+        return _inlined(_bare(node.bodies[0].output), inputs)
+    genes = dict(node.genes)
+    if node.op == "call":
+        genes.update(model=0, prompt=0, temperature=0, cap=0, shuffle=False)
+    elif node.op == "retry":
+        genes.update(tries=1)
+    return Node(node.op, inputs, genes, [Genome(_bare(body.output)) for body in node.bodies])
+
+
 def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Expression:
     if isinstance(expression, Input):
         return expression

@@ -43,12 +43,15 @@ class Capability:
             wrong answer. The samples of other prompts err independently.
         malformed: share of the errors, in [0, 1], that raise a red flag instead of looking plausible. An error on a
             question that has no plausible wrong answer always does.
+        agreeing: whether all wrong answers to one prompt are the same one, which is the worst case for a vote; or else
+            each is drawn anew.
     """
 
     tables: Mapping[str, Table]
     default: Table | None = None
     dependence: float = 0.0
     malformed: float = 0.0
+    agreeing: bool = False
 
     def __post_init__(self) -> None:
         """Check that everything is a probability.
@@ -170,7 +173,8 @@ class SimulatedModel:
         if draw.random() < success:
             return render(truth, primitive.output)
         malformed = draw.random() < self.capability.malformed
-        wrong = None if malformed else wrong_answer(primitive, question.values, truth, draw)
+        slip = self._draw("slip", prompt) if self.capability.agreeing else draw
+        wrong = None if malformed else wrong_answer(primitive, question.values, truth, slip)
         return MALFORMED if wrong is None else wrong
 
     def _draw(self, *parts: object) -> random.Random:
