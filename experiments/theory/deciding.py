@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from row import Row
@@ -156,8 +157,9 @@ T1 = Row(
     turned=("route.read",),
     continuous={"route.read": TOLD},
     unit="aalp",
+    sizes=(4, 8, 16),
     problems=40,
-    settings={"evaluations": 32},
+    settings={"evaluations": 24},
 )
 
 # -- T2: some faulty functions in a program ---------------------------------------------------------------------------
@@ -168,6 +170,7 @@ QUERY, DEVELOPER = 1.0, 10.0
 """Billions of parameters of who finds bugs and of who mends them."""
 
 
+@lru_cache(maxsize=1 << 16)
 def sound(function: str) -> str:
     """A function without its bug: its numbers in order."""
     return " ".join(map(str, sorted(map(int, function.split()))))
@@ -237,8 +240,8 @@ T2 = Row(
     turned=("split.size",),
     continuous={"split.size": 1},
     unit="aalp",
+    sizes=(4, 8, 16),
     problems=40,
-    settings={"evaluations": 24},
 )
 
 # -- T3: blocks that a mutation gets right half of the time -----------------------------------------------------------
@@ -246,6 +249,7 @@ T2 = Row(
 HALF = 0.5
 
 
+@lru_cache(maxsize=1 << 16)
 def right_block(block: str) -> str:
     """What a block should be: its first number says so."""
     first = int(block.split()[0])
@@ -342,8 +346,9 @@ T3 = Row(
     turned=("split.size",),
     continuous={"split.size": 1},
     unit="aalp",
+    sizes=(4, 8, 16),
     problems=40,
-    settings={"allow_code": True, "evaluations": 24},
+    settings={"allow_code": True},
 )
 
 # -- T9: noisy comparisons --------------------------------------------------------------------------------------------
@@ -394,6 +399,6 @@ T9 = Row(
     "Θ(n log n): quicksort, 2n·ln(n)/b calls of b comparisons, where all pairs are n(n − 1)/2",
     turned=("sort_by.batch", "vote.lead"),
     continuous={"sort_by.batch": MOST},
+    sizes=(4, 8, 16),
     problems=20,
-    settings={"evaluations": 24},
 )
