@@ -335,7 +335,7 @@ def _describe_genes(node: Node) -> str:
             f" by {genes['comparisons']}" if "comparisons" in genes else ""
         )
     if node.op == "route":
-        named = [f"{name} {genes[name]}" for name in ("read", "first") if genes.get(name)]
+        named = [f"{name} {genes[name]}" for name in ("read", "first") if 0 < int(genes.get(name, 0)) < 1 << 20]
         return " ".join([f"by {genes['pick']}"] * (genes.get("pick") != "branch") + named)
     return " ".join(str(value) for value in genes.values())
 

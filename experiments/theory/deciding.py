@@ -159,7 +159,7 @@ T1 = Row(
     unit="aalp",
     sizes=(4, 8, 16),
     problems=40,
-    settings={"evaluations": 24},
+    settings={"evaluations": 32},
 )
 
 # -- T2: some faulty functions in a program ---------------------------------------------------------------------------
@@ -329,7 +329,7 @@ def evolutions() -> Iterator[Genome]:
             "loop",
             X0,
             bodies=[call("mutate", X0, temperature=WARM), node("code", X0, function="fit")],
-            accept="better",
+            accept="always",
             rounds=rounds,
         )
         yield Genome(looped)

@@ -68,7 +68,8 @@ class Loop(Operator):
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The expected number of rounds, each of which gets to the full score if all of its answers are right.
 
-        What a round makes of a state is taken not to depend on how good the state is.
+        What a round makes of a state is taken not to depend on how good the state is. Where every candidate is taken,
+        each round asks something new; where a state may stay, the next round may be a further sample of one prompt.
         """
         step, score = node.bodies
         most = whole_gene(node, "rounds")
@@ -77,7 +78,7 @@ class Loop(Operator):
         good = math.exp(one.log_right + test.log_right)
         valid = math.exp(one.log_valid + test.log_valid)
         end = stopping(good, valid - good, most)
-        same = estimator.alikeness(step)
+        same = estimator.alikeness(step) if node.genes["accept"] == "better" else 0.0
         times = blended(end.attempts, 1 + (1 - good) * (most - 1), same)
         cost = one.cost + test.cost * math.exp(one.log_valid)
         return Estimate(

@@ -26,7 +26,7 @@ class Route(Operator):
     second body go to, counted from the model `first` on; `part`, which of `parts` equal parts of the first input the
     second body sees.
 
-    Genes: `pick`; `read`, without which the selector reads all; `first` and `parts` as said.
+    Genes: `pick`; `read`, where the first input is a list; `first` and `parts` as said.
 
     Source: Meyerson & Qiu 2025 (arXiv 2502.04358), Sec. 3.1.
     """
@@ -51,10 +51,8 @@ class Route(Operator):
         if listed:
             ways.append((1, (Gene("pick", (PART,)), Gene("parts", (kind.options,)))))
         for bodies, genes in ways:
-            both = (selector, *(body,) * bodies)
-            yield Form(self.name, body.inputs, both, genes)
-            if listed:
-                yield Form(self.name, body.inputs, both, (*genes, numbers("read", SIZES, 1, LARGEST)))
+            reads = (numbers("read", (*SIZES, LARGEST), 1, LARGEST),) * listed
+            yield Form(self.name, body.inputs, (selector, *(body,) * bodies), (*genes, *reads))
 
     async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Select, and do what was picked."""

@@ -121,7 +121,7 @@ CASES: dict[str, tuple[Node, Maker]] = {
         one_list,
     ),
     "route to a model": (
-        node("route", X0, bodies=[call("kind", X0), SORT], pick="model", first=0),
+        node("route", X0, bodies=[call("kind", X0), SORT], pick="model", first=0, read=5),
         one_list,
     ),
     "route to a part": (

@@ -27,6 +27,7 @@ from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import NEED, NUMBER, NUMBERS, SCORE, TRUTH, Atom
+from undercut.spaces.variation import mutate
 
 X, Y = Input(0), Input(1)
 KIND = Atom("kind", parse=int, options=3)
@@ -114,7 +115,10 @@ CASES: dict[str, tuple[Node, Rates]] = {
         node("route", X, bodies=[call("kind", X), step(model=0), step(model=1), step(model=2)], pick="branch", read=2),
         Rates(),
     ),
-    "route to a model": (node("route", X, bodies=[call("kind", X), step()], pick="model", first=1), Rates()),
+    "route to a model": (
+        node("route", X, bodies=[call("kind", X), step()], pick="model", first=1, read=1 << 20),
+        Rates(),
+    ),
     "loop": (node("loop", X, bodies=[step(), call("rate", X)], accept="better", rounds=4), HALF),
     "loop that takes all": (node("loop", X, bodies=[step(), call("rate", X)], accept="always", rounds=3), HALF),
     "best of four": (node("select", X, bodies=[step(), call("rate", X)], rule="best", candidates=4), HALF),
@@ -146,7 +150,7 @@ def test_declared_is_the_mean_of_what_happens(name: str) -> None:
 
 
 def test_a_part_is_what_is_picked() -> None:
-    genome = Genome(node("route", X, bodies=[call("kind", X), step()], pick="part", parts=3))
+    genome = Genome(node("route", X, bodies=[call("kind", X), step()], pick="part", parts=3, read=4))
     seen = set()
     model = Drawn(Rates(), 3)
     for _ in range(40):
@@ -156,7 +160,7 @@ def test_a_part_is_what_is_picked() -> None:
 
 
 def test_picking_what_is_not_there_is_a_red_flag() -> None:
-    genome = Genome(node("route", X, bodies=[call("kind", X), step()], pick="part", parts=3))
+    genome = Genome(node("route", X, bodies=[call("kind", X), step()], pick="part", parts=3, read=4))
     model = Drawn(Rates(), 3)
     with pytest.raises(InvalidAnswer, match="from 0 to 0"):
         for _ in range(40):
@@ -228,3 +232,12 @@ def test_declared_rates_are_those_of_the_primitive() -> None:
     genome = Genome(CASES["guard"][0])
     toolbox = Toolbox([STEP, NEEDED], models=("one", "two"))
     assert Estimator(DeclaredRates([model, model]), toolbox).apply(genome, [((1, 6),)]).cost.calls == pytest.approx(1.3)
+
+
+def test_a_node_can_become_any_body_of_an_operator() -> None:
+    """A guard's work is its second body; mutation gets there in one change."""
+    toolbox = Toolbox([STEP, NEEDED], temperatures=(0.0,))
+    space, generator = Space(Signature((NUMBERS,), NUMBERS), toolbox, max_size=3), random.Random(0)
+    plain = call("step", X)
+    guarded = Genome(node("guard", X, bodies=[call("needed", X), plain]))
+    assert any(mutate(space, Genome(plain), generator) == guarded for _ in range(300))
