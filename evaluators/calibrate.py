@@ -28,6 +28,8 @@ ALIKE_SHUFFLED = 0.5
 
 Said with the weight of one sample that could have come out right.
 """
+ENOUGH = 4
+"""Further samples that should have come out right, from which on their number can show that there is no likeness."""
 
 
 @dataclass
@@ -219,16 +221,26 @@ class FittedRates:
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], float]:
         """How alike samples are: how often the next one of a wrong one was right, against how often such calls are."""
-        sums: dict[tuple[str, int, bool], tuple[float, float]] = {}
+        found: dict[tuple[str, int, bool], list[tuple[float, bool]]] = {}
         for first, shuffled, right in self._calibration.repeats:
             successes = self._outcomes[first.primitive].right
-            key = (first.primitive, first.model, shuffled)
             if successes is not None:
-                expected, seen = sums.get(key, (0.0, 0.0))
                 usual = successes.chance(key_of(first).asked, first.input_sizes).at()
-                sums[key] = (expected + usual, seen + right)
-        prior = {True: ALIKE_SHUFFLED, False: ALIKE}
-        return {
-            key: min(1.0, max(0.0, 1 - (seen + 1 - prior[key[2]]) / (expected + 1)))
-            for key, (expected, seen) in sums.items()
-        }
+                found.setdefault((first.primitive, first.model, shuffled), []).append((usual, right))
+        return {key: _likeness(repeats, ALIKE_SHUFFLED if key[2] else ALIKE) for key, repeats in found.items()}
+
+
+def _likeness(repeats: Sequence[tuple[float, bool]], prior: float) -> float:
+    """How alike samples are, from the usual chance of each wrong call and whether it came out right when asked again.
+
+    Where most calls are right there are wrong ones enough, only these are counted: next to a cliff the usual chance is
+    known least. Calls that are right again as often as chance has it are taken as independent: what the prior leaves
+    over would otherwise be the ruin of every long chain of votes, however many samples show no likeness.
+    """
+    likely = [(usual, right) for usual, right in repeats if usual >= 0.5]
+    counted = likely if sum(usual for usual, _ in likely) >= ENOUGH else repeats
+    expected, seen = sum(usual for usual, _ in counted), sum(right for _, right in counted)
+    spread = sum(usual * (1 - usual) for usual, _ in counted)
+    if expected >= ENOUGH and seen >= expected - math.sqrt(spread):
+        return 0.0
+    return min(1.0, max(0.0, 1 - (seen + 1 - prior) / (expected + 1)))

@@ -87,7 +87,18 @@ class Successes:
         self._scale = max(1.0, float(self._total.max(initial=1.0)))
 
     def chance(self, asked: Asked, sizes: Sequence[float]) -> Chance:
-        """What is known of calls asked this way on inputs of these sizes in items."""
+        """What is known of calls asked this way on inputs of these sizes in items.
+
+        Beyond the largest size seen, they are not expected to be right more often than there.
+        """
+        known = self._chance(asked, sizes)
+        total, largest = sum(sizes), float(self._total.max())
+        if total <= largest:
+            return known
+        edge = self._chance(asked, [size * largest / total for size in sizes])
+        return known if known.mean <= edge.mean else edge
+
+    def _chance(self, asked: Asked, sizes: Sequence[float]) -> Chance:
         root, slope, weights = self._fitted
         kernel = self._alike(asked, np.array(sizes, dtype=float))
         fall = sum(sizes) / self._scale

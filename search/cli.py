@@ -151,7 +151,11 @@ def resume(folder: Path, storage: str | None, concurrency: int, as_json: bool, *
     """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised."""
     from undercut.search.settings import Settings
     from undercut.search.store import Store
+    from undercut.search.streaming import holds_stream, work_of
 
+    if holds_stream(folder):
+        _stream(work_of(folder), folder, as_json, concurrency=concurrency, **limits)
+        return
     store = Store.open(folder, storage)
     raised = {name: value for name, value in limits.items() if value is not None}
     settings = Settings.from_dict({**store.settings.to_dict(), **raised})
@@ -237,21 +241,47 @@ def eval_(genome: Path, task: str, models: tuple[str, ...], as_json: bool, **opt
 @click.option("--task", help="The task whose primitives it uses.  [default: the one named in the file]")
 @_models
 @click.option("--allow-code", is_flag=True, help="Let the genome use the task's functions in code.")
+@_limits
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The folder of a run over @FILE.  [default: runs/TASK-N]",
+)
+@_concurrency
 @_json
 def run(
-    genome: Path, inputs: tuple[str, ...], task: str | None, models: tuple[str, ...], as_json: bool, **options: Any
+    genome: Path,
+    inputs: tuple[str, ...],
+    task: str | None,
+    models: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Run the decomposition in the file GENOME once; INPUTS are JSON, one argument for each input.
 
+    A fold can take its list from a file, @FILE, with one item in JSON on each line: it is read as it is needed, and
+    `undercut resume DIR` goes on with a run that was cut off.
+
     \b
     undercut run sort.json '[3, 1, 2]'
+    undercut run count.json @digits.jsonl 7
     """  # noqa: D301 - as above
+    from undercut.search.streaming import is_streamed
+
+    found, name = _genome(genome), _task_of(genome, task)
+    if is_streamed(inputs):
+        from undercut.search.streaming import work_of_options
+
+        work, limits = work_of_options(found, name, inputs, models, _on_terms(models, options))
+        _stream(work, out or _free_folder(name), as_json, **limits)
+        return
+    if out is not None:
+        raise UsageError("--out is the folder of a run over @FILE, and no input is one; leave it out")
     from undercut.search.single import run_genome
 
-    result = run_genome(_genome(genome), _task_of(genome, task), inputs, models, **_on_terms(models, options))
-    click.echo(json.dumps(result if as_json else result["output"]))
-    if result["failure"] is not None:
-        raise UndercutError(f"the run failed ({result['failure']}): {result['reason']}")
+    _show_run(run_genome(found, name, inputs, models, **_on_terms(models, options)), as_json)
 
 
 @commands.command()
@@ -352,6 +382,21 @@ def _run(settings: Any, folder: Path, storage: str | None, concurrency: int, as_
         database = "" if storage is None else " --storage URL"
         file = f"{folder.name.rsplit('-', 1)[0]}.py"
         click.echo(f"\nNext: undercut export {folder}{database} --pick best --format python -o {file}")
+
+
+def _stream(work: Any, folder: Path, as_json: bool, **options: Any) -> None:
+    from undercut.search.progress import Bar
+    from undercut.search.streaming import run_stream
+
+    with Bar(f"{work.task} · {' '.join(work.models)} · {folder}") as bar:
+        result = run_stream(work, folder, progress=bar.update, **options)
+    _show_run(result, as_json)
+
+
+def _show_run(result: dict[str, Any], as_json: bool) -> None:
+    click.echo(json.dumps(result if as_json else result["output"]))
+    if result["failure"] is not None:
+        raise UndercutError(f"the run failed ({result['failure']}): {result['reason']}")
 
 
 def _free_folder(task: str) -> Path:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Coroutine, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from undercut.evaluators.cache import AnswerCache
@@ -28,6 +29,8 @@ from undercut.spaces.growth import Growth, crossover, growth
 from undercut.spaces.space import Space
 
 Result = TypeVar("Result")
+FROM_FILE = "@"
+"""What the name of a file begins with that stands for an input."""
 
 
 def evaluate_genome(
@@ -96,29 +99,24 @@ def run_genome(
     sheet: Sheet | None = None,
     batch: bool = False,
     workers: int | None = None,
+    max_calls: int | None = None,
+    max_tokens: int | None = None,
+    max_usd: float | None = None,
+    concurrency: int = 64,
 ) -> dict[str, Any]:
     """Run a genome once on inputs given as JSON: its output, and what it cost.
 
     Raises:
         UsageError: the genome, the task, a model or an input cannot be used.
         ModelError: a model could not answer.
+        BudgetError: a limit was reached.
     """
     task = open_task(task_name)
     _validated(genome, task, models, allow_code)
-    if len(inputs) != len(task.inputs):
-        kinds = ", ".join(map(str, task.inputs))
-        raise TaskError(f"task {task_name!r} takes {len(task.inputs)} inputs ({kinds}), and {len(inputs)} were given")
-    try:
-        values = [json.loads(text) for text in inputs]
-    except ValueError as error:
-        raise TaskError(f"each of INPUTS must be JSON, as in '[3, 1, 2]', and one is not: {error}") from error
-    for value, kind in zip(values, task.inputs, strict=True):
-        if not is_of(value, kind):
-            raise TaskError(
-                f"an input of task {task_name!r} must be of type {kind}, and {json.dumps(value):.80} is not"
-            )
+    values = read_inputs(inputs, task, task_name)
     opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
-    engine = Engine(opened, cache=AnswerCache(), ledger=Ledger(), workers=workers)
+    ledger = Ledger(max_calls, max_tokens, max_usd)
+    engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
     trace = _blocking(engine.run(genome, values, task.toolbox(models, allow_code)), engine, opened)
     return {
         "output": trace.output,
@@ -126,6 +124,30 @@ def run_genome(
         "reason": trace.reason,
         "cost": trace.cost(opened).to_dict(),
     }
+
+
+def read_inputs(texts: Sequence[str], task: Task, name: str) -> list[Any]:
+    """The values of a task's inputs, given as JSON; `@FILE` gives the path of that file.
+
+    Raises:
+        TaskError: there are too many or too few, or one is not of its type.
+    """
+    if len(texts) != len(task.inputs):
+        kinds = ", ".join(map(str, task.inputs))
+        raise TaskError(f"task {name!r} takes {len(task.inputs)} inputs ({kinds}), and {len(texts)} were given")
+    values: list[Any] = []
+    for text, kind in zip(texts, task.inputs, strict=True):
+        if text.startswith(FROM_FILE):
+            values.append(Path(text.removeprefix(FROM_FILE)))
+            continue
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise TaskError(f"each of INPUTS must be JSON, as in '[3, 1, 2]', and one is not: {error}") from error
+        if not is_of(value, kind):
+            raise TaskError(f"an input of task {name!r} must be of type {kind}, and {json.dumps(value):.80} is not")
+        values.append(value)
+    return values
 
 
 def declared_costs(

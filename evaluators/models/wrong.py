@@ -16,9 +16,9 @@ ATTEMPTS = 64
 
 def wrong_answer(primitive: Primitive, values: Sequence[Any], truth: Any, draw: random.Random) -> str | None:
     """The text of a plausible wrong answer, or None where there seems to be none (the maximum of one number)."""
-    known = list(_leaves(values))
+    known = list(leaves(values))
     for _ in range(ATTEMPTS):
-        text = _written(_changed(truth, known, draw), primitive.output)
+        text = _written(slipped(truth, known, draw), primitive.output)
         if text is None:
             continue
         try:
@@ -37,16 +37,20 @@ def _written(value: Any, kind: Type) -> str | None:
         return None
 
 
-def _leaves(value: Any) -> Iterator[Any]:
+def leaves(value: Any) -> Iterator[Any]:
+    """What a value is made of, in order."""
     if isinstance(value, list | tuple):
         for item in value:
-            yield from _leaves(item)
+            yield from leaves(item)
     else:
         yield value
 
 
-def _changed(value: Any, known: Sequence[Any], draw: random.Random) -> Any:
-    """The value with one small slip of the kind that models make."""
+def slipped(value: Any, known: Sequence[Any], draw: random.Random) -> Any:
+    """The value with one small slip of the kind that models make; at times the slip changes nothing.
+
+    `known` are atoms from which a slip may take what it puts in another's place.
+    """
     if isinstance(value, list | tuple):
         return _changed_list(list(value), known, draw)
     if isinstance(value, bool):
@@ -76,7 +80,7 @@ def _changed_list(items: list[Any], known: Sequence[Any], draw: random.Random) -
     elif slip == "replace":
         items[place] = draw.choice(items)
     else:
-        items[place] = _changed(items[place], known, draw)
+        items[place] = slipped(items[place], known, draw)
     return items
 
 

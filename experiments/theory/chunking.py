@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from row import Row
 
+from undercut.evaluators.models.registry import NOMINAL
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
@@ -103,7 +104,7 @@ ORDER = Task(
 
 def _sorter(seed: int) -> list[SimulatedModel]:
     tables = {"sort": {0: 1.0, SHORT: 1.0, SHORT + 4: 0.5}, "merge": {0: 1.0}}
-    return [SimulatedModel("sorts-16", Capability(tables), seed=seed)]
+    return [SimulatedModel("sorts-16", Capability(tables), seed=seed, shape=NOMINAL)]
 
 
 def merges(by_code: bool) -> Iterator[Genome]:

@@ -1,4 +1,4 @@
-"""A row of theory: a task, a model that can do exactly what the row assumes, and the structure that is known to be best."""
+"""A row of theory: a task, a model that can do exactly what the row assumes, and the structure known to be best."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FURTHER = 8
 
 
 class TrueRates:
-    """Rates of simulated models as they are declared, not as they were measured: what theory's optimum is found with."""
+    """Rates of simulated models as declared, not as measured: what theory's optimum is found with."""
 
     def __init__(self, models: Sequence[SimulatedModel]) -> None:
         self._models = models
@@ -140,7 +140,9 @@ class Row:
 
 
 def steepness(costs: Mapping[int, float]) -> float:
-    """The slope of a cost over sizes on log-log axes, by least squares."""
+    """The slope of a cost over sizes on log-log axes, by least squares; 0 for what costs nothing."""
+    if not all(costs.values()):
+        return 0.0
     logs = [(math.log(size), math.log(cost)) for size, cost in costs.items()]
     x, y = (sum(each) / len(logs) for each in zip(*logs, strict=True))
     return sum((a - x) * (b - y) for a, b in logs) / sum((a - x) ** 2 for a, _ in logs)

@@ -3,16 +3,15 @@
     python experiments/theory/run.py                       every row over five seeds; writes results.json and README.md
     python experiments/theory/run.py --row T5 --seeds 2    some of them, put beside what is there
 
-A row is reached with a seed where what the search found costs, at eight times the largest size searched, at most a tenth
-more than the best design that theory knows, is right no less often there, and its measured cost grows with the
-exponent that the walk with symbols declares, within a tenth. What is found is the cheapest point of the front whose forecast
-at that size is as accurate as the row asks for, or else the most accurate one: what a user would take.
+A row is reached with a seed where what the search found costs, at eight times the largest size searched, at most a
+tenth more than the best design that theory knows, is right no less often there, and its measured cost grows with the
+exponent that the walk with symbols declares, within a tenth. What is found is the cheapest point of the front whose
+forecast at that size is as accurate as the row asks for, or else the most accurate one: what a user would take.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from results import keep, kept
 from row import FURTHER, Row, genes_of, steepness
 from rows import ROWS
 
@@ -30,8 +30,7 @@ from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
 
-HERE = Path(__file__).parent
-RESULTS, PAGE = HERE / "results.json", HERE / "README.md"
+PAGE = Path(__file__).parent / "README.md"
 BEGIN, END = "<!-- rows -->\n", "<!-- end of rows -->\n"
 DEARER, BENT = 1.1, 0.1
 """How much more than the known optimum a find may cost, and by how much two exponents may differ."""
@@ -56,14 +55,14 @@ def searched(row: Row, seed: int) -> dict[str, Any]:
         return run_search(settings, Path(folder, "run"), task=row.task, models=row.models(seed))
 
 
-def taken(row: Row, result: dict[str, Any]) -> dict[str, Any] | None:
-    """The cheapest point of a front that is forecast to be as accurate as asked for, or else the most accurate one."""
+def taken(result: dict[str, Any], size: int, unit: str, floor: float) -> dict[str, Any] | None:
+    """The cheapest point of a front that is forecast to be so accurate at a size, or else the most accurate one."""
 
     def forecast(item: dict[str, Any]) -> tuple[float, float]:
-        told = item["predicted"][str(row.judged[-1])]
-        return (told["accuracy"] or {}).get("mean", 0.0), told["cost"][field_of(row.unit)]
+        told = item["predicted"][str(size)]
+        return (told["accuracy"] or {}).get("mean", 0.0), told["cost"][field_of(unit)]
 
-    good = [item for item in result["front"] if forecast(item)[0] >= row.floor]
+    good = [item for item in result["front"] if forecast(item)[0] >= floor]
     if good:
         return min(good, key=lambda item: forecast(item)[1])
     return max(result["front"], key=lambda item: forecast(item)[0], default=None)
@@ -74,8 +73,14 @@ def once(row: Row, seed: int) -> dict[str, Any]:
     begin = time.monotonic()
     result = searched(row, seed)
     seconds = time.monotonic() - begin
-    item = taken(row, result)
-    base = {"row": row.name, "seed": seed, "calls": result["spent"]["calls"], "search_seconds": round(seconds, 1)}
+    item = taken(result, row.judged[-1], row.unit, row.floor)
+    base = {
+        "row": row.name,
+        "seed": seed,
+        "calls": result["spent"]["calls"],
+        "search_seconds": round(seconds, 1),
+        "front": [each["genome"] for each in result["front"]],
+    }
     if item is None:
         return {**base, "reached": False, "why": "the front is empty", "found": None}
     genome, known, far = Genome.from_dict(item["genome"]), row.known, row.judged[-1]
@@ -163,8 +168,8 @@ def summed(row: Row, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def page(rows: Sequence[dict[str, Any]]) -> str:
     """The rows as two tables, and why seeds did not reach theirs."""
     lines = [
-        "| row | reached | found (of so many seeds) | Θ | exponent measured / declared | known optimum | Θ | cost ratio at n, "
-        f"{FURTHER}n | accuracy at {FURTHER}n, known's | calls |",
+        "| row | reached | found (of so many seeds) | Θ | exponent measured / declared | known optimum | Θ | "
+        f"cost ratio at n, {FURTHER}n | accuracy at {FURTHER}n, known's | calls |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
@@ -196,24 +201,22 @@ def main() -> None:
     parser.add_argument("--row", action="append", choices=list(ROWS), help="only this row; may be given several times")
     parser.add_argument("--seeds", type=int, default=5)
     asked = parser.parse_args()
-    kept = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    runs = {(run["row"], run["seed"]): run for run in kept.get("runs", [])}
+    runs = {(run["row"], run["seed"]): run for run in kept().get("runs", [])}
     for name in asked.row or ROWS:
         runs = {key: run for key, run in runs.items() if key[0] != name}
         for seed in range(asked.seeds):
             runs[name, seed] = run = once(ROWS[name], seed)
             said = "reached" if run["reached"] else f"NOT REACHED: {run['why']}"
-            print(
-                f"{name:10} seed {seed}  {run['search_seconds']:6.1f} s  {run['calls']:6,} calls  {run['found']}  {said}",
-                flush=True,
-            )
+            spent = f"{run['search_seconds']:6.1f} s  {run['calls']:6,} calls"
+            print(f"{name:10} seed {seed}  {spent}  {run['found']}  {said}", flush=True)
         rows = [
             summed(row, mine)
             for row in ROWS.values()
             if (mine := [run for key, run in runs.items() if key[0] == row.name])
         ]
         ordered = [run for row in ROWS for key, run in runs.items() if key[0] == row]
-        RESULTS.write_text(json.dumps({**kept, "rows": rows, "runs": ordered}, indent=1, ensure_ascii=False) + "\n")
+        keep("rows", rows)
+        keep("runs", ordered)
         if PAGE.exists():
             before, _, rest = PAGE.read_text().partition(BEGIN)
             PAGE.write_text(before + BEGIN + page(rows) + END + rest.partition(END)[2])

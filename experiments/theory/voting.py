@@ -56,13 +56,13 @@ def following(pegs: Pegs) -> Pegs:
 
 
 def written(walk: Sequence[Pegs]) -> str:
-    """Positions as text, one after another."""
-    return " | ".join(" ".join(map(str, pegs)) for pegs in walk)
+    """Positions as text, a word each: the peg of every disk, the largest first."""
+    return " ".join("".join(map(str, pegs)) for pegs in walk)
 
 
 def read(text: str) -> list[Pegs]:
     """The positions in a text."""
-    return [tuple(map(int, part.split())) for part in text.split("|")]
+    return [tuple(map(int, word)) for word in text.split()]
 
 
 def moved(walk: str, steps: Sequence[int]) -> str:
@@ -76,7 +76,7 @@ def moved(walk: str, steps: Sequence[int]) -> str:
 
 def _walk(text: str) -> str:
     """Check that a text is a walk."""
-    if any(peg not in (1, 2, 3) for pegs in read(text) for peg in pegs):
+    if not text or set(text) - set("123 "):
         raise ValueError(text)
     return text
 
@@ -99,13 +99,16 @@ def _arrived(output: Any, target: str) -> float:
     return float(isinstance(output, str) and read(output)[-1:] == read(target))
 
 
-WALK = Atom("walk", parse=_walk, size=lambda text: len(text.replace("|", " ").split()))
+WALK = Atom("walk", parse=_walk, size=lambda text: len(text.split()))
 MOVE = Primitive(
     "move",
     (WALK, NUMBERS),
     WALK,
-    ("Towers of Hanoi. Positions so far: {0} . Make the next best move for each of the steps {1} and write them.",),
-    law=lambda walk, steps: DISKS * steps,
+    (
+        "Towers of Hanoi. Pegs so far, largest disk first: {0} . Make the next best move for each of the steps {1} and "
+        "write them.",
+    ),
+    law=lambda walk, steps: steps,
     reference=moved,
     valid=_whole,
 )
@@ -147,7 +150,7 @@ def best_steps(name: str, steps: int, target: float) -> dict[str, float]:
         lead = next((k for k in LEADS if ahead(right / valid, k) ** (steps / width) >= target), None)
         if lead is None:
             return math.inf, width, 0
-        tokens = header + 2 * (DISKS * width + width - 1) + width
+        tokens = header + 3 * width
         return tokens * ahead_votes(right / valid, lead) / valid / width, width, lead
 
     _, width, lead = min(map(price, WIDTHS))
@@ -234,52 +237,53 @@ T5 = Row(
 # -- T11: tries with an exact verifier --------------------------------------------------------------------------------
 
 SOLVED = 0.3
+ALWAYS = {0: SOLVED, 1 << 20: SOLVED}
 
 
-def _digit_sum(number: int) -> tuple[int, int]:
-    return sum(map(int, str(number))), number
+def _ranks(numbers: Sequence[int]) -> list[int]:
+    """The place of each number by the sum of its digits, and of equal ones by size, from 1 on."""
+    keys = [(sum(map(int, str(number))), number, place) for place, number in enumerate(numbers)]
+    order = {key: rank for rank, key in enumerate(sorted(keys), 1)}
+    return [order[key] for key in keys]
 
 
-def _arranged(numbers: Sequence[int]) -> list[int]:
-    return sorted(numbers, key=_digit_sum)
-
-
-def _arrangement(size: int, generator: random.Random) -> tuple[tuple[Any, ...], list[int]]:
+def _ranking(size: int, generator: random.Random) -> tuple[tuple[Any, ...], list[int]]:
     numbers = [generator.randrange(10, 1000) for _ in range(size)]
-    return (numbers,), _arranged(numbers)
+    return (numbers,), _ranks(numbers)
 
 
-ARRANGE = Primitive(
-    "arrange",
+RANKS = ListOf(Atom("rank", parse=int))
+RANK = Primitive(
+    "rank",
     (NUMBERS,),
-    NUMBERS,
-    ("Order these numbers by the sum of their digits, and equal ones by size: {0}",),
+    RANKS,
+    ("Write the rank of each number by the sum of its digits, and of equal ones by size: {0}",),
     law=lambda n: n,
-    reference=_arranged,
-    valid=lambda answer, numbers: len(answer) == len(numbers),
+    reference=_ranks,
+    valid=lambda answer, numbers: sorted(answer) == list(range(1, len(numbers) + 1)),
 )
 VERIFY = Primitive(
     "verify",
-    (NUMBERS, NUMBERS),
+    (RANKS, NUMBERS),
     TRUTH,
-    ("Is {0} the list {1} by the sum of digits? Say yes or no.",),
+    ("Are {0} the ranks of {1} by the sum of digits? Say yes or no.",),
     law=lambda answer, numbers: 1,
-    reference=lambda answer, numbers: answer == _arranged(numbers),
+    reference=lambda answer, numbers: answer == _ranks(numbers),
 )
-ARRANGEMENT = Task(
-    "arrangement",
+RANKING = Task(
+    "ranking",
     (NUMBERS,),
-    NUMBERS,
-    (ARRANGE, VERIFY),
-    _arrangement,
+    RANKS,
+    (RANK, VERIFY),
+    _ranking,
     sizes=(4, 8, 16),
-    summary="order n numbers by the sum of their digits",
+    summary="rank n numbers by the sum of their digits",
 )
 
 
 def tries() -> Iterator[Genome]:
     """Answers tried until one passes, and votes of any number."""
-    asked = call("arrange", Input(0), temperature=WARM)
+    asked = call("rank", Input(0), temperature=WARM)
     check = Genome(call("verify", Input(0), Input(1)))
     yield Genome(asked)
     yield from (Genome(Node("retry", [Input(0)], {"tries": most}, [Genome(asked), check])) for most in range(2, 41))
@@ -290,15 +294,13 @@ def tries() -> Iterator[Genome]:
 T11 = Row(
     "T11",
     "an exact verifier, and answers that are right less than half of the time",
-    ARRANGEMENT,
-    lambda seed: [
-        SimulatedModel("rarely", Capability({"verify": {0: 1.0}, "arrange": {0: SOLVED, 1 << 20: SOLVED}}, agreeing=True), seed=seed)
-    ],
+    RANKING,
+    lambda seed: [SimulatedModel("rarely", Capability({"rank": ALWAYS}, {0: 1.0}, agreeing=True), seed=seed)],
     tries,
     "any-pass of N tries, N = ⌈ln(1/δ)/−ln(1 − p)⌉, 1/p of them as expected; a majority is wrong",
     turned=("retry.tries",),
     continuous={"retry.tries": math.log(1 / 0.05) / -math.log(1 - SOLVED)},
-    sizes=ARRANGEMENT.sizes,
+    sizes=RANKING.sizes,
     floor=0.95,
     problems=400,
 )  # fmt: skip

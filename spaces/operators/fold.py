@@ -46,10 +46,7 @@ class Fold(Operator):
     async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Step through the list."""
         items, *rest = inputs
-        if node.genes["start"] == GIVEN:
-            state, shared = rest[0], rest[1:]
-        else:
-            state, shared = empty_of(_state(node, execution.toolbox)), rest
+        state, shared = beginning(node, rest, execution.toolbox)
         size = whole_gene(node, "size")
         for start in range(0, len(items), size):
             state = await execution.apply(node.bodies[0], (state, items[start : start + size], *shared))
@@ -72,6 +69,17 @@ class Fold(Operator):
 
             done = done.then(accumulate(step, done.extent, int(count)))
         return done
+
+
+def beginning(node: Node, rest: Sequence[Any], toolbox: Toolbox) -> tuple[Any, Sequence[Any]]:
+    """The state that a fold begins with, and what it hands to every step, from its inputs after the list.
+
+    Raises:
+        GenomeError: it starts from nothing of a type that the toolbox does not know.
+    """
+    if node.genes["start"] == GIVEN:
+        return rest[0], rest[1:]
+    return empty_of(_state(node, toolbox)), rest
 
 
 def _state(node: Node, toolbox: Toolbox) -> Type:

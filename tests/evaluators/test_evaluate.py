@@ -280,6 +280,18 @@ def test_how_alike_samples_are_is_measured(again: bool, low: float, high: float)
     assert rates.dependence(node()) == 1.0
 
 
+@pytest.mark.parametrize(("right", "alike"), [(30, False), (15, False), (9, True), (0, True)])
+def test_what_chance_explains_is_no_likeness(right: int, alike: bool) -> None:
+    """Of 30 wrong calls of a kind that is right half of the time, 15 should be right when asked again."""
+    table = Calibration()
+    first = [record(f"{i}", 8, i % 2 == 0) for i in range(60)]
+    table.add(first)
+    for index, one in enumerate(each for each in first if not each.right):
+        table.add_repeat(one, False, index < right)
+    found = table.rates(Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
+    assert found > 0.2 if alike else found == 0.0
+
+
 def test_constants_have_intervals() -> None:
     noisy = [record(f"{size}/{index}", size) for size in (2, 4, 8) for index in range(5)]
     (exact,) = fitted(noisy).constants()

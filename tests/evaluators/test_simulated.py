@@ -163,6 +163,17 @@ def test_dependence_gives_every_sample_of_a_prompt_the_same_fate() -> None:
     assert_rate(share(model, questions("sort", 6, 800)), 0.5, 800)
 
 
+def test_wrong_answers_agree_where_they_are_to() -> None:
+    agreeing, scattered = (
+        SimulatedModel("half", replace(HALF, agreeing=agreeing)) for agreeing in (True, False)
+    )  # fmt: skip
+    for question in questions("sort", 6, 5):
+        wrong = {answer.text for answer in answers(agreeing, samples(question, 40))}
+        assert len(wrong) == 2, "the right answer and a wrong one"
+        assert len({answer.text for answer in answers(scattered, samples(question, 40))}) > 4
+    assert_rate(share(agreeing, questions("sort", 6, 800)), 0.5, 800)
+
+
 def test_dependence_is_a_share_of_the_prompts() -> None:
     model = SimulatedModel("half-stubborn", replace(HALF, dependence=0.3))
     asked = questions("sort", 6, 400)

@@ -69,3 +69,11 @@ def test_a_chance_moves_with_the_shift() -> None:
 def test_next_to_nothing_seen_leaves_what_was_expected() -> None:
     found = Successes([PLAIN], [[8]], [1e-6], [0.0])
     assert found.chance(PLAIN, [8]).mean == pytest.approx(LEVEL + FALL, abs=1e-3)
+
+
+@pytest.mark.parametrize("right", [[1.0, 1.0, 0.2, 0.0], [1.0, 0.9, 0.5, 0.1], [1.0, 1.0, 1.0, 1.0]])
+@pytest.mark.parametrize("further", [2, 8, 100, 10**6])
+def test_no_larger_call_is_expected_to_go_better_than_the_largest_seen(right: list[float], further: int) -> None:
+    found = counted(right, 30)
+    largest = SIZES[len(right) - 1]
+    assert found.chance(PLAIN, [largest * further]).at() <= found.chance(PLAIN, [largest]).at()

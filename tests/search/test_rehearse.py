@@ -60,11 +60,12 @@ def test_without_a_reference_nothing_is_known() -> None:
 
 
 def test_waste_is_not_looked_at() -> None:
-    voted = call("sort", X0)
-    for _ in range(4):
-        voted = Node("vote", [X0], {"rule": "majority", "votes": 9}, [Genome(voted)])
-    assert MOST_CALLS + CALLS_PER_ITEM * 16 < 9**4
-    assert right(voted) is False
+    body = call("sort", Input(2))
+    for _ in range(2):
+        body = Node("fold", [Input(2), Input(2)], {"size": 1, "start": "[number]"}, [Genome(body)])
+    nested = Node("fold", [X0, X0], {"size": 1, "start": "[number]"}, [Genome(body)])
+    assert MOST_CALLS + CALLS_PER_ITEM * 16 < 16**3
+    assert right(nested) is False
 
 
 def test_a_reference_that_cannot_answer_makes_a_genome_wrong() -> None:
@@ -88,3 +89,29 @@ def test_code_that_doubles_things_is_wasteful(block: int) -> None:
         merge = Node("merge_blocks", [Input(0), Input(0)], {"block": block}, [pair])
     fold = Genome(Node("fold", [Input(0), Input(0)], {"size": 1, "start": "input"}, [Genome(merge)]))
     assert rehearse(fold, task.instances(64, 1), task, toolbox).right is False
+
+
+def test_votes_are_rehearsed_as_one_of_them() -> None:
+    voted = call("sort", X0)
+    for _ in range(4):
+        voted = Node("vote", [X0], {"rule": "majority", "votes": 9}, [Genome(voted)])
+    found = rehearse(Genome(voted), INSTANCES, TASK, TASK.toolbox(["m"]))
+    assert found.right
+    assert len(found.questions) == len(INSTANCES)
+
+
+def checked(check: Node) -> Node:
+    return Node("retry", [X0], {"tries": 5}, [Genome(call("sort", X0)), Genome(check)])
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        (call("check", X0), True),  # of the answer: refuses what is not in order
+        (call("check", X1), False),  # of the problem: refuses what is right
+        (call("check", call("sort", X1)), False),  # says yes whatever the answer is
+        (call("check", call("sort", X0)), False),
+    ],
+)
+def test_a_check_accepts_what_is_right_and_refuses_something(check: Node, expected: bool) -> None:
+    assert right(checked(check)) is expected

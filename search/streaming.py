@@ -1,0 +1,316 @@
+"""A fold over a file: read as it is needed, kept step by step, and taken up again where it was cut off."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.base import Model
+from undercut.evaluators.models.registry import open_models
+from undercut.evaluators.models.sheet import Sheet
+from undercut.evaluators.task import Task, is_of
+from undercut.evaluators.tasks import open_task
+from undercut.search.run import Progress
+from undercut.search.single import FROM_FILE, read_inputs
+from undercut.spaces.cost import NO_COST, Cost
+from undercut.spaces.errors import GenomeError, RunFolderError, TaskError, UsageError
+from undercut.spaces.genome import Genome, Input, Node
+from undercut.spaces.operators.base import whole_gene
+from undercut.spaces.operators.fold import beginning
+from undercut.spaces.space import Space
+from undercut.spaces.types import ListOf, Type
+
+STATE, ANSWERS = "stream.json", "answers.sqlite"
+EVERY = 256
+"""Steps after which the state is written down; those since then are gone through again from the answers kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be folded, checked as far as that goes without reading the file.
+
+    Attributes:
+        genome: the genome as data; a fold and nothing around it.
+        task: what the user called the task.
+        inputs: JSON texts, one of them `@FILE` with one item of a list in JSON on each line.
+        models: names of the models.
+        allow_code, api_base, sheet, batch, workers: as in a search's settings.
+    """
+
+    genome: dict[str, Any]
+    task: str
+    inputs: tuple[str, ...]
+    models: tuple[str, ...] = ("embedded",)
+    allow_code: bool = False
+    api_base: str | None = None
+    sheet: Sheet = field(default_factory=Sheet)
+    batch: bool = False
+    workers: int | None = None
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a fold has come.
+
+    Attributes:
+        items: how many items of the file are behind it.
+        digest: of those items' lines, so that another file is not taken for the same one.
+        state: what is carried; None before the first step.
+        cost: what all steps cost uncached.
+        failure: the class of the failure that ended it, and `reason` that in words.
+    """
+
+    items: int = 0
+    digest: str = ""
+    state: Any = None
+    cost: Cost = NO_COST
+    failure: str | None = None
+    reason: str | None = None
+
+
+def is_streamed(inputs: Sequence[str]) -> bool:
+    """Whether one of the inputs on the command line stands in a file."""
+    return any(text.startswith(FROM_FILE) for text in inputs)
+
+
+def holds_stream(folder: Path) -> bool:
+    """Whether a folder is that of a fold over a file."""
+    return (folder / STATE).exists()
+
+
+def work_of(folder: Path) -> Work:
+    """What the fold in a folder is about.
+
+    Raises:
+        RunFolderError: the folder's state cannot be read.
+    """
+    return _kept(folder)[0]
+
+
+def work_of_options(
+    genome: Genome, task: str, inputs: Sequence[str], models: Sequence[str], options: dict[str, Any]
+) -> tuple[Work, dict[str, Any]]:
+    """The work that a command's options describe, and those options that are not part of it: limits and the like."""
+    mine = {name: value for name, value in options.items() if name in Work.__dataclass_fields__}
+    work = Work(genome.to_dict(), task, tuple(inputs), tuple(models), **mine)
+    return work, {name: value for name, value in options.items() if name not in mine}
+
+
+def run_stream(
+    work: Work,
+    folder: Path,
+    *,
+    max_calls: int | None = None,
+    max_tokens: int | None = None,
+    max_usd: float | None = None,
+    concurrency: int = 64,
+    progress: Progress | None = None,
+    watch: Callable[[int, Any], None] | None = None,
+    task: Task | None = None,
+    models: Sequence[Model] | None = None,
+) -> dict[str, Any]:
+    """Carry a fold through its file, from the start or from where the folder says that it was cut off.
+
+    `watch` is called after every step with the number of items read and the state. `task` and `models` stand in for
+    those that the work names.
+
+    Raises:
+        UsageError: the genome, an input, the file or the folder cannot be used.
+        ModelError: a model could not answer; the same call goes on.
+        BudgetError: a limit was reached; the same call with a higher one goes on.
+    """
+    found = task or open_task(work.task)
+    toolbox = found.toolbox(work.models, work.allow_code)
+    genome = Genome.from_dict(work.genome)
+    Space(found.signature, toolbox, max_size=max(genome.size, 1)).validate(genome)
+    node, path, rest = _parts(genome, work, found)
+    if not holds_stream(folder) and folder.exists() and any(folder.iterdir()):
+        raise RunFolderError(f"--out must be an empty folder or one of this run, and {str(folder)!r} is neither")
+    kept, place = _kept(folder) if holds_stream(folder) else (work, Place())
+    if kept != work:
+        raise RunFolderError(f"{str(folder)!r} holds other work; --out names a folder for a new run")
+    start, shared = beginning(node, rest, toolbox)
+    with closing(_Lines(path, found.inputs[_streamed(work.inputs)])) as lines:
+        lines.skip(place)
+        if place.items == 0:
+            place.state = start
+        opened = models or open_models(
+            work.models, api_base=work.api_base, primitives=found.primitives, sheet=work.sheet, batch=work.batch
+        )
+        _keep(folder, work, place)
+        with closing(AnswerCache(folder / ANSWERS)) as answers:
+            ledger = Ledger(max_calls, max_tokens, max_usd, spent=answers.spent())
+            engine = Engine(opened, cache=answers, ledger=ledger, concurrency=concurrency, workers=work.workers)
+
+            async def step(chunk: list[Any]) -> None:
+                trace = await engine.run(node.bodies[0], (place.state, chunk, *shared), toolbox)
+                place.failure, place.reason = trace.failure, trace.reason
+                place.cost += trace.cost(opened)
+                if trace.failure is None:
+                    place.items, place.digest, place.state = place.items + len(chunk), lines.digest, trace.output
+                if progress is not None:
+                    progress("run", place.items, lines.count, f"{ledger.spent.calls:,} calls")
+                if watch is not None:
+                    watch(place.items, place.state)
+
+            async def steps() -> None:
+                size, taken = whole_gene(node, "size"), 0
+                try:
+                    while place.failure is None and (chunk := list(islice(lines, size))):
+                        await step(chunk)
+                        taken += 1
+                        if taken % EVERY == 0:
+                            _keep(folder, work, place)
+                finally:
+                    _keep(folder, work, place)
+                    await engine.close()
+                    for model in opened:
+                        await model.close()
+
+            asyncio.run(steps())
+    return {
+        "output": place.state if place.failure is None else None,
+        "failure": place.failure,
+        "reason": place.reason,
+        "items": place.items,
+        "cost": place.cost.to_dict(),
+        "spent": {"calls": ledger.spent.calls, "tokens": ledger.spent.tokens, "usd": ledger.spent.usd},
+    }
+
+
+class _Lines:
+    """The items of a file, one on each line, read one by one."""
+
+    def __init__(self, path: Path, kind: Type) -> None:
+        assert isinstance(kind, ListOf)  # a fold has no other
+        self._path, self._kind = path, kind
+        self._hash = hashlib.blake2b(digest_size=16)
+        self._read = 0
+        try:
+            if not path.is_file():
+                raise OSError("it is not a file")
+            with path.open("rb") as file:
+                self.count = sum(1 for _ in file)
+            self._file = path.open("rb")  # closed by `close`
+        except OSError as error:
+            raise TaskError(
+                f"an input written {FROM_FILE}FILE must be a file with an item in JSON on each line, and "
+                f"{str(path)!r} cannot be read: {error.strerror or error}"
+            ) from error
+
+    @property
+    def digest(self) -> str:
+        """Of all lines read so far."""
+        return self._hash.hexdigest()
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        line = self._next()
+        try:
+            item = json.loads(line)
+            if not is_of(item, self._kind.item):
+                raise ValueError(f"{line[:60]!r} is not")
+        except ValueError as error:
+            raise TaskError(
+                f"line {self._read} of {self._path} must be an item of type {self._kind.item} in JSON: {error}"
+            ) from error
+        return item
+
+    def skip(self, place: Place) -> None:
+        """Go to a place.
+
+        Raises:
+            TaskError: the lines before it are not those that were read then.
+        """
+        try:
+            for _ in range(place.items):
+                self._next()
+        except StopIteration:
+            pass
+        if place.items and self.digest != place.digest:
+            raise TaskError(
+                f"a run goes on with the file that it began with, and the first {place.items:,} lines of {self._path} "
+                "have changed; put them back, or begin anew in another folder"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _next(self) -> bytes:
+        line = next(self._file)
+        self._hash.update(line)
+        self._read += 1
+        return line
+
+
+def _streamed(inputs: Sequence[str]) -> int:
+    """The position of the input that stands in a file."""
+    return next(position for position, text in enumerate(inputs) if text.startswith(FROM_FILE))
+
+
+def _parts(genome: Genome, work: Work, task: Task) -> tuple[Node, Path, list[Any]]:
+    """The fold, the file of its list, and the values of its other inputs.
+
+    Raises:
+        UsageError: the genome or an input cannot be used.
+    """
+    values = read_inputs(work.inputs, task, work.task)
+    position, fold = _streamed(work.inputs), genome.output
+    sources = [source.index for source in getattr(fold, "inputs", ()) if isinstance(source, Input)]
+    if not isinstance(fold, Node) or fold.op != "fold" or sources.count(position) != 1 or sources[0] != position:
+        raise GenomeError(
+            f"an input is read from {FROM_FILE}FILE bit by bit where the whole decomposition is a fold over it, and "
+            f"this one is {genome}; give the input as JSON"
+        )
+    if len(sources) < len(fold.inputs) or any(isinstance(values[source], Path) for source in sources[1:]):
+        raise GenomeError(
+            f"a fold over {FROM_FILE}FILE takes its other inputs as they are given, in JSON, not {genome}"
+        )
+    return fold, values[position], [values[source] for source in sources[1:]]
+
+
+def _keep(folder: Path, work: Work, place: Place) -> None:
+    """Write down how far a fold has come; a reader finds the old place or the new one, never half of it.
+
+    A step that failed is not written down: it is gone through again, from the answers kept, and fails again.
+    """
+    if place.failure is not None:
+        return
+    text = json.dumps(
+        {"work": msgspec.to_builtins(work), "place": {**msgspec.to_builtins(place), "cost": place.cost.to_dict()}}
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{STATE}.new").write_text(text, encoding="utf-8")
+        os.replace(folder / f"{STATE}.new", folder / STATE)
+    except OSError as error:
+        raise RunFolderError(
+            f"{str(folder)!r} must be a folder that can be written, and is not: {error.strerror}"
+        ) from error
+
+
+def _kept(folder: Path) -> tuple[Work, Place]:
+    try:
+        data = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        place = {**data["place"], "cost": Cost.from_dict(data["place"]["cost"])}
+        return msgspec.convert(data["work"], Work), Place(**place)
+    except (OSError, ValueError, KeyError, TypeError, UsageError, msgspec.ValidationError) as error:
+        raise RunFolderError(
+            f"{str(folder / STATE)!r} must be the state of a run, and cannot be read: {error}"
+        ) from error
