@@ -56,6 +56,8 @@ class Calibration:
             if not record.sample:
                 cell.first += 1
                 cell.valid += not record.flagged
+                if record.choice is not None and record.right is not False:
+                    cell.chosen[record.choice] += 1
                 if record.right is not None:
                     cell.judged += 1
                     cell.right += record.right
@@ -227,6 +229,12 @@ class FittedRates:
         unmeasured = ALIKE_SHUFFLED if shuffled else ALIKE
         found = self._alike.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled))
         return unmeasured if found is None else found.mean
+
+    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
+        """How often each option of a choice came, smoothed over the sizes; as declared where none was seen."""
+        outcomes = self._outcomes.get(primitive.name)
+        measured = outcomes.shares(primitive.options, sizes) if outcomes else None
+        return measured or primitive.expected_shares()
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:

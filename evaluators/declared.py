@@ -38,6 +38,10 @@ class DeclaredRates:
         """All samples are right, and so alike."""
         return 1.0
 
+    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
+        """As the primitive declares them."""
+        return primitive.expected_shares()
+
     def _header(self, primitive: Primitive, variant: int, model: int) -> tuple[float, dict[int, float]]:
         """Tokens of a prompt without its inputs, and of the sign between two items, by input."""
         key = (primitive.name, variant, model)

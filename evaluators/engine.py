@@ -297,6 +297,7 @@ class Engine:
                 right=self._judge.right(question, value, flagged=flag is not None),
                 key=call.key,
                 sample=question.sample,
+                choice=int(value) if value is not None and primitive.options else None,
                 cached=cached,
             )
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -22,6 +23,10 @@ BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
 most so many groups."""
 
 
+ANYONE = Asked(0, 0, 0.0)
+"""What is asked about a choice is the same however it is asked: which options are due."""
+
+
 class Key(NamedTuple):
     """A primitive, and how it was asked."""
 
@@ -35,7 +40,8 @@ class Cell:
 
     Of these, `flagged` raised a red flag, with `refusal` tokens written; `completion` is the sum over the
     others, since a refusal is not as long as an answer. `first` were a prompt's first sample, further ones were perhaps
-    asked because that one was wrong; `valid`, `judged` and `right` count first ones.
+    asked because that one was wrong; `valid`, `judged` and `right` count first ones. `chosen` counts the options of an
+    answer that is a choice, wrong ones left out: what is known is how often each is due.
     """
 
     calls: int = 0
@@ -48,6 +54,7 @@ class Cell:
     cached: float = 0.0
     completion: float = 0.0
     refusal: float = 0.0
+    chosen: Counter[int] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,27 +126,54 @@ class OutcomeFit:
 
     def __init__(self, cells: Mapping[Key, Mapping[tuple[float, ...], Cell]]) -> None:
         self._cells = [(key.asked, sizes, cell) for key, by_size in cells.items() for sizes, cell in by_size.items()]
+        self._options: dict[int, list[Successes | None]] = {}
+        self._shares: dict[tuple[float, ...], tuple[float, ...]] = {}
         self.largest = max((sum(sizes) for _, sizes, cell in self._cells if cell.judged), default=None)
 
     @cached_property
     def right(self) -> Successes | None:
         """Of judged calls; None where none was."""
-        return self._successes("judged", "right", LEVEL, FALL, FALL_SPREAD)
+        return self._successes([(c.judged, c.right) for _, _, c in self._cells], LEVEL, FALL, FALL_SPREAD)
 
     @cached_property
     def valid(self) -> Successes | None:
         """Of all first samples."""
-        return self._successes("first", "valid", SURE, 0.0, FLAT)
+        return self._successes([(c.first, c.valid) for _, _, c in self._cells], SURE, 0.0, FLAT)
 
-    def _successes(self, of: str, which: str, level: float, fall: float, fall_spread: float) -> Successes | None:
-        """Cells of like sizes are counted as one, the coarser the more there are: the fit takes their number cubed."""
-        rows = [(a, np.array(s), getattr(cell, of), getattr(cell, which)) for a, s, cell in self._cells]
+    def shares(self, options: int, sizes: Sequence[float]) -> tuple[float, ...] | None:
+        """How often each of some options is the answer at these sizes, whoever is asked; None where none was seen."""
+        if options not in self._options:
+            level = -math.log(max(1, options - 1))
+            counted = [cell.chosen for _, _, cell in self._cells]
+            self._options[options] = [
+                self._successes([(seen.total(), seen[option]) for seen in counted], level, 0.0, FALL_SPREAD, ANYONE)
+                for option in range(options)
+            ]
+        key = (options, *sizes)
+        if key not in self._shares:
+            chances = [fit.chance(ANYONE, sizes).at() for fit in self._options[options] if fit is not None]
+            self._shares[key] = tuple(chance / sum(chances) for chance in chances)
+        return self._shares[key] or None
+
+    def _successes(
+        self,
+        counts: Sequence[tuple[int, int]],
+        level: float,
+        fall: float,
+        fall_spread: float,
+        asked: Asked | None = None,
+    ) -> Successes | None:
+        """Fit (calls, good ones) of each cell; with `asked`, as if all had been asked that way.
+
+        Cells of like sizes are counted as one, the coarser the more there are: the fit takes their number cubed.
+        """
+        rows = [(asked or a, np.array(s), *count) for (a, s, _), count in zip(self._cells, counts, strict=True)]
         for width in BINS:
             bins: dict[Any, list[Any]] = {}
-            for asked, sizes, calls, good in rows:
+            for way, sizes, calls, good in rows:
                 if calls:
-                    place = (asked, *np.round(np.log1p([sizes.sum(), *sizes]) / width).tolist())
-                    many = bins.setdefault(place, [asked, 0.0, 0, 0])
+                    place = (way, *np.round(np.log1p([sizes.sum(), *sizes]) / width).tolist())
+                    many = bins.setdefault(place, [way, 0.0, 0, 0])
                     many[1:] = many[1] + sizes * calls, many[2] + calls, many[3] + good
             if len(bins) <= MOST_BINS:
                 break

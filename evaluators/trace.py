@@ -29,6 +29,7 @@ class CallRecord:
         right: whether the answer is the reference's; False for a flagged one, None where there is no reference.
         key: what the answer is stored under.
         sample: which sample of its prompt it is, () the first (the indices of the votes and retries around it).
+        choice: which option the answer is, where it is a choice.
         cached: whether it came from our own cache, and so was not paid for; no part of equality, since it says what
             others asked before.
     """
@@ -44,6 +45,7 @@ class CallRecord:
     right: bool | None
     key: str
     sample: tuple[int, ...] = ()
+    choice: int | None = None
     cached: bool = field(default=False, compare=False)
 
     def cost(self, shape: Shape | None, price: Price | None) -> Cost:

@@ -67,8 +67,24 @@ def gather_questions(
             right.setdefault(genome)
     for genome in sorted(right, key=lambda each: (each.size, each.key))[:SIMPLE]:
         rehearsed(genome, instances)
+    for name in space.toolbox.primitives.keys() - found.keys():
+        found[name] = _on_problems(space.toolbox.primitives[name], task, instances)
     inputs = {name: {size: list(each.values()) for size, each in by_size.items()} for name, by_size in found.items()}
     return inputs, list(right)
+
+
+def _on_problems(
+    primitive: Primitive, task: Task, instances: Sequence[Instance]
+) -> dict[int, dict[str, tuple[Any, ...]]]:
+    """Inputs of a primitive that no right genome asks: those of the problems, where they are what it expects."""
+    found: dict[int, dict[str, tuple[Any, ...]]] = {}
+    if primitive.reference is None or not set(primitive.inputs) <= set(task.inputs):
+        return found
+    for instance in instances:
+        values = tuple(instance.inputs[task.inputs.index(kind)] for kind in primitive.inputs)
+        if primitive.expects is None or primitive.expects(*values):
+            found.setdefault(sum(primitive.sizes(values)), {}).setdefault(repr(values), values)
+    return found
 
 
 def spread(inputs: Mapping[int, Sequence[Any]], count: int) -> list[int]:

@@ -238,6 +238,10 @@ class _Watch:
         """The rates' dependence."""
         return self._rates.dependence(node)
 
+    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
+        """The rates' shares."""
+        return self._rates.shares(node, primitive, sizes)
+
 
 class Runs(NamedTuple):
     """What runs at one size have shown: h at every shift of the rates, the sum of the scores, and their number."""

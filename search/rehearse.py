@@ -74,8 +74,7 @@ class Rehearsal:
 
 def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox: Toolbox) -> Rehearsal:
     """Run a genome on references; it ends at the first instance that comes out wrong."""
-    walk = _Walk(toolbox)
-    walk.refusing = {node.bodies[1].key: False for node in genome.walk() if node.op == "retry" and len(node.bodies) > 1}
+    walk = _Walk(genome, toolbox)
     for instance in instances:
         walk.begin(instance.size)
         try:
@@ -102,7 +101,7 @@ def spoiling(
     Calls go wrong one at a time, those more often of which `doubt` is larger, in the small ways of `wrong_answer`. A
     fault that a check sees is counted neither way. 1 where nothing can be told.
     """
-    walk = _Walk(toolbox)
+    walk = _Walk(genome, toolbox)
     places: list[tuple[Instance, int]] = []
     doubts: list[float] = []
     spoiled, harmless = 1, 0
@@ -118,7 +117,7 @@ def spoiling(
     if not sum(doubts):
         return 1.0
     for instance, index in generator.choices(places, doubts, k=FAULTS):
-        walk = _Walk(toolbox, (index, generator))
+        walk = _Walk(genome, toolbox, (index, generator))
         walk.begin(instance.size)
         try:
             output = run_now(walk.apply(genome, instance.inputs))
@@ -136,19 +135,21 @@ class _Walk:
     """The walk with references. Further samples of an answer would be the same, so votes are cast once.
 
     `fault` is the position of a question that is answered wrongly, and what draws the wrong answer. `refusing` holds,
-    by key, checks that are held against wrong answers, and whether they refused one.
+    by key, the checks of retries, and whether they refused a slip; without a fault they are held against some.
     """
 
     sample: tuple[int, ...] = ()
 
-    def __init__(self, toolbox: Toolbox, fault: tuple[int, random.Random] | None = None) -> None:
+    def __init__(self, genome: Genome, toolbox: Toolbox, fault: tuple[int, random.Random] | None = None) -> None:
         self._fault = fault
+        self.refusing = {
+            node.bodies[1].key: False for node in genome.walk() if node.op == "retry" and len(node.bodies) > 1
+        }
         self.toolbox = toolbox
         if toolbox.functions:
             functions = [self._held(function) for function in toolbox.functions.values()]
             self.toolbox = Toolbox(list(toolbox.primitives.values()), functions, toolbox.models)
         self.questions: list[Question] = []
-        self.refusing: dict[str, bool] = {}
 
     def begin(self, size: int) -> None:
         """Begin an instance of this size."""
@@ -175,15 +176,17 @@ class _Walk:
         return truth
 
     async def apply(self, genome: Genome, inputs: Sequence[Any], sample: tuple[int, ...] | None = None) -> Any:
-        """Run a genome; a second try means that its check refuses what is right, and would do so always."""
-        if sample and sample[-1]:
-            raise _SenselessError
+        """Run a genome; a check that refuses what is right would do so always."""
         values: dict[str, Any] = {f"x{index}": value for index, value in enumerate(inputs)}
         for node in genome.nodes():
             values[node.key] = await OPERATORS[node.op].run(node, [values[part.key] for part in node.inputs], self)
+        result = values[genome.output.key]
         if genome.key in self.refusing:
-            await self._try_check(genome, inputs)
-        return values[genome.output.key]
+            if not result:
+                raise _SenselessError
+            if self._fault is None and not self.refusing[genome.key]:
+                await self._try_check(genome, inputs)
+        return result
 
     async def _try_check(self, check: Genome, inputs: Sequence[Any]) -> None:
         """Hold a check against slips in the answer that it was given."""
@@ -204,10 +207,14 @@ class _Walk:
             self.refusing = tried
 
     async def parallel(self, jobs: Sequence[Job]) -> list[Any]:
-        """Run genomes one after another."""
-        if len(jobs) > 1 and jobs[0][2] != jobs[1][2]:  # samples of one body
-            return [await self.apply(*jobs[0][:2])] * len(jobs)
-        return [await self.apply(genome, inputs) for genome, inputs, _ in jobs]
+        """Run genomes one after another, further samples of one not again."""
+        results: list[Any] = []
+        before: tuple[Genome | None, Sequence[Any]] = (None, ())
+        for genome, inputs, sample in jobs:
+            further = bool(sample) and sample[-1] > 0 and genome is before[0] and inputs == before[1]
+            results.append(results[-1] if further else await self.apply(genome, inputs))
+            before = genome, inputs
+        return results
 
     def _held(self, function: Function) -> Function:
         """The function, refusing inputs and repetitions out of all proportion: code is free, and may double things."""

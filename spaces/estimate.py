@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 from undercut.spaces.cost import NO_COST, Cost
-from undercut.spaces.extent import Extent, alike, total
+from undercut.spaces.extent import Extent, alike, average, total
 from undercut.spaces.genome import Genome, Node
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Toolbox
@@ -35,6 +35,7 @@ class Estimate(NamedTuple):
         log_right: log of the probability that every answer behind it is right.
         log_valid: log of the probability that no answer behind it raises a red flag.
         log_going: log of the share of runs that get past it, as far as the walk is to count that red flags end runs.
+        shares: for a choice, how often each option comes; () where nothing is known of it.
     """
 
     extent: Extent
@@ -42,6 +43,7 @@ class Estimate(NamedTuple):
     log_right: float = 0.0
     log_valid: float = 0.0
     log_going: float = 0.0
+    shares: tuple[float, ...] = ()
 
     def then(self, after: Estimate) -> Estimate:
         """This, and after it that, where no red flag ended this: `after`'s value at the price of both."""
@@ -51,7 +53,12 @@ class Estimate(NamedTuple):
             self.log_right + after.log_right,
             self.log_valid + after.log_valid,
             self.log_going + after.log_going,
+            after.shares,
         )
+
+    def chances(self, options: int) -> tuple[float, ...]:
+        """How often each option of a choice comes: all alike where nothing is known of it."""
+        return self.shares or (1 / options,) * options
 
 
 NOTHING_DONE = Estimate(())
@@ -80,6 +87,10 @@ class Rates(Protocol):
 
     def dependence(self, node: Node) -> float:
         """How alike two samples of one prompt are: 0 independent, 1 the same answer."""
+        ...
+
+    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
+        """How often each option of a choice is the answer to inputs of these sizes; their sum is 1."""
         ...
 
 
@@ -115,6 +126,24 @@ def beside(parts: Sequence[tuple[Estimate, float]], extent: Extent, workers: int
         going += estimate.log_going * count
     depth = makespan([(estimate.cost.depth, count) for estimate, count in parts], workers)
     return Estimate(extent, cost.with_depth(depth), right, valid, going)
+
+
+def one_of(parts: Sequence[tuple[Estimate, float]]) -> Estimate:
+    """One of some pieces of work, each done with its chance, as expected; what is missing to 1 is work that fails."""
+    done = [(estimate, chance) for estimate, chance in parts if chance > 0]
+    cost = NO_COST
+    for estimate, chance in done:
+        cost += estimate.cost * chance
+    right, valid = (
+        math.fsum(math.exp(getattr(estimate, name)) * chance for estimate, chance in done)
+        for name in ("log_right", "log_valid")
+    )
+    if not done:
+        return Estimate((), cost, -math.inf, -math.inf)
+    extent = average([(estimate.extent, chance) for estimate, chance in done])
+    whole = math.fsum(chance for _, chance in done)
+    columns = zip(*([share * chance / whole for share in e.shares] for e, chance in done), strict=False)
+    return Estimate(extent, cost, log(right), log(valid), shares=tuple(map(math.fsum, columns)))
 
 
 def log(probability: float) -> float:

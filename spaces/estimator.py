@@ -76,6 +76,7 @@ class Estimator:
         extents: dict[str, Extent] = {f"x{index}": extent for index, extent in enumerate(inputs)}
         finish: dict[str, float] = dict.fromkeys(extents, 0)
         cost, right, valid, going = NO_COST, 0.0, 0.0, 0.0
+        shares: tuple[float, ...] = ()
         began: float = 0  # of the wave, as in the walk with a model
         free = self.workers is None and not self.ends  # then it does not matter what runs side by side
         for wave in zip(genome.nodes(), strict=True) if free else genome.waves:
@@ -84,7 +85,7 @@ class Estimator:
             before = going
             for node in wave:
                 made = OPERATORS[node.op].cost(node, [extents[source.key] for source in node.inputs], each)
-                extents[node.key] = made.extent
+                extents[node.key], shares = made.extent, made.shares  # the output is the last one
                 expected = likely(made.cost, before)
                 finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + expected.depth
                 depths.append((expected.depth, 1))
@@ -96,4 +97,4 @@ class Estimator:
                 began += makespan(depths, self.workers)
                 finish |= dict.fromkeys([node.key for node in wave], began)
         key = genome.output.key
-        return Estimate(extents[key], cost.with_depth(finish[key]), right, valid, going)
+        return Estimate(extents[key], cost.with_depth(finish[key]), right, valid, going, shares)

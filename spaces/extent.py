@@ -8,6 +8,7 @@ fractions where a size is an expectation.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TypeAlias
 
 from undercut.spaces.types import Atom, Type
@@ -80,6 +81,14 @@ def grouped(items: Runs, size: float) -> Runs:
     return joined(out)
 
 
+def parted(items: Runs, count: int) -> Runs:
+    """Cut a list of whole counts into at most `count` groups, equal to within one item, the larger ones first."""
+    many = length(items)
+    small, larger = divmod(many, min(count, max(1, many)))
+    cut = larger * (small + 1)
+    return joined([*grouped(between(items, 0, cut), small + 1), *grouped(between(items, cut, many), small)])
+
+
 def windowed(items: Runs, size: int, step: int) -> Runs:
     """Cut a list of whole counts into windows of `size` items that begin `step` apart; the last one ends the list."""
     last = max(0, -(-(length(items) - size) // step))
@@ -119,6 +128,19 @@ def settled(items: Runs) -> Runs:
         out.append((item, whole(end + count) - whole(end)))
         end += count
     return joined(out)
+
+
+def average(parts: Sequence[tuple[Extent, float]]) -> Extent:
+    """What is expected of one of some extents, each with its weight."""
+    first = parts[0][0]
+    if all(extent == first for extent, _ in parts):
+        return first
+    whole = math.fsum(weight for _, weight in parts)
+    if not all(isinstance(extent, tuple) for extent, _ in parts):
+        return math.fsum(total(extent) * weight for extent, weight in parts) / whole
+    items = [(item, count * weight) for extent, weight in parts for item, count in runs(extent)]
+    many = math.fsum(count for _, count in items)
+    return joined([(average(items), many / whole)]) if many else ()
 
 
 def alike(first: Extent, second: Extent) -> bool:

@@ -330,6 +330,13 @@ def _describe_genes(node: Node) -> str:
         return f"into {genes['parts']}" if "parts" in genes else f"{genes.get('size')}{overlap}"
     if node.op == "fold" and genes.get("start") != "input":
         genes.pop("start", None)
+    if node.op == "select":
+        return f"{genes.get('rule')} of {genes.get('candidates')}" + (
+            f" by {genes['comparisons']}" if "comparisons" in genes else ""
+        )
+    if node.op == "route":
+        named = [f"{name} {genes[name]}" for name in ("read", "first") if 0 < int(genes.get(name, 0)) < 1 << 20]
+        return " ".join([f"by {genes['pick']}"] * (genes.get("pick") != "branch") + named)
     return " ".join(str(value) for value in genes.values())
 
 

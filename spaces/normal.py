@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node
 
-SAMPLING = ("vote", "retry")
+SAMPLING = ("vote", "retry", "select", "loop")
 """Operators that take further samples of their body; elsewhere only the first sample is ever asked for."""
 
 
 def normal(genome: Genome, temperature: float = 0.0) -> Genome:
     """The genome that does the same with nothing idle in it.
 
-    Votes of one and single tries become their body; what is split and joined at once stays as it was; a call of which
-    only one sample is taken is greedy (`temperature`) and has nothing to shuffle.
+    Votes of one, selections from one and single tries become their body; what is split and joined at once stays as it
+    was; a call of which only one sample is taken is greedy (`temperature`) and has nothing to shuffle.
     """
     return _normal_body(genome, temperature, sampled=False)
 
@@ -76,10 +76,10 @@ def _rebuilt(
 
 
 def _single(node: Node) -> bool:
-    """Whether a vote or a retry takes one sample only; with a check, a single try still costs the check."""
+    """Whether an operator takes one sample only, and gives it whatever a check says."""
     if node.op == "vote":
         return node.genes.get("votes", node.genes.get("lead")) == 1
-    return node.genes.get("tries") == 1
+    return node.genes.get("tries") == 1 or node.genes.get("candidates") == 1
 
 
 def _inlined(body: Expression, inputs: list[Expression]) -> Expression:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercut.spaces.errors import GenomeError, InvalidAnswer
-from undercut.spaces.types import ListOf, Type, parse, render, size_of
+from undercut.spaces.types import Atom, ListOf, Type, parse, render, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Primitive:
             breaks it although every answer was right is wrong by construction; calls that break it are not judged.
         symmetric: positions of the list inputs whose order does not matter to the answer.
         room: tokens that an answer may take beyond its items, for prompts that let the model think first.
+        shares: for an answer that is a choice, how often each option is expected to come, until that is measured; all
+            alike, if not given.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Primitive:
     expects: Callable[..., bool] | None = field(default=None, compare=False)
     symmetric: tuple[int, ...] = ()
     room: int = 0
+    shares: tuple[float, ...] = ()
 
     def prompt(self, values: Sequence[Any], variant: int = 0) -> str:
         """Write the prompt that asks for this primitive on these inputs."""
@@ -79,6 +82,15 @@ class Primitive:
                 "own; give its Primitive a law, such as law=lambda n: 1"
             )
         return self.law(*sizes)
+
+    @property
+    def options(self) -> int:
+        """How many options the answer has where it is a choice, else 0."""
+        return self.output.options if isinstance(self.output, Atom) else 0
+
+    def expected_shares(self) -> tuple[float, ...]:
+        """How often each option of the answer is expected to come; () where it is no choice."""
+        return self.shares or (1 / self.options,) * self.options if self.options else ()
 
     def permutable(self) -> bool:
         """Whether some list input can be shuffled without changing the true answer."""

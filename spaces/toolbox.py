@@ -59,12 +59,16 @@ class Toolbox:
         self.temperatures = tuple(temperatures)
         self.overlaps = tuple(overlaps)
 
+    @property
+    def tools(self) -> tuple[Primitive | Function, ...]:
+        """The primitives and the functions."""
+        return (*self.primitives.values(), *self.functions.values())
+
     @cached_property
     def types(self) -> tuple[Type, ...]:
         """Every type that can flow: what primitives and functions take and give, and lists of what they take."""
-        tools: tuple[Primitive | Function, ...] = (*self.primitives.values(), *self.functions.values())
-        found = dict.fromkeys(kind for tool in tools for kind in (*tool.inputs, tool.output))
-        taken = dict.fromkeys(kind for tool in tools for kind in tool.inputs)
+        found = dict.fromkeys(kind for tool in self.tools for kind in (*tool.inputs, tool.output))
+        taken = dict.fromkeys(kind for tool in self.tools for kind in tool.inputs)
         return tuple(dict.fromkeys([*found, *(ListOf(kind) for kind in taken)]))
 
 

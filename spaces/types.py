@@ -30,7 +30,8 @@ class Atom:
     not a value. `separator` stands between the items of a list of this type; `pattern`, where given, finds
     one item in the text of a list. `empty` is the value that a fold over this state starts from (None: a
     fold cannot start from nothing). `size` is in items (1 for a number); `typical` is about what one item of a list
-    has, where only the list's total is known.
+    has, where only the list's total is known. `options`, where it is not 0, makes the type a choice: its values are 0,
+    1, … `options` − 1 (or False and True), however they are written.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Atom:
     empty: Any = field(default=None, compare=False)
     size: Callable[[Any], int] = field(default=_one, compare=False)
     typical: float = field(default=1, compare=False)
+    options: int = field(default=0, compare=False)
 
     @property
     def measured(self) -> bool:
@@ -92,7 +94,10 @@ def parse(text: str, kind: Type) -> Any:
     text = text.strip()
     try:
         if isinstance(kind, Atom):
-            return kind.parse(text)
+            value = kind.parse(text)
+            if kind.options and not 0 <= value < kind.options:
+                raise ValueError(text)
+            return value
         if text.lower() in (NOTHING, "[]"):
             return []
         if isinstance(kind.item, ListOf):
@@ -121,6 +126,22 @@ def yes_or_no(text: str) -> bool:
     return word == "yes"
 
 
+def share_of_one(text: str) -> float:
+    """Read a number from 0 to 1.
+
+    Raises:
+        ValueError: the text is none.
+    """
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError(text)
+    return value
+
+
 NUMBER = Atom("number", parse=int, empty=0)
 NUMBERS = ListOf(NUMBER)
 TRUTH = Atom("truth", parse=yes_or_no, render=lambda value: "yes" if value else "no")
+NEED = Atom("need", parse=yes_or_no, render=lambda value: "yes" if value else "no", options=2)
+"""Whether something has to be worked on: what a guard asks. A type of its own, so that a check of answers is none."""
+SCORE = Atom("score", parse=share_of_one)
+"""How good something is, from 0 to 1, which is as good as can be."""

@@ -150,7 +150,10 @@ def _hoist(space: Space, genome: Genome, generator: random.Random) -> Genome | N
 
 
 def _lift(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
-    """A node made the body of an operator that takes the same inputs: voted on, tried again, or done block by block."""
+    """A node made the body of an operator that takes the same inputs: voted on, tried again, guarded, done by blocks.
+
+    Where an operator has several such bodies, as a route has branches, it becomes all of them.
+    """
     places = space.places(genome)
     place = generator.choice(places)
     node = place.expression
@@ -162,9 +165,10 @@ def _lift(space: Space, genome: Genome, generator: random.Random) -> Genome | No
     wanted = Signature(inputs, place.want.target)
     usable = []
     for form in space.forms(place.want):
-        if form.inputs == inputs and form.bodies and form.bodies[0] == wanted:
-            given = dict(enumerate((*node.inputs, body)))
-            under = slots(form, place.want)[len(inputs)]
+        bodies = [len(inputs) + at for at, signature in enumerate(form.bodies) if signature == wanted]
+        if form.inputs == inputs and bodies:
+            given = {**dict(enumerate(node.inputs)), **dict.fromkeys(bodies, body)}
+            under = slots(form, place.want)[bodies[0]]
             if under.takes(body, Want(*under[:2])) and space.need(form, place.want, given) <= _room(
                 space, genome, place
             ):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from undercut.spaces.primitive import Primitive
     from undercut.spaces.space import Space
     from undercut.spaces.toolbox import Function, Toolbox
-    from undercut.spaces.types import NUMBER, NUMBERS, TRUTH, Atom, ListOf
+    from undercut.spaces.types import NEED, NUMBER, NUMBERS, SCORE, TRUTH, Atom, ListOf
 
 _HOMES = {
     "undercut.evaluators.task": ("Instance", "Task"),
@@ -26,12 +26,14 @@ _HOMES = {
     "undercut.spaces.primitive": ("Primitive",),
     "undercut.spaces.space": ("Space",),
     "undercut.spaces.toolbox": ("Function", "Toolbox"),
-    "undercut.spaces.types": ("NUMBER", "NUMBERS", "TRUTH", "Atom", "ListOf"),
+    "undercut.spaces.types": ("NEED", "NUMBER", "NUMBERS", "SCORE", "TRUTH", "Atom", "ListOf"),
 }
 
 __all__ = [
+    "NEED",
     "NUMBER",
     "NUMBERS",
+    "SCORE",
     "TRUTH",
     "Atom",
     "Function",

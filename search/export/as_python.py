@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from undercut.search.export import asking, command, runtime
+from undercut.search.export import asking, command, deciding, runtime
 from undercut.search.export.lift import Lifter
 from undercut.search.export.literals import identifier, one_line, text_literal
 from undercut.search.export.questions import Asker
 from undercut.spaces.errors import GenomeError
 from undercut.spaces.genome import Expression, Genome, Input, Node
 from undercut.spaces.operators import OPERATORS
+from undercut.spaces.operators.route import MODEL, by_branches
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import Atom, ListOf, Type
 
@@ -28,6 +29,11 @@ NOUNS = {
     "merge_blocks": "merged",
     "vote": "winner",
     "retry": "answer",
+    "select": "best",
+    "route": "picked",
+    "guard": "mended",
+    "loop": "state",
+    "sort_by": "ordered",
 }
 """What a node's result is called in the straight code, by operator; the operator's name where none is given."""
 
@@ -138,16 +144,26 @@ class _Writer:
                 raise GenomeError(f"a code node must name a function of the task, and {name!r} is none")
             code = self.lifter.lift(self.toolbox.functions[name].run, f"code_{identifier(name)}")
             return f"{code}({', '.join(inputs)})"
+        if node.op == "route" and node.genes.get("pick") == MODEL:
+            node = by_branches(node, len(self.toolbox.models))
         function = operator_function(node.op)
         options = [p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
-        bodies = dict(zip((option.name for option in options), node.bodies, strict=False))
-        unknown = node.genes.keys() - {option.name for option in options if option.name not in bodies}
-        if unknown or len(bodies) < len(node.bodies):
+        names = [option.name for option in options]
+        # A parameter called so takes all bodies that are left.
+        cut = names.index("branches") if "branches" in names else len(node.bodies)
+        bodies = {name: [body] for name, body in zip(names, node.bodies[:cut], strict=False)}
+        if node.bodies[cut:]:
+            bodies["branches"] = list(node.bodies[cut:])
+        unknown = node.genes.keys() - {name for name in names if name not in bodies}
+        if unknown or sum(map(len, bodies.values())) < len(node.bodies):
             raise GenomeError(f"{node.op!r} takes {', '.join(o.name for o in options) or 'no genes'}, not {node!r}")
         missing = [o.name for o in options if o.default is o.empty and o.name not in (*bodies, *node.genes)]
         if missing:
             raise GenomeError(f"{node.op!r} needs {missing[0]!r}, and {node!r} has none")
-        arguments = [f"{name}={self._body(node.op, name, body)}" for name, body in bodies.items()]
+        arguments = []
+        for name, those in bodies.items():
+            made = [self._body(node.op, name, body) for body in those]
+            arguments.append(f"{name}=[{', '.join(made)}]" if name == "branches" else f"{name}={made[0]}")
         usual = {option.name: option.default for option in options}
         genes = {name: value for name, value in node.genes.items() if value != usual[name]}
         arguments += [f"{name}={text_literal(v) if isinstance(v, str) else repr(v)}" for name, v in genes.items()]
@@ -195,13 +211,13 @@ the inputs on standard input, as a JSON list.
 
 
 def operator_function(op: str) -> Callable[..., Any]:
-    """The function of `runtime` that stands for an operator.
+    """The function of `runtime` or `deciding` that stands for an operator.
 
     Raises:
         GenomeError: there is no such operator, or it has no such function.
     """
     name = f"{op}_" if hasattr(builtins, op) or keyword.iskeyword(op) else op
-    function = getattr(runtime, name, None) if op in OPERATORS else None
+    function = getattr(runtime, name, getattr(deciding, name, None)) if op in OPERATORS else None
     if not inspect.isfunction(function):
         raise GenomeError(f"an export knows the operators of undercut, and {op!r} is not among them")
     return function

@@ -2,8 +2,8 @@
 
 `as_python` copies the source of what a genome uses, so everything here runs on Python 3.9 with the standard
 library alone. An operator's function has the operator's name (with an underscore behind one that Python uses) and
-takes the node's inputs by position, then its bodies and its genes by keyword, in that order. A new operator needs
-such a function here and nothing else.
+takes the node's inputs by position, then its bodies and its genes by keyword, in that order; `branches` takes all
+bodies that are left. A new operator needs such a function, here or in `deciding`, and nothing else.
 """
 
 from __future__ import annotations

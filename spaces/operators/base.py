@@ -103,6 +103,12 @@ class Scope:
         here = [self.inputs] if len(self.inputs) <= max(2, len(self.task)) else []
         return tuple(dict.fromkeys([*known, *here]))
 
+    def asking(self, answer: Type, given: tuple[Type, ...]) -> tuple[Signature, ...]:
+        """Bodies that decide something: `answer` from the first of what is given, as some tool takes them."""
+        tools = [tool for tool in self.toolbox.tools if tool.output == answer and tool.inputs]
+        fit = [Signature(tool.inputs, answer) for tool in tools if tool.inputs == given[: len(tool.inputs)]]
+        return tuple(dict.fromkeys(fit))
+
 
 class Operator(ABC):
     """A kind of node. Subclasses are final: an operator is never derived from another.

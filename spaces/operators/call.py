@@ -74,7 +74,8 @@ class Call(Operator):
         cost = NO_COST + rates.cost
         if estimator.ends and rates.refusal is not None:
             cost = rates.cost * rates.valid + rates.refusal * (1 - rates.valid)
-        return Estimate(extent, cost, log(rates.right), log(rates.valid))
+        shares = estimator.rates.shares(node, primitive, sizes) if primitive.options else ()
+        return Estimate(extent, cost, log(rates.right), log(rates.valid), shares=shares)
 
 
 def shuffled(primitive: Primitive, inputs: Sequence[Any], sample: tuple[int, ...]) -> list[Any]:

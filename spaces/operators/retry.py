@@ -78,4 +78,5 @@ class Retry(Operator):
             cost * times,
             log(blended(accepted_right, good + missed, same)),
             log(blended(end.accepted + end.kept, good + bad + missed + caught, same)),
+            shares=one.shares,
         )

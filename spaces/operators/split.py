@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from undercut.spaces.estimate import CostWalk, Estimate
-from undercut.spaces.extent import Extent, between, grouped, joined, length, runs, settled, windowed
+from undercut.spaces.extent import Extent, grouped, parted, runs, settled, windowed
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import SIZES, Form, Operator, Scope, numbers, whole_gene
 from undercut.spaces.question import ModelWalk
@@ -45,11 +45,7 @@ class Split(Operator):
         if "parts" not in node.genes:
             size, step = whole_gene(node, "size"), _step(node)
             return Estimate(grouped(items, size) if step == size else windowed(items, size, step))
-        count = length(items)
-        small, larger = divmod(count, min(whole_gene(node, "parts"), max(1, count)))
-        cut = larger * (small + 1)
-        head = grouped(between(items, 0, cut), small + 1)
-        return Estimate(joined([*head, *grouped(between(items, cut, count), small)]))
+        return Estimate(parted(items, whole_gene(node, "parts")))
 
 
 def parts(items: list[Any], count: int) -> list[list[Any]]:

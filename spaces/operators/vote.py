@@ -78,6 +78,7 @@ class Vote(Operator):
             one.cost.repeated(votes, depth),
             log(blended(chance, right * valid, same)),
             log(blended(once(valid, most), valid, same)),
+            shares=one.shares,
         )
 
 

@@ -27,7 +27,7 @@ from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Function, Toolbox
-from undercut.spaces.types import NOTHING, NUMBER, NUMBERS, Atom, ListOf
+from undercut.spaces.types import NEED, NOTHING, NUMBER, NUMBERS, SCORE, TRUTH, Atom, ListOf
 from undercut.spaces.variation import mutate
 
 X0, X1 = Input(0), Input(1)
@@ -54,6 +54,26 @@ TOOLBOX = Toolbox(
         Function("total", (NUMBERS,), NUMBER, sum, law=lambda n: 1),
         Function("split", (NUMBERS,), NUMBERS, lambda items: [item // MODULUS for item in items], law=lambda n: n),
     ],
+)
+KIND = Atom("kind", parse=int, options=3)
+UNTIDY = Primitive("untidy", (NUMBERS,), NEED, ("untidy {0}",), law=lambda n: 1, reference=lambda a: a != sorted(a))
+KIND_OF = Primitive("kind", (NUMBERS,), KIND, ("kind {0}",), law=lambda n: 1, reference=lambda a: sum(a) % 3)
+RATE = Primitive("rate", (NUMBERS,), SCORE, ("rate {0}",), law=lambda n: 1, reference=lambda a: (sum(a[:2]) % 5) / 4)
+BETTER = Primitive(
+    "better", (NUMBERS, NUMBERS), TRUTH, ("better {0} {1}",), law=lambda a, b: 1, reference=lambda a, b: a < b
+)
+BELOW = Primitive(
+    "below",
+    (NUMBER, NUMBERS),
+    ListOf(TRUTH),
+    ("below {0} {1}",),
+    law=lambda x, n: n,
+    reference=lambda x, a: [each < x for each in a],
+)
+TOOLBOX = Toolbox(
+    [*TOOLBOX.primitives.values(), UNTIDY, KIND_OF, RATE, BETTER, BELOW],
+    list(TOOLBOX.functions.values()),
+    ("small", "medium", "large"),
 )
 REFERENCES: dict[str, Callable[..., Any]] = {
     "rows?": lambda rows, start: sorted(item for row in rows for item in row)[start % 3 :],
@@ -93,7 +113,36 @@ BLOCKS = node("merge_blocks", X0, X1, bodies=[MERGE], block=3)
 SHUFFLED = call("sort", X0, shuffle=True, temperature=0.7)
 SUM = call("sum", X0, shuffle=True)
 COUNTED = chunked(call("count", X0, X1), X1)
+TIDY = call("sort", X0, shuffle=True, temperature=0.7)
 CASES: dict[str, tuple[Node, Maker]] = {
+    "guard": (node("guard", X0, bodies=[call("untidy", X0), SORT]), one_list),
+    "route to a branch": (
+        node("route", X0, bodies=[call("kind", X0), SORT, call("reverse", X0), SORT], pick="branch", read=2),
+        one_list,
+    ),
+    "route to a model": (
+        node("route", X0, bodies=[call("kind", X0), SORT], pick="model", first=0, read=5),
+        one_list,
+    ),
+    "route to a part": (
+        node("route", X0, bodies=[call("kind", X0), SORT], pick="part", parts=3, read=3),
+        one_list,
+    ),
+    "loop": (node("loop", X0, bodies=[TIDY, call("rate", X0)], accept="better", rounds=4), one_list),
+    "loop that takes all": (
+        node("loop", X0, bodies=[call("reverse", TIDY), call("rate", X0)], accept="always", rounds=3),
+        one_list,
+    ),
+    "best of several": (node("select", X0, bodies=[TIDY, call("rate", X0)], rule="best", candidates=4), one_list),
+    "knockout": (
+        node("select", X0, bodies=[TIDY, call("better", X0, X1)], rule="knockout", candidates=5, comparisons=3),
+        one_list,
+    ),
+    **{
+        f"sort by {algorithm}": (node("sort_by", X0, bodies=[call("compare", X0, X1)], algorithm=algorithm), one_list)
+        for algorithm in ("merge", "quick", "heap", "pairs")
+    },
+    "sort by batches": (node("sort_by", X0, bodies=[call("below", X0, X1)], algorithm="quick", batch=4), one_list),
     "one call": (call("sort", X0, prompt=2, cap=99), one_list),
     "tree of block merges": (node("reduce", chunked(SORT), bodies=[BLOCKS], arity=2, shape="tree"), one_list),
     "chain of merges": (node("reduce", chunked(SORT), bodies=[MERGE], arity=2, shape="chain"), one_list),
@@ -155,6 +204,8 @@ def text_of(question: Question) -> str:
         )()
     if isinstance(value, bool):
         return "Yes." if value else "no"
+    if isinstance(value, list) and value and isinstance(value[0], bool):
+        return " ".join("yes" if each else "no" for each in value)
     if isinstance(value, list):
         return " " + draw.choice([" ", ", "]).join(map(str, value)) if value else "None"
     return NOTHING if value is None else f"{value}\n"

@@ -86,7 +86,9 @@ def test_a_killed_run_goes_on_and_pays_nothing_twice(tmp_path: Path) -> None:
     seen: list[int] = []
     rest = run_stream(work, tmp_path / "killed", watch=lambda n, state: seen.append(n))
     assert seen[0] == 2 * EVERY + 1, "it goes on where it was last written down"
-    assert rest == whole
+    assert rest | {"spent": None} == whole | {"spent": None}
+    bill = rest["spent"]  # what a killed process had reserved may have been sent
+    assert bill["tokens"] - bill["uncertain"] == whole["spent"]["tokens"]
 
 
 def test_a_run_that_has_ended_asks_nothing_more(tmp_path: Path) -> None:

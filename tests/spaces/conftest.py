@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
 
-from undercut.evaluators.tasks.primitives import ADD, CHECK, COUNT, MERGE, SORT, SUM
+from undercut.evaluators.tasks.primitives import ADD, CHECK, COMPARE, COUNT, MERGE, SORT, SUM
 from undercut.spaces.cost import Cost
 from undercut.spaces.estimate import CallRates
 from undercut.spaces.estimator import Estimator
@@ -16,7 +17,7 @@ from undercut.spaces.operators.base import Signature
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Function, Toolbox
-from undercut.spaces.types import NUMBER, NUMBERS, TRUTH
+from undercut.spaces.types import NEED, NUMBER, NUMBERS, SCORE, TRUTH, Atom, ListOf
 
 
 def long(first: float, second: float) -> float:
@@ -32,12 +33,35 @@ FUNCTIONS = (
     Function("total", (NUMBERS,), NUMBER, sum, lambda a: 1),
     Function("fine", (NUMBERS,), TRUTH, lambda a: True, lambda a: 1),
 )
+KIND = Atom("kind", parse=int, options=3)
+DECIDING = (
+    Primitive("untidy", (NUMBERS,), NEED, ("{0}",), law=lambda n: 1, reference=lambda a: a != sorted(a)),
+    Primitive("kind", (NUMBERS,), KIND, ("{0}",), law=lambda n: 1, reference=lambda a: sum(a) % 3),
+    Primitive("rate", (NUMBERS,), SCORE, ("{0}",), law=lambda n: 1, reference=lambda a: float(a == sorted(a))),
+    Primitive("better", (NUMBERS, NUMBERS), TRUTH, ("{0} {1}",), law=lambda a, b: 1, reference=lambda a, b: a < b),
+)
+COMPARING = (
+    COMPARE,
+    Primitive(
+        "below",
+        (NUMBER, NUMBERS),
+        ListOf(TRUTH),
+        ("{0} {1}",),
+        law=lambda x, n: n,
+        reference=lambda x, a: [each < x for each in a],
+    ),
+)
+"""Primitives whose answers decide what is done."""
 SIGNATURES = {
     "sort": (Signature((NUMBERS,), NUMBERS), (SORT, MERGE, CHECK)),
     "sum": (Signature((NUMBERS,), NUMBER), (SUM, ADD)),
     "count": (Signature((NUMBERS, NUMBER), NUMBER), (COUNT, ADD, SUM)),
+    "decide": (Signature((NUMBERS,), NUMBERS), (SORT, *DECIDING)),
+    "order": (Signature((NUMBERS,), NUMBERS), (SORT, *COMPARING)),
 }
-HEADERS = {"sort": 5, "merge": 11, "check": 3, "sum": 7, "add": 2, "count": 13}
+HEADERS = {"sort": 5, "merge": 11, "check": 3, "sum": 7, "add": 2, "count": 13} | {
+    primitive.name: 17 + place for place, primitive in enumerate((*DECIDING, *COMPARING))
+}
 
 
 def unit_cost(primitive: Primitive, prompt: int, items: float, answer: float) -> Cost:
@@ -76,10 +100,16 @@ class UnitRates:
     def dependence(self, node: Node) -> float:
         return 0.0
 
+    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
+        """All answers are the last option."""
+        return (0.0,) * (primitive.options - 1) + (1.0,)
 
+
+@cache
 def space_of(name: str, max_size: int = 8, code: bool = False) -> Space:
     signature, primitives = SIGNATURES[name]
-    toolbox = Toolbox(primitives, FUNCTIONS if code else (), overlaps=(0, 1, 5))
+    models = ("one", "two", "three", "four") if name == "decide" else ("one",)
+    toolbox = Toolbox(primitives, FUNCTIONS if code else (), models, overlaps=(0, 1, 5))
     return Space(signature, toolbox, max_size=max_size)
 
 

@@ -25,20 +25,24 @@ from undercut.spaces.operators.base import Form, Gene
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Place, Space
-from undercut.spaces.types import NUMBER, TRUTH, Atom, Type, size_of
+from undercut.spaces.types import NEED, NUMBER, SCORE, TRUTH, Atom, Type, size_of
 
 NAMES = ("sort", "sum", "count")
+OWN = {"select": "decide", "route": "decide", "guard": "decide", "loop": "decide", "sort_by": "order"}
+"""Operators for which a task has to have primitives that decide something, and a signature that has them."""
 SIZES = (0, 1, 7, 33)
 EACH = 12
 MOST_TOKENS = 30_000
 """Genomes that would take more than this are not run."""
 
+DECIDED: dict[Type, Any] = {TRUTH: True, SCORE: 1.0}
+
 Pricing = Callable[[Primitive, int, float, float], Cost]
-GROUPS = [(operator, name) for operator in OPERATORS for name in NAMES]
+GROUPS = [(operator, name) for operator in OPERATORS for name in ([OWN[operator]] if operator in OWN else NAMES)]
 
 
 class PerfectModel:
-    """Answers every call as it should be, yes to every check, and adds up what that costs."""
+    """Answers every call as it should be, yes to every check, the last option to every choice, and adds up the cost."""
 
     def __init__(self, price: Pricing) -> None:
         self.price = price
@@ -47,7 +51,11 @@ class PerfectModel:
     async def __call__(self, question: Question) -> Answer:
         primitive, values = question.primitive, question.values
         assert primitive.reference is not None
-        value = True if primitive.output == TRUTH else primitive.reference(*values)
+        value = DECIDED.get(primitive.output)
+        if primitive.options:
+            value = primitive.options - 1
+        elif value is None:
+            value = primitive.reference(*values)
         sizes = [size_of(each, kind) for each, kind in zip(values, primitive.inputs, strict=True)]
         answer = size_of(value, primitive.output)
         assert answer == primitive.answer_size(*sizes), f"the reference of {primitive.name} breaks its law"
@@ -59,16 +67,16 @@ class PerfectModel:
 @pytest.fixture(scope="module")
 def population(make_space: Callable[..., Space], make_rates: Any) -> Callable[[str, str], tuple[Space, list[Genome]]]:
     """Genomes of a signature that use an operator, and their space."""
-    spaces = {(name, code): make_space(name, code=code) for name in NAMES for code in (False, True)}
+    space_of = cache(lambda name, code: make_space(name, code=code))
 
     @cache
     def made(operator: str, name: str) -> tuple[Space, list[Genome]]:
-        space = spaces[name, operator in ("code", "merge_blocks")]
+        space = space_of(name, operator in ("code", "merge_blocks"))
         generator, found = random.Random(f"{operator} {name}"), dict[Genome, None]()
         while len(found) < EACH:
             genome = space.sample(generator)
             if any(node.op == operator for node in genome.walk()) and (
-                operator != "merge_blocks" or len(found) < EACH // 3 or merges(space, make_rates(), genome)
+                len(found) < EACH // 3 or (merges(space, make_rates(), genome) and not data_dependent(genome))
             ):
                 found[genome] = None
         return space, list(found)
@@ -82,6 +90,15 @@ def inputs_of(space: Space, size: int) -> list[Any]:
         generator.randrange(10) if kind == NUMBER else [generator.randrange(10) for _ in range(size)]
         for kind in space.signature.inputs
     ]
+
+
+def data_dependent(genome: Genome) -> bool:
+    """Whether what it costs is settled by values, and not by sizes and answers of single calls alone."""
+    return any(
+        (node.op == "sort_by" and (node.genes["algorithm"] != "pairs" or isinstance(node.inputs[0], Node)))
+        or (node.op in ("guard", "route") and getattr(node.bodies[0].output, "op", "") != "call")
+        for node in genome.walk()
+    )
 
 
 def extent_of(value: Any, kind: Type) -> Extent:
@@ -113,14 +130,14 @@ def merges(space: Space, rates: Any, genome: Genome) -> bool:
 
 def has_type(value: Any, kind: Type) -> bool:
     if isinstance(kind, Atom):
-        return type(value) is (bool if kind == TRUTH else int)
+        return type(value) in {TRUTH: (bool,), NEED: (bool, int), SCORE: (float,)}.get(kind, (int,))
     return isinstance(value, list) and all(has_type(item, kind.item) for item in value)
 
 
 def equal(space: Space, genome: Genome, size: int, workers: int | None, make_rates: Any, price: Pricing) -> bool:
     """Assert that declared is measured; False where the two cannot be compared."""
     declared = estimated(space, make_rates(), genome, size, workers)
-    if declared.cost.tokens > MOST_TOKENS or not merges(space, make_rates(), genome):
+    if data_dependent(genome) or declared.cost.tokens > MOST_TOKENS or not merges(space, make_rates(), genome):
         return False
     model = PerfectModel(price)
     execution = Execution(model, space.toolbox, concurrent=False, workers=workers)
@@ -146,7 +163,13 @@ def test_declared_cost_is_measured_cost(
 
 
 @settings(deadline=None, max_examples=200)  # a genome may be large, and the machine busy
-@given(st.sampled_from(NAMES), st.booleans(), st.integers(0, 2**64), st.integers(0, 40), st.none() | st.integers(1, 9))
+@given(
+    st.sampled_from((*NAMES, "decide", "order")),
+    st.booleans(),
+    st.integers(0, 2**64),
+    st.integers(0, 40),
+    st.none() | st.integers(1, 9),
+)
 def test_declared_cost_is_measured_cost_of_any_genome(
     make_space: Callable[..., Space],
     make_rates: Any,
@@ -179,7 +202,7 @@ def test_every_part_gives_the_type_that_its_place_wants(
 
 def value_of(kind: Type) -> Any:
     if isinstance(kind, Atom):
-        return True if kind == TRUTH else 3
+        return {TRUTH: True, NEED: True, SCORE: 1.0, NUMBER: 3}.get(kind, 1)
     return [value_of(kind.item), value_of(kind.item)]
 
 
