@@ -17,6 +17,7 @@ from aiohttp import web
 from undercut.evaluators.models.base import (
     Completion,
     Model,
+    PromptRefusedError,
     PromptTooLongError,
     Request,
     Samples,
@@ -147,6 +148,16 @@ BEHAVIOURS: dict[str, Callable[[str, int], web.Response]] = {
     "silent": lambda prompt, _: chat(None, prompt, usage={"prompt_tokens": 4, "completion_tokens": 0}),
     "thinker": lambda prompt, _: chat(
         None, prompt, choices=[{"index": 0, "message": {"content": None}, "finish_reason": "length"}]
+    ),
+    "prude": lambda prompt, _: web.json_response(
+        {
+            "error": {
+                "message": "The prompt triggers the content management policy.",
+                "type": None,
+                "code": "content_filter",
+            }
+        },
+        status=400,
     ),
     "parrot": lambda prompt, _: chat(f"your key is {KEY}", prompt),
     "twins": lambda prompt, _: chat("1", prompt, choices=[{"message": {"content": "1"}}] * 2),
@@ -377,6 +388,12 @@ def test_a_prompt_that_is_too_long_is_the_candidates_fault(server: Server, kind:
     with pytest.raises(PromptTooLongError):
         ask(server, "short", kind)
     assert server.seen["short"] == 1
+
+
+def test_a_prompt_that_is_filtered_does_not_stop_the_run(server: Server, kind: str) -> None:
+    with pytest.raises(PromptRefusedError, match="content filter"):
+        ask(server, "prude", kind)
+    assert server.seen["prude"] == 1
 
 
 def test_what_is_sent_is_what_was_asked(server: Server, kind: str) -> None:
