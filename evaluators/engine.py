@@ -21,7 +21,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import (
     Completion,
     Model,
-    PromptTooLongError,
+    PromptRefusedError,
     Request,
     Samples,
     Usage,
@@ -44,7 +44,7 @@ LEAST_TOKENS, TOKENS_PER_ITEM, MOST_TOKENS = 16, 8, 1024
 COUNTED_SLACK, UNCOUNTED_SLACK = 8, 128
 """Tokens that a chat template may add to a prompt whose tokens, or only whose bytes, can be counted."""
 REFUSED = Samples((Completion("", Usage(0, 0), "length"),))
-"""What stands for a prompt that is too long: nothing was computed."""
+"""What stands for the answer to a prompt that is refused: nothing was computed."""
 SEEDS = 2**31
 """So many seeds there are: the most that every provider takes."""
 
@@ -253,7 +253,7 @@ class Engine:
         self._sent.add(task)
         try:
             samples = await _samples(model, request, len(calls))
-        except PromptTooLongError:
+        except PromptRefusedError:
             samples = REFUSED
         except UnreachableError:
             self.ledger.cancel(reservation)

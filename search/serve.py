@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import click
@@ -29,6 +28,8 @@ def serve(models: tuple[str, ...], tasks: tuple[str, ...], host: str, port: int)
     undercut serve -m embedded
     undercut search sort -m undercut/embedded --api-base http://127.0.0.1:8000/v1
     """  # noqa: D301 - click wants the control character
+    import asyncio
+
     from undercut.evaluators.models.registry import open_models
     from undercut.evaluators.models.server import ChatServer
     from undercut.evaluators.tasks import TASKS, open_task

@@ -15,6 +15,7 @@ __all__ = [
     "Completion",
     "Model",
     "Price",
+    "PromptRefusedError",
     "PromptTooLongError",
     "Request",
     "Samples",
@@ -27,8 +28,12 @@ __all__ = [
 ]
 
 
-class PromptTooLongError(ModelError):
-    """One prompt does not fit into the model's context: the fault of the candidate that wrote it, not of the model."""
+class PromptRefusedError(ModelError):
+    """One prompt is not answered: the fault of what wrote it, not of the model; the run goes on."""
+
+
+class PromptTooLongError(PromptRefusedError):
+    """One prompt does not fit into the model's context."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from undercut.evaluators.models.base import Completion, PromptTooLongError, Request, Samples, Usage
+from undercut.evaluators.models.base import Completion, PromptRefusedError, PromptTooLongError, Request, Samples, Usage
 from undercut.evaluators.models.retrying import TransientError
 from undercut.spaces.errors import ModelError
 
@@ -23,6 +23,7 @@ _TOO_LONG = re.compile(
     r"(?i)context_length_exceeded|maximum context length|context window|exceed\w* the (available )?context|"
     r"prompt is too long|reduce the length of the messages"
 )
+_FILTERED = re.compile(r"(?i)content_?(filter|policy)|content management policy")
 _SECRET = re.compile(r"(?i)\b(?:sk|pk|rk|key|gsk|xai|hf)[-_][^\s'\",}]+|bearer\s+\S+|AIza\S+")
 
 
@@ -84,6 +85,8 @@ def refusal(
         return TransientError(f"{who} failed with HTTP {status}", wait, charged=status in LOST)
     if status in (400, 413, 422) and (status == 413 or _TOO_LONG.search(said)):
         return PromptTooLongError(f"a prompt must fit into the context of {who}, and one does not; split it further")
+    if status == 400 and _FILTERED.search(said):
+        return PromptRefusedError(f"{who} answers what its content filter lets pass, and one prompt it does not")
     return ModelError(f"{who} refused a request (HTTP {status}): {without_secrets(said)}")
 
 

@@ -55,6 +55,7 @@ class Hostile:
         seed: which ones.
         stall: how long a stalled reply stalls, and
         slow: how long a slow one takes, in seconds.
+        most_stalls: after so many stalled replies the others are reset instead; None is no limit.
         echo: what every refusal repeats, as some servers do with the key.
     """
 
@@ -66,10 +67,12 @@ class Hostile:
         *,
         stall: float = 60.0,
         slow: float = 0.05,
+        most_stalls: int | None = None,
         echo: str = "",
     ) -> None:
         self._server = server
         self._share, self._seed, self._stall, self._slow, self._echo = share, seed, stall, slow, echo
+        self._most_stalls = most_stalls
         self._seen: Counter[bytes] = Counter()
         self.books = Books()
 
@@ -120,7 +123,8 @@ class Hostile:
         digest = hashlib.sha256(body).digest()
         self._seen[digest] += 1
         draw = random.Random(f"{self._seed}/{digest.hex()}/{self._seen[digest]}")
-        return draw.choice(FAULTS) if draw.random() < self._share else None
+        fault = draw.choice(FAULTS) if draw.random() < self._share else None
+        return "reset" if fault == "stall" and self.books.faults["stall"] == self._most_stalls else fault
 
     async def _lose(self, request: web.Request, fault: str, body: bytes) -> web.StreamResponse:
         """Send half of a reply, and then nothing, an end, or no end."""

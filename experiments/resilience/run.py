@@ -103,7 +103,7 @@ class Served:
 
 
 def searched(base: str, folder: Path, **options: Any) -> dict[str, Any]:
-    return run_search(SETTINGS, folder, models=[OpenAICompatibleModel(SERVED, base, timeout=1.0)], **options)
+    return run_search(SETTINGS, folder, models=[OpenAICompatibleModel(SERVED, base, timeout=8.0)], **options)
 
 
 def bill(folder: Path) -> Any:

@@ -17,13 +17,15 @@ from aiohttp import web
 from undercut.evaluators.models.base import (
     Completion,
     Model,
+    PromptRefusedError,
     PromptTooLongError,
     Request,
     Samples,
+    Usage,
     identity_of,
     price_of,
 )
-from undercut.evaluators.models.chat import without_secrets
+from undercut.evaluators.models.chat import read_reply, without_secrets
 from undercut.evaluators.models.litellm_model import LitellmModel
 from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel
 from undercut.evaluators.models.registry import SIMULATED, list_models, open_model
@@ -136,6 +138,29 @@ BEHAVIOURS: dict[str, Callable[[str, int], web.Response]] = {
     "short": lambda prompt, _: web.json_response(
         {"error": {"message": TOO_LONG, "type": "invalid_request_error", "code": "context_length_exceeded"}}, status=400
     ),
+    "html": lambda prompt, _: web.Response(text="<html>Bad gateway</html>", content_type="text/html"),
+    "half": lambda prompt, _: web.Response(text='{"choices": [{"mess', content_type="application/json"),
+    "list": lambda prompt, _: web.json_response([1, 2]),
+    "late-error": lambda prompt, _: web.json_response({"error": {"message": f"overloaded {KEY}"}}),
+    "moved": lambda prompt, _: web.Response(status=307, headers={"Location": "http://127.0.0.1:1/elsewhere"}),
+    "poor": lambda prompt, _: web.json_response({"error": {"code": "insufficient_quota", "message": ""}}, status=429),
+    "missing": lambda prompt, _: failure(404, "no such model"),
+    "silent": lambda prompt, _: chat(None, prompt, usage={"prompt_tokens": 4, "completion_tokens": 0}),
+    "thinker": lambda prompt, _: chat(
+        None, prompt, choices=[{"index": 0, "message": {"content": None}, "finish_reason": "length"}]
+    ),
+    "prude": lambda prompt, _: web.json_response(
+        {
+            "error": {
+                "message": "The prompt triggers the content management policy.",
+                "type": None,
+                "code": "content_filter",
+            }
+        },
+        status=400,
+    ),
+    "parrot": lambda prompt, _: chat(f"your key is {KEY}", prompt),
+    "twins": lambda prompt, _: chat("1", prompt, choices=[{"message": {"content": "1"}}] * 2),
     "org/sorter": lambda prompt, _: chat(sorted_text(prompt), prompt),
 }
 
@@ -365,6 +390,12 @@ def test_a_prompt_that_is_too_long_is_the_candidates_fault(server: Server, kind:
     assert server.seen["short"] == 1
 
 
+def test_a_prompt_that_is_filtered_does_not_stop_the_run(server: Server, kind: str) -> None:
+    with pytest.raises(PromptRefusedError, match="content filter"):
+        ask(server, "prude", kind)
+    assert server.seen["prude"] == 1
+
+
 def test_what_is_sent_is_what_was_asked(server: Server, kind: str) -> None:
     server.bodies.clear()
     ask(server, "sorter", kind)
@@ -372,6 +403,51 @@ def test_what_is_sent_is_what_was_asked(server: Server, kind: str) -> None:
     assert body["messages"] == [{"role": "user", "content": "sort: 2 1"}]
     assert (body["temperature"], body["max_tokens"], body["seed"]) == (0.0, 1024, 5)
     assert "question" not in json.dumps(body)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words", "sent"),
+    [
+        ("html", "text/html that is no JSON", 10),
+        ("half", "application/json that is no JSON", 10),
+        ("list", "no chat completion", 10),
+        ("late-error", "overloaded", 10),
+        ("moved", "give --api-base its last address", 1),
+        ("poor", "no quota left", 1),
+        ("missing", "is not there", 1),
+    ],
+)
+def test_what_is_no_answer_is_recognised(server: Server, behaviour: str, words: str, sent: int) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        ask(server, behaviour)
+    assert server.seen[behaviour] == sent
+    assert KEY not in str(caught.value)
+
+
+def test_an_answer_that_stays_empty_is_an_empty_answer(server: Server) -> None:
+    assert ask(server, "silent") == Completion("", Usage(4, 0))
+    assert server.seen["silent"] == 10
+
+
+def test_one_that_thought_until_its_limit_is_cut_off_at_once(server: Server) -> None:
+    assert (ask(server, "thinker").finish, server.seen["thinker"]) == ("length", 1)
+
+
+def test_a_key_that_a_server_repeats_is_not_kept(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert ask(server, "parrot").text == "your key is ***"
+
+
+def test_one_answer_is_taken_of_two(server: Server) -> None:
+    assert ask(server, "twins").text == "1"
+
+
+def test_samples_share_what_the_reply_tells() -> None:
+    choices = [{"message": {"content": text}, "finish_reason": "stop"} for text in ("a" * 9, "b" * 29, "")]
+    reply = {"choices": choices, "usage": {"prompt_tokens": 7, "completion_tokens": 41}}
+    found = read_reply(reply, "it", 3)
+    assert found.usage == Usage(7, 41)
+    assert [completion.usage for completion in found.completions] == [Usage(7, 10), Usage(7, 30), Usage(7, 1)]
 
 
 @pytest.mark.parametrize("name", ["sorter", "org/sorter"])

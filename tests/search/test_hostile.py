@@ -62,12 +62,12 @@ def in_a_hurry() -> Iterator[None]:
 def behind(serve: Serve, share: float, key: str | None = KEY) -> tuple[Any, str]:
     """A server that fails so often, and its address."""
     model = open_model("simulated/gpt-3.5")
-    server = hostile.Hostile(ChatServer([model], PRIMITIVES.values(), key), share, echo=KEY)
+    server = hostile.Hostile(ChatServer([model], PRIMITIVES.values(), key), share, echo=KEY, most_stalls=2)
     return server, serve(server.application)
 
 
 def searched(base: str, folder: Path, settings: Settings = SETTINGS, **options: Any) -> dict[str, Any]:
-    return run_search(settings, folder, models=[OpenAICompatibleModel(MODEL, base, timeout=1.0)], **options)
+    return run_search(settings, folder, models=[OpenAICompatibleModel(MODEL, base, timeout=5.0)], **options)
 
 
 def written(folder: Path) -> bytes:
