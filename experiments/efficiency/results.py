@@ -19,6 +19,17 @@ def keep(study: str, found: dict[str, Any]) -> None:
     RESULTS.write_text(json.dumps(dict(sorted(parts.items())), indent=1) + "\n")
 
 
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    """The searches that a study has kept, one a line; none where there is no file."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def add_line(path: Path, line: dict[str, Any]) -> None:
+    """Keep one search from the moment it has ended."""
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
 def say(text: str) -> None:
     """Tell how far the study is."""
     print(text, file=sys.stderr, flush=True)

@@ -28,7 +28,7 @@ from typing import Any
 from bench import Bench, checks_of
 from metered import Metered, simulated
 from oracle import PROBLEMS, Problem, oracle_of, volume
-from results import keep, quartiles, say, table
+from results import add_line, keep, lines_of, quartiles, say, table
 from rivals import RIVALS
 
 from undercut.search.front import front
@@ -70,7 +70,8 @@ def rival_run(problem: Problem, judge: Judge, name: str, seed: int, most_calls: 
     seen: dict[Genome, tuple[float, float]] = {}
     reported: list[Genome] = []
     share, asked = 0.0, 0
-    for asked, tried in enumerate(islice(RIVALS[name](problem.space, bench, seed), most_asked), 1):
+    for tried in islice(RIVALS[name](problem.space, bench, seed), most_asked):
+        asked += 1
         if tried is not None and tried.genome not in seen:
             seen[tried.genome] = (tried.accuracy, tried.cost)
             now = [genome for genome, *_ in front((g, *values) for g, values in seen.items())]
@@ -111,9 +112,8 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
     uncached = model.at(trials[0].datetime_start)[0] if trials else 0
     for place, trial in enumerate(trials):
         evaluation = trial.user_attrs["evaluation"]
-        uncached += sum(
-            round(evaluation["cost"][size]["calls"] * found["samples"]) for size, found in evaluation["accuracy"].items()
-        )
+        samples = {size: found["samples"] for size, found in evaluation["accuracy"].items()}
+        uncached += sum(round(evaluation["cost"][size]["calls"] * many) for size, many in samples.items())
         if trial.user_attrs["stage"] == "test":
             continue
         accuracy, cost = trial.values
@@ -188,15 +188,15 @@ def summed_up(lines: Sequence[dict[str, Any]], most_calls: int) -> dict[str, Any
 
 def told(most_calls: int) -> str:
     """Sum up the lines, keep that, and give it as tables."""
-    lines = [json.loads(line) for line in LINES.read_text().splitlines()]
+    lines = lines_of(LINES)
     tasks, parts = {}, []
     for name, problem in PROBLEMS.items():
         mine = [line for line in lines if line["task"] == name]
         if not mine:
             continue
         oracle = oracle_of(problem)
-        about = {"model": problem.model, **{key: oracle[key] for key in ("sizes", "nodes", "genomes", "walked", "right")}}
-        tasks[name] = about | summed_up(mine, most_calls)
+        about = {key: oracle[key] for key in ("sizes", "nodes", "genomes", "walked", "right")}
+        tasks[name] = {"model": problem.model, **about, **summed_up(mine, most_calls)}
         rows = []
         for searcher, row in tasks[name]["searchers"].items():
             low, middle, high = (f"> {most_calls:,}" if x is None else f"{x:,.0f}" for x in row["calls_to_find"])
@@ -223,8 +223,7 @@ def main() -> None:
     most_calls, most_asked = MOST_CALLS // divisor, MOST_ASKED // divisor
     if asked.fresh:
         LINES.unlink(missing_ok=True)
-    before = [json.loads(line) for line in LINES.read_text().splitlines()] if LINES.exists() else []
-    done = {(line["task"], line["searcher"], line["seed"]) for line in before}
+    done = {(line["task"], line["searcher"], line["seed"]) for line in lines_of(LINES)}
     for seed in range(seeds):
         for name in asked.tasks:
             problem = PROBLEMS[name]
@@ -236,9 +235,9 @@ def main() -> None:
                     found = our_run(problem, judge, seed)
                 else:
                     found = rival_run(problem, judge, searcher, seed, most_calls, most_asked)
-                with LINES.open("a") as file:
-                    file.write(json.dumps({"task": name, "searcher": searcher, "seed": seed, **found}) + "\n")
-                say(f"{name:13}{searcher:15}seed {seed}  found {found['found']}  sent {found['sent']:,}  {found['share']:.3f}")
+                add_line(LINES, {"task": name, "searcher": searcher, "seed": seed, **found})
+                share, sent = found["share"], found["sent"]
+                say(f"{name:13}{searcher:15}{seed:3}  found {found['found']}, sent {sent:,}, {share:.3f}")
     print(told(most_calls))
 
 

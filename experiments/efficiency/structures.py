@@ -4,9 +4,10 @@
     python experiments/efficiency/structures.py --small     sorting at 32
 
 The designs of Graph of Thoughts are written as genomes with its chunks of 16 and its numbers of samples. Where it keeps
-the best sample by a scorer that knows the answer, the commonest sample is kept here, since nobody has such a scorer when
-it counts; its refinement is the same primitive asked once more of what came out. All structures, found or designed, use
-the same primitives, prompts and model. What each is worth is measured on fresh runs that no search has seen.
+the best sample by a scorer that knows the answer, the commonest sample is kept here, since nobody has such a scorer
+when it counts; it has no refinement, since there is no primitive for it, and a second level of a tree of thoughts asks
+the same again of what came out. All structures, found or designed, use the same primitives, prompts and model. What
+each is worth is measured on fresh runs that no search has seen.
 
 Source: Besta et al. 2024, Graph of Thoughts (arXiv 2308.09687), sections 5.1 and 5.2; Yao et al. 2023, Tree of Thoughts
 (arXiv 2305.10601); Wang et al. 2022, self-consistency (arXiv 2203.11171).
@@ -89,9 +90,7 @@ DESIGNS = {"sort": sorting, "intersection": intersecting}
 def found_at(name: str, n: int, seed: int, evaluations: int) -> list[Genome]:
     """The front of one search whose largest size is n."""
     task = open_task(name)
-    settings = Settings(
-        name, (MODEL,), sizes=(n // 4, n // 2, n), target_size=n, seed=seed, evaluations=evaluations
-    )
+    settings = Settings(name, (MODEL,), sizes=(n // 4, n // 2, n), target_size=n, seed=seed, evaluations=evaluations)
     with tempfile.TemporaryDirectory() as folder:
         found = run_search(settings, f"{folder}/run", task=task, models=[Metered(simulated(MODEL, seed))])
     return [Genome.from_dict(item["genome"]) for item in found["front"]]
@@ -133,7 +132,7 @@ def main() -> None:
         keep("structures", {f"{name} {n}": part})
         ratio = part["tokens_at_equal_accuracy"]
         share = "none found is as accurate" if ratio is None else f"{ratio:.2f} of its tokens at equal accuracy"
-        rows = [(row["kind"], f"{row['accuracy']:.2f}", f"{row['tokens']:,.0f}", row["structure"]) for row in part["rows"]]
+        rows = [(r["kind"], f"{r['accuracy']:.2f}", f"{r['tokens']:,.0f}", r["structure"]) for r in part["rows"]]
         print(f"\n{name}, n = {n}: against {part['best_design']}, {share}\n")
         print(table(("", "accuracy", "tokens", "structure"), rows), flush=True)
 

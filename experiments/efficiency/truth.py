@@ -16,7 +16,6 @@ on, and the non-dominated ones reported with the very figures they were chosen b
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import tempfile
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from typing import Any
 
 from bench import Bench, checks_of
 from metered import Metered, World, simulated
-from results import keep, say, table
+from results import add_line, keep, lines_of, say, table
 
 from undercut.evaluators.statistics import wilson
 from undercut.evaluators.tasks import open_task
@@ -117,13 +116,12 @@ def summed_up(runs: Sequence[Sequence[dict[str, Any]]], size: int | None = None)
 def studied(name: str, seed: int, world: World) -> None:
     """One search and one naive report, kept as a line."""
     line = {"task": name, "seed": seed, "ours": searched(name, seed, world), "naive": best_seen(name, seed, world)}
-    with LINES.open("a") as file:
-        file.write(json.dumps(line) + "\n")
+    add_line(LINES, line)
 
 
 def told() -> str:
     """Sum up the lines, keep that, and give it as a table."""
-    lines = [json.loads(line) for line in LINES.read_text().splitlines()]
+    lines = lines_of(LINES)
     rows = []
     for name, sizes in TASKS.items():
         mine = [line for line in lines if line["task"] == name]
@@ -150,7 +148,7 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.fresh:
         LINES.unlink(missing_ok=True)
-    done = {(line["task"], line["seed"]) for line in map(json.loads, LINES.read_text().splitlines())} if LINES.exists() else set()
+    done = {(line["task"], line["seed"]) for line in lines_of(LINES)}
     worlds = {name: World(open_task(name), MODEL) for name in TASKS}
     for seed in range((20 if asked.small else asked.runs) // len(TASKS)):
         for name, world in worlds.items():
