@@ -6,7 +6,8 @@
 A candidate that is run takes: naming a new genome, rehearsing and forecasting it, telling the proposer, and storing its
 evaluation in the default store, a journal in the run's folder. Each part is timed in seconds of this process' own time,
 by blocks, so that growth with the number of trials shows; beside them stand the process' memory and the journal's size.
-A search forecasts many genomes for each that it runs: what such a one takes is the sum of the first two parts.
+A search forecasts many genomes for each that it runs: what such a one takes is the sum of the first two parts. So a
+whole search stands beside the parts, with all the time of its process, that of the simulated model included.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from metered import simulated
+from metered import Metered, simulated
 from results import keep, table
 
 from undercut.evaluators.cache import AnswerCache
@@ -34,7 +35,7 @@ from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
-from undercut.search.run import measured
+from undercut.search.run import measured, run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.genome import Genome
@@ -107,6 +108,25 @@ def timed(task_name: str, strategy: str, candidates: int, blocks: int) -> dict[s
     }
 
 
+def whole(task_name: str, evaluations: int) -> dict[str, Any]:
+    """One search from its start to its end: seconds in all, and by stored trial."""
+    task, model = open_task(task_name), Metered(simulated(MODEL, 0))
+    settings = Settings(task_name, (MODEL,), sizes=SIZES, target_size=SIZES[-1], evaluations=evaluations)
+    with tempfile.TemporaryDirectory() as folder:
+        begin = time.process_time()
+        run_search(settings, f"{folder}/run", task=task, models=[model])
+        seconds = time.process_time() - begin
+        store = Store.open(Path(folder) / "run")
+        trials = len(store.study.get_trials(deepcopy=False))
+        store.close()
+    return {
+        "seconds": seconds,
+        "trials": trials,
+        "calls": model.calls,
+        "milliseconds_a_trial": 1e3 * seconds / trials,
+    }
+
+
 def main() -> None:
     """Time, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -121,6 +141,9 @@ def main() -> None:
         print(f"\n{strategy}: {found['milliseconds_at_the_end']:.1f} ms a candidate at the end, goal {GOAL:g}\n")
         heads = ("trials", "right among them", *(f"{part}, ms" for part in PARTS), "memory, MB", "journal, MB")
         print(table(heads, rows), flush=True)
+    found = whole(asked.task, 4 if asked.small else 32)
+    keep("overhead", {"whole search": {"task": asked.task, **found}})
+    print(f"\na whole search: {found['seconds']:.1f} s, {found['milliseconds_a_trial']:.0f} ms a trial")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ what it tried so far, by the shares that it saw; for a search of ours the same o
 last measurement, and at its end the front that it gives. A moment's price is all that was sent to the model by then.
 `ratio_to_find` is our median call until then over the best rival's; `ratio_to_best_rival` has our whole search in its
 place, re-measurement of front and known designs included, and counts only ends that are good enough. A rival that gave
-up counts as infinite; where that is the best one's median too, the limit stands in its place, and `bound` says so.
+up counts as infinite; where that is so of the median of all, the fewest calls that one of them gave up after stand in
+its place, and `bound` says so: the ratio is then at most what is told.
 
 Each line of runs.jsonl is one search, from the moment it has ended: what was cut off goes on, `--fresh` begins anew.
 """
@@ -42,7 +43,7 @@ ENOUGH = 0.95
 PROBLEMS_EACH = 30
 """Problems at the target that a rival tries every candidate on."""
 TRUE_RUNS = 500
-MOST_CALLS, MOST_ASKED = 60_000, 2000
+MOST_CALLS, MOST_ASKED = 60_000, 600
 """Calls and proposals after which a rival gives up."""
 OURS = "undercut"
 
@@ -147,7 +148,7 @@ def median_of(values: Sequence[float | None]) -> list[float | None]:
     return [None if math.isinf(each) else each for each in found]
 
 
-def summed_up(lines: Sequence[dict[str, Any]], most_calls: int) -> dict[str, Any]:
+def summed_up(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """One task's searchers: quartiles of calls and tokens, and the two ratios."""
     by: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
@@ -159,34 +160,35 @@ def summed_up(lines: Sequence[dict[str, Any]], most_calls: int) -> dict[str, Any
             "reached": sum(run["found"] is not None for run in runs),
             "calls_to_find": median_of([run["found"] for run in runs]),
             "tokens_to_find": median_of([run["found_tokens"] for run in runs]),
+            "calls_sent": quartiles([run["sent"] for run in runs]),
             "mean_share_at_the_end": fmean(run["share"] for run in runs),
         }
         if name == OURS:
             ends = [run["sent"] if run["share"] >= ENOUGH else None for run in runs]
             searchers[name] |= {
                 "calls_in_all": median_of(ends),
-                "calls_sent": quartiles([run["sent"] for run in runs]),
                 "calls_uncached": quartiles([run["uncached"] for run in runs]),
                 "tokens_sent": quartiles([run["sent_tokens"] for run in runs]),
                 "ends_good_enough": sum(end is not None for end in ends),
             }
-    medians = {name: row["calls_to_find"][1] for name, row in searchers.items() if name != OURS}
-    known = {name: value for name, value in medians.items() if value is not None}
-    rival = min(known, key=lambda name: known[name]) if known else None
-    against = known[rival] if rival else float(most_calls)
+    rivals = {name: row for name, row in searchers.items() if name != OURS}
+    reached = {name: row["calls_to_find"][1] for name, row in rivals.items() if row["calls_to_find"][1] is not None}
+    known = reached or {name: row["calls_sent"][1] for name, row in rivals.items()}
+    rival = min(known, key=lambda name: known[name], default=None)
+    against = math.nan if rival is None else known[rival]
     mine = searchers.get(OURS, {})
     find, whole = (mine.get(key, [None] * 3)[1] for key in ("calls_to_find", "calls_in_all"))
     return {
-        "ratio_to_best_rival": None if whole is None else whole / against,
-        "ratio_to_find": None if find is None else find / against,
+        "ratio_to_best_rival": None if whole is None or rival is None else whole / against,
+        "ratio_to_find": None if find is None or rival is None else find / against,
         "best_rival": rival,
-        "best_rival_calls": against,
-        "bound": rival is None,
+        "best_rival_calls": None if rival is None else against,
+        "bound": not reached,
         "searchers": searchers,
     }
 
 
-def told(most_calls: int) -> str:
+def told() -> str:
     """Sum up the lines, keep that, and give it as tables."""
     lines = lines_of(LINES)
     tasks, parts = {}, []
@@ -196,16 +198,19 @@ def told(most_calls: int) -> str:
             continue
         oracle = oracle_of(problem)
         about = {key: oracle[key] for key in ("sizes", "nodes", "genomes", "walked", "right")}
-        tasks[name] = {"model": problem.model, **about, **summed_up(mine, most_calls)}
+        tasks[name] = {"model": problem.model, **about, **summed_up(mine)}
         rows = []
         for searcher, row in tasks[name]["searchers"].items():
-            low, middle, high = (f"> {most_calls:,}" if x is None else f"{x:,.0f}" for x in row["calls_to_find"])
-            rows.append((searcher, f"{row['reached']} of {row['runs']}", low, middle, high))
+            low, middle, high = ("not reached" if x is None else f"{x:,.0f}" for x in row["calls_to_find"])
+            sent = f"{row['calls_sent'][1]:,.0f}"
+            rows.append((searcher, f"{row['reached']} of {row['runs']}", low, middle, high, sent))
             if searcher == OURS:
                 ends = ("not reached" if x is None else f"{x:,.0f}" for x in row["calls_in_all"])
-                rows.append((f"{OURS}, to the end", f"{row['ends_good_enough']} of {row['runs']}", *ends))
+                rows.append((f"{OURS}, to the end", f"{row['ends_good_enough']} of {row['runs']}", *ends, sent))
         parts.append(f"{name}, n = {problem.target}, {oracle['genomes']:,} genomes\n\n")
-        parts.append(table(("searcher", "reached", "lower quartile", "median calls", "upper quartile"), rows) + "\n\n")
+        parts.append(
+            table(("searcher", "reached", "lower quartile", "median calls", "upper quartile", "sent"), rows) + "\n\n"
+        )
     keep("tasks", tasks)
     return "".join(parts)
 
@@ -238,7 +243,7 @@ def main() -> None:
                 add_line(LINES, {"task": name, "searcher": searcher, "seed": seed, **found})
                 share, sent = found["share"], found["sent"]
                 say(f"{name:13}{searcher:15}{seed:3}  found {found['found']}, sent {sent:,}, {share:.3f}")
-    print(told(most_calls))
+    print(told())
 
 
 if __name__ == "__main__":
