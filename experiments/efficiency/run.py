@@ -8,8 +8,8 @@ what it tried so far, by the shares that it saw; for a search of ours the same o
 last measurement, and at its end the front that it gives. A moment's price is all that was sent to the model by then.
 `ratio_to_find` is our median call until then over the best rival's; `ratio_to_best_rival` has our whole search in its
 place, re-measurement of front and known designs included, and counts only ends that are good enough. A rival that gave
-up counts as infinite; where that is so of the median of all, the fewest calls that one of them gave up after stand in
-its place, and `bound` says so: the ratio is then at most what is told.
+up counts as infinite; where that is so of the median of all, the limit on calls stands in its place if one of them went
+so far, and `bound` says so: the ratio is then at most what is told.
 
 Each line of runs.jsonl is one search, from the moment it has ended: what was cut off goes on, `--fresh` begins anew.
 """
@@ -43,8 +43,10 @@ ENOUGH = 0.95
 PROBLEMS_EACH = 30
 """Problems at the target that a rival tries every candidate on."""
 TRUE_RUNS = 500
-MOST_CALLS, MOST_ASKED = 60_000, 600
-"""Calls and proposals after which a rival gives up."""
+MOST_CALLS = 60_000
+"""Calls after which a rival gives up."""
+MOST_ASKED = {"random": 20_000, "deap nsga-ii": 20_000, "optuna tpe": 600, "optuna nsga-ii": 600}
+"""Proposals after which it does, too: those that were wrong cost no calls, but Optuna's take ever more time."""
 OURS = "undercut"
 
 
@@ -173,7 +175,8 @@ def summed_up(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             }
     rivals = {name: row for name, row in searchers.items() if name != OURS}
     reached = {name: row["calls_to_find"][1] for name, row in rivals.items() if row["calls_to_find"][1] is not None}
-    known = reached or {name: row["calls_sent"][1] for name, row in rivals.items()}
+    spent = {name: row["calls_sent"][1] for name, row in rivals.items() if row["calls_sent"][1] >= MOST_CALLS}
+    known = reached or spent
     rival = min(known, key=lambda name: known[name], default=None)
     against = math.nan if rival is None else known[rival]
     mine = searchers.get(OURS, {})
@@ -225,7 +228,7 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="forget the searches that are there")
     asked = parser.parse_args()
     seeds, divisor = (2, 10) if asked.small else (asked.seeds, 1)
-    most_calls, most_asked = MOST_CALLS // divisor, MOST_ASKED // divisor
+    most_calls = MOST_CALLS // divisor
     if asked.fresh:
         LINES.unlink(missing_ok=True)
     done = {(line["task"], line["searcher"], line["seed"]) for line in lines_of(LINES)}
@@ -239,7 +242,7 @@ def main() -> None:
                 if searcher == OURS:
                     found = our_run(problem, judge, seed)
                 else:
-                    found = rival_run(problem, judge, searcher, seed, most_calls, most_asked)
+                    found = rival_run(problem, judge, searcher, seed, most_calls, MOST_ASKED[searcher] // divisor)
                 add_line(LINES, {"task": name, "searcher": searcher, "seed": seed, **found})
                 share, sent = found["share"], found["sent"]
                 say(f"{name:13}{searcher:15}{seed:3}  found {found['found']}, sent {sent:,}, {share:.3f}")
