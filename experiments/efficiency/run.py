@@ -8,8 +8,8 @@ what it tried so far, by the shares that it saw; for a search of ours the same o
 last measurement, and at its end the front that it gives. A moment's price is all that was sent to the model by then.
 `ratio_to_find` is our median call until then over the best rival's; `ratio_to_best_rival` has our whole search in its
 place, re-measurement of front and known designs included, and counts only ends that are good enough. A rival that gave
-up counts as infinite; where that is so of the median of all, the limit on calls stands in its place if one of them went
-so far, and `bound` says so: the ratio is then at most what is told.
+up counts as infinite; where that is so of the median of all, the fewest calls after which one gave up stand in its
+place, but for those that were hurried, and `bound` says so: the ratio is then at most what is told.
 
 Each line of runs.jsonl is one search, from the moment it has ended: what was cut off goes on, `--fresh` begins anew.
 """
@@ -45,8 +45,10 @@ PROBLEMS_EACH = 30
 TRUE_RUNS = 500
 MOST_CALLS = 60_000
 """Calls after which a rival gives up."""
-MOST_ASKED = {"random": 20_000, "deap nsga-ii": 20_000, "optuna tpe": 600, "optuna nsga-ii": 600}
-"""Proposals after which it does, too: those that were wrong cost no calls, but Optuna's take ever more time."""
+HURRIED = ("optuna tpe", "optuna nsga-ii")
+"""Rivals whose proposals take ever more time."""
+MOST_ASKED = {name: 600 if name in HURRIED else 20_000 for name in RIVALS}
+"""Proposals after which a rival gives up, too: those that are wrong by construction cost no calls."""
 OURS = "undercut"
 
 
@@ -96,6 +98,11 @@ def rival_run(problem: Problem, judge: Judge, name: str, seed: int, most_calls: 
 def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[str, Any]:
     """One search of ours to its end."""
     model = Metered(simulated(problem.model, seed))
+    phases: dict[str, int] = {}
+
+    def note(phase: str, done: int, total: int, words: str) -> None:
+        phases[phase] = model.calls
+
     known = Settings(
         problem.name,
         (problem.model,),
@@ -106,7 +113,7 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
         **settings,
     )
     with tempfile.TemporaryDirectory() as folder:
-        found = run_search(known, f"{folder}/run", task=problem.task, models=[model])
+        found = run_search(known, f"{folder}/run", task=problem.task, models=[model], progress=note)
         store = Store.open(Path(folder) / "run")
         trials = store.study.get_trials(deepcopy=False)
         store.close()
@@ -131,6 +138,7 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
         "found_tokens": None if moment is None else moment[1],
         "sent": model.calls,
         "sent_tokens": model.tokens,
+        "sent_by_the_end_of": phases,
         "uncached": uncached,
         "share": final,
         "best_share": best,
@@ -175,7 +183,7 @@ def summed_up(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             }
     rivals = {name: row for name, row in searchers.items() if name != OURS}
     reached = {name: row["calls_to_find"][1] for name, row in rivals.items() if row["calls_to_find"][1] is not None}
-    spent = {name: row["calls_sent"][1] for name, row in rivals.items() if row["calls_sent"][1] >= MOST_CALLS}
+    spent = {name: row["calls_sent"][1] for name, row in rivals.items() if name not in HURRIED}
     known = reached or spent
     rival = min(known, key=lambda name: known[name], default=None)
     against = math.nan if rival is None else known[rival]
