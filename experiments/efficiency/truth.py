@@ -40,7 +40,7 @@ TASKS: dict[str, tuple[int, ...]] = {"sum": (6, 12), "count": (10, 20)}
 LINES = Path(__file__).parent / "truth.jsonl"
 NODES, EVALUATIONS, SAMPLES, STRATEGY = 3, 6, 50, "random"
 TRUE_RUNS = 4000
-CANDIDATES = 100
+CANDIDATES = 24
 """Random candidates behind each naive report."""
 
 
