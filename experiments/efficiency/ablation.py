@@ -1,0 +1,87 @@
+"""What each part of a search is worth: the same search without it, until 95 % of the true front and to its end.
+
+    python experiments/efficiency/ablation.py             three seeds of every task
+    python experiments/efficiency/ablation.py --small     one seed of `sum`
+
+A part is taken out by putting something in its place for the time of the run: for the calibration one that has measured
+nothing, for the cache one that keeps nothing, for the normal form the genome as it is, and for running few problems
+first all of them at once. A part that stands elsewhere now is refused by name, not passed over.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from oracle import PROBLEMS
+from results import keep, say, table
+from run import Judge, median_of, our_run
+
+from undercut.evaluators.calibrate import Calibration
+from undercut.search import calibration, run
+from undercut.spaces.genome import Genome
+
+
+async def _uncalibrated(space: Any, task: Any, engine: Any, sizes: Any, seed: int, _: Any) -> tuple[Calibration, Any]:
+    """The small structures that are right, and no call."""
+    return Calibration(), calibration.gather_questions(space, task, sizes, seed)[1]
+
+
+def _as_it_is(genome: Genome) -> Genome:
+    return genome
+
+
+def _nothing(self: Any, key: str) -> None:
+    return None
+
+
+WITHOUT: Mapping[str, Mapping[str, Any]] = {
+    "everything there": {},
+    "calibration": {"undercut.search.run.calibrate": _uncalibrated},
+    "cache": {"undercut.evaluators.cache.AnswerCache.get": _nothing},
+    "few problems first": {"undercut.search.run.FIRST": run.FIRST + run.SELECT},
+    "normal form": {"undercut.search.run.normal": _as_it_is},
+}
+
+
+@contextmanager
+def without(part: str) -> Iterator[None]:
+    """A search without a part."""
+    with ExitStack() as stack:
+        for place, stand_in in WITHOUT[part].items():
+            stack.enter_context(patch(place, stand_in))
+        yield
+
+
+def main() -> None:
+    """Search without each part, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--small", action="store_true", help="one seed of `sum`")
+    asked = parser.parse_args()
+    tasks, seeds = (["sum"], 1) if asked.small else (asked.tasks, asked.seeds)
+    rows = []
+    for name in tasks:
+        judge, found = Judge(PROBLEMS[name]), {}
+        for part in WITHOUT:
+            runs = []
+            for seed in range(seeds):
+                with without(part):
+                    runs.append(our_run(PROBLEMS[name], judge, seed))
+                say(f"{name}, without {part}, seed {seed}: {runs[-1]['found']}, {runs[-1]['sent']:,}")
+            found[part] = {
+                "calls_to_find": median_of([each["found"] for each in runs])[1],
+                "calls_in_all": median_of([each["sent"] for each in runs])[1],
+                "share_at_the_end": median_of([each["share"] for each in runs])[1],
+            }
+            rows.append((name, part, *("not reached" if x is None else f"{x:,.4g}" for x in found[part].values())))
+        keep("ablation", {name: {"seeds": seeds, **found}})
+    print(table(("task", "without", "calls until found", "calls in all", "share at the end"), rows))
+
+
+if __name__ == "__main__":
+    main()

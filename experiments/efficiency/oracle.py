@@ -1,0 +1,217 @@
+"""The true front of a bounded space, by exhaustive enumeration: what every searcher is held against.
+
+    python experiments/efficiency/oracle.py             every task; the fronts stand in oracle.json
+
+A space is all genomes of a task of at most so many nodes, with every gene. On a simulated model three genes change
+nothing but the cost: prompts other than the first are longer and as good, and temperature and shuffling make no
+difference to answers that err independently. So the oracle takes each of these at its first value, and every other
+gene at all of its values; what is right by rehearsal and not dearer than `CEILING` times one call is run, the cheapest
+first, and the more often the nearer it comes to the front; of genomes that ask the very same questions one is run.
+No genome is left out by chance.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench import checks_of
+from metered import World
+from results import say
+
+from undercut.evaluators.declared import DeclaredRates
+from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.task import Task
+from undercut.evaluators.tasks import open_task
+from undercut.search.designs import known_designs
+from undercut.search.front import front
+from undercut.search.rehearse import rehearse
+from undercut.spaces.estimator import Estimator
+from undercut.spaces.genome import Genome
+from undercut.spaces.normal import SAMPLING, normal
+from undercut.spaces.space import Space
+from undercut.spaces.toolbox import Toolbox
+
+ORACLE = Path(__file__).parent / "oracle.json"
+MODEL = "simulated/gpt-3.5"
+CEILING = 32.0
+"""Genomes that cost more than so many times one call are not tried; a search's own limit by default."""
+STAGES = ((16, 0.45), (100, 0.2), (500, 0.08))
+"""Runs of a genome, and how far below a cheaper one it may lie to be run more often: about four standard errors."""
+MANY = 2000
+"""Runs that the front is chosen by; it is measured afresh by twice as many."""
+STEP = 0.02
+"""Once a genome's accuracy is so close to 1, dearer ones are not run: they could add no more."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bounded problem of search: a task, the sizes run, the last of which is the target, and most nodes."""
+
+    name: str
+    sizes: tuple[int, ...]
+    nodes: int
+    model: str = MODEL
+
+    @property
+    def target(self) -> int:
+        """The size at which accuracy and cost count."""
+        return self.sizes[-1]
+
+    @cached_property
+    def task(self) -> Task:
+        """The task."""
+        return open_task(self.name)
+
+    @cached_property
+    def world(self) -> World:
+        """What is true."""
+        return World(self.task, self.model)
+
+    @cached_property
+    def space(self) -> Space:
+        """What is searched."""
+        return Space(self.task.signature, self.task.toolbox([self.model]), max_size=self.nodes)
+
+    @cached_property
+    def _estimator(self) -> Estimator:
+        return Estimator(DeclaredRates([open_model(self.model)]), self.task.toolbox([self.model]))
+
+    def declared(self, genome: Genome) -> float:
+        """Tokens of a run at the target in which every answer is right."""
+        return self._estimator.apply(genome, self.task.extents(self.target)).cost.tokens
+
+    @cached_property
+    def _most(self) -> float:
+        return CEILING * self.declared(next(genome for _, genome in known_designs(self.task, self.sizes[0])))
+
+    def affordable(self, genome: Genome) -> bool:
+        """Whether a genome is within the limit on cost."""
+        return self.declared(genome) <= self._most
+
+
+PROBLEMS = {
+    problem.name: problem
+    for problem in (
+        Problem("sort", (8, 16, 32), 3),
+        Problem("sum", (4, 8, 16), 3),
+        Problem("intersection", (6, 12, 24), 3),
+        Problem("count", (12, 24, 48), 3),
+    )
+}
+
+
+def slim(problem: Problem) -> Space:
+    """The space without the genes that make no difference on a simulated model."""
+    tools = [replace(tool, prompts=tool.prompts[:1], symmetric=()) for tool in problem.task.primitives]
+    toolbox = Toolbox(tools, (), [problem.model], temperatures=(0.0,), overlaps=problem.task.overlaps)
+    return Space(problem.task.signature, toolbox, max_size=problem.nodes)
+
+
+def enumerated(problem: Problem) -> tuple[int, int, list[Genome]]:
+    """How many genomes were walked through, how many of them are right and affordable, and one for all that ask alike.
+
+    Two genomes ask alike where a run on references puts the very same questions, as many times, and their votes and
+    retries have the same genes.
+    """
+    checks = checks_of(problem.task, problem.sizes, 0)
+    example = problem.task.instances(problem.target, 1, "select")
+    toolbox = problem.task.toolbox([problem.model])
+    right, alike = set[Genome](), dict[int, Genome]()
+    walked = 0
+    for genome in slim(problem).enumerate():
+        walked += 1
+        plain = normal(genome)
+        if plain in right or not rehearse(plain, checks, problem.task, toolbox).right:
+            continue
+        if problem.affordable(plain):
+            right.add(plain)
+            asked = rehearse(plain, example, problem.task, toolbox).questions
+            taken = (str((node.op, node.genes)) for node in plain.walk() if node.op in SAMPLING)
+            alike.setdefault(hash((*sorted(map(repr, asked)), *sorted(taken))), plain)
+    return walked, len(right), list(alike.values())
+
+
+def true_front(problem: Problem, genomes: Sequence[Genome]) -> list[tuple[Genome, float, float]]:
+    """The non-dominated by accuracy and cost at the target, the cheapest looked at first."""
+    best, close, looked = 0.0, list[Genome](), 0
+    for genome in sorted(genomes, key=problem.declared):
+        if best >= 1 - STEP:
+            break
+        looked += 1
+        accuracy = 0.0
+        for runs, doubt in STAGES:
+            accuracy, _ = problem.world.truth(genome, problem.target, runs)
+            if accuracy < best - doubt:
+                break
+        else:
+            close.append(genome)
+            best = max(best, accuracy)
+    say(f"{problem.name}: {len(genomes):,} unlike, {looked:,} run, {len(close):,} near the front")
+    chosen = front((genome, *problem.world.truth(genome, problem.target, MANY)) for genome in close)
+    return [(genome, *problem.world.truth(genome, problem.target, 2 * MANY)) for genome, _, _ in chosen]
+
+
+def volume(points: Sequence[tuple[float, float]], most: float) -> float:
+    """Hypervolume of (accuracy, cost), cost as a logarithm, against accuracy 0 and a cost of `most`."""
+    total, best = 0.0, 0.0
+    cheapest_first = sorted((math.log(cost), accuracy) for accuracy, cost in points if cost < most)
+    for cost, accuracy in cheapest_first:
+        if accuracy > best:
+            total += (accuracy - best) * (math.log(most) - cost)
+            best = accuracy
+    return total
+
+
+def found_of(problem: Problem) -> dict[str, Any]:
+    """The oracle of a problem, in its JSON form."""
+    begin = time.process_time()
+    walked, right, genomes = enumerated(problem)
+    say(f"{problem.name}: {walked:,} walked through in {time.process_time() - begin:.0f} s")
+    points = true_front(problem, genomes)
+    return {
+        "sizes": problem.sizes,
+        "nodes": problem.nodes,
+        "genomes": problem.space.count(),
+        "walked": walked,
+        "right": right,
+        "unlike": len(genomes),
+        "seconds": round(time.process_time() - begin),
+        "front": [{"name": str(g), "accuracy": a, "cost": c, "genome": g.to_dict()} for g, a, c in points],
+    }
+
+
+def oracle_of(problem: Problem) -> dict[str, Any]:
+    """The oracle that stands in the file.
+
+    Raises:
+        LookupError: it was not made yet.
+    """
+    found: dict[str, Any] = json.loads(ORACLE.read_text()) if ORACLE.exists() else {}
+    if problem.name not in found:
+        raise LookupError(f"make the oracle first: python experiments/efficiency/oracle.py --tasks {problem.name}")
+    return dict(found[problem.name])
+
+
+def main() -> None:
+    """Enumerate, run, keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
+    for name in parser.parse_args().tasks:
+        found = found_of(PROBLEMS[name])
+        kept = json.loads(ORACLE.read_text()) if ORACLE.exists() else {}
+        ORACLE.write_text(json.dumps({**kept, name: found}, indent=1) + "\n")
+        say(f"{name}: {found['genomes']:,} genomes, {len(found['front'])} on the front, {found['seconds']} s")
+        for point in found["front"]:
+            say(f"    {point['accuracy']:.3f}  {point['cost']:7.1f}  {point['name']}")
+
+
+if __name__ == "__main__":
+    main()

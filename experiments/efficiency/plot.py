@@ -1,0 +1,40 @@
+"""Draw results.json: calls until 95 % of the true front, by task and searcher.
+
+    pip install -e '.[experiments]' && python experiments/efficiency/plot.py
+
+Dots are medians, bars reach from the lower to the upper quartile; an arrow stands where a quartile was not reached.
+"""
+
+from __future__ import annotations
+
+import json
+
+import matplotlib.pyplot as plt
+from results import RESULTS
+from run import MOST_CALLS, OURS
+
+PICTURE = RESULTS.with_name("calls.png")
+
+
+def main() -> None:
+    """Draw."""
+    tasks = json.loads(RESULTS.read_text())["tasks"]
+    figure, axes = plt.subplots(1, len(tasks), figsize=(3.2 * len(tasks), 2.6), sharex=True, sharey=True, squeeze=False)
+    for axis, (task, found) in zip(axes[0], tasks.items(), strict=True):
+        rows = {name: row["calls_to_find"] for name, row in found["searchers"].items()}
+        rows[f"{OURS}, to the end"] = found["searchers"][OURS]["calls_in_all"]
+        for place, (name, quartiles) in enumerate(sorted(rows.items(), reverse=True)):
+            colour = "tab:red" if name.startswith(OURS) else "tab:gray"
+            low, middle, high = (MOST_CALLS if value is None else value for value in quartiles)
+            axis.plot([low, high], [place, place], color=colour, linewidth=2)
+            axis.plot([middle], [place], ">" if quartiles[1] is None else "o", color=colour)
+        axis.set_yticks(range(len(rows)), sorted(rows, reverse=True))
+        axis.set_xscale("log")
+        axis.set_xlabel("calls sent")
+        axis.set_title(task)
+    figure.tight_layout()
+    figure.savefig(PICTURE, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
