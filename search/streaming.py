@@ -273,17 +273,29 @@ def _parts(genome: Genome, work: Work, task: Task) -> tuple[Node, Path, list[Any
     """
     values = read_inputs(work.inputs, task, work.task)
     position, fold = _streamed(work.inputs), genome.output
-    sources = [source.index for source in getattr(fold, "inputs", ()) if isinstance(source, Input)]
-    if not isinstance(fold, Node) or fold.op != "fold" or sources.count(position) != 1 or sources[0] != position:
+    if not isinstance(fold, Node) or fold.op != "fold" or fold.inputs[0] != Input(position):
         raise GenomeError(
             f"an input is read from {FROM_FILE}FILE bit by bit where the whole decomposition is a fold over it, and "
             f"this one is {genome}; give the input as JSON"
         )
-    if len(sources) < len(fold.inputs) or any(isinstance(values[source], Path) for source in sources[1:]):
-        raise GenomeError(
-            f"a fold over {FROM_FILE}FILE takes its other inputs as they are given, in JSON, not {genome}"
-        )
-    return fold, values[position], [values[source] for source in sources[1:]]
+    rest: list[Any] = []
+    first = len(fold.inputs) - len(beginning(fold, fold.inputs[1:], task.toolbox(work.models))[1])
+    for place, source in enumerate(fold.inputs[1:], 1):
+        idle = place >= first and Input(2 + place - first) not in _read(fold.bodies[0])
+        value = values[source.index] if isinstance(source, Input) else None
+        if not idle and (value is None or isinstance(value, Path)):
+            raise GenomeError(
+                f"a fold over {FROM_FILE}FILE takes its other inputs just as they are given, in JSON, and this one is "
+                f"{genome}"
+            )
+        rest.append(None if idle else value)
+    return fold, values[position], rest
+
+
+def _read(body: Genome) -> set[Input]:
+    """The inputs that a body reads."""
+    sources = [body.output, *(source for node in body.nodes() for source in node.inputs)]
+    return {source for source in sources if isinstance(source, Input)}
 
 
 def _keep(folder: Path, work: Work, place: Place) -> None:

@@ -34,7 +34,7 @@ class Fold(Operator):
         if empty_of(target) is not None:
             starts.append(Gene("start", (str(target),)))
         size = numbers("size", SIZES, 1, LARGEST)
-        for kind in scope.toolbox.types:
+        for kind in dict.fromkeys((*scope.toolbox.types, *scope.task)):
             if not isinstance(kind, ListOf):
                 continue
             for shared in scope.shared():

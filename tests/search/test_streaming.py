@@ -141,6 +141,19 @@ def test_only_a_fold_reads_a_file(tmp_path: Path) -> None:
         run_stream(work_on(tmp_path / "nothing"), tmp_path / "run")
 
 
+def test_what_no_step_reads_need_not_be_there(tmp_path: Path) -> None:
+    path = in_file(tmp_path, [7, 1, 7])
+    step = Genome(call("add", Input(0), call("count", Input(1), Input(2))))
+    genes: dict[str, int | float | str | bool] = {"size": 2, "start": "number"}
+    counted = Node("fold", [Input(0), Input(1)], genes, [step])
+    assert run_stream(Work(Genome(counted).to_dict(), "count", (f"@{path}", "7"), MODEL), tmp_path / "a")["output"] == 2
+    added = Node("fold", [Input(0), Input(0)], genes, [Genome(call("add", Input(0), call("sum", Input(1))))])
+    assert run_stream(Work(Genome(added).to_dict(), "count", (f"@{path}", "7"), MODEL), tmp_path / "b")["output"] == 15
+    again = Node("fold", [Input(0), Input(0)], genes, [Genome(call("add", Input(0), call("sum", Input(2))))])
+    with pytest.raises(GenomeError, match="just as they are given"):
+        run_stream(Work(Genome(again).to_dict(), "count", (f"@{path}", "7"), MODEL), tmp_path / "c")
+
+
 def test_the_command_runs_stops_at_its_limit_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = in_file(tmp_path, [7] * 30 + [1] * 30)
     genome = tmp_path / "count.json"
