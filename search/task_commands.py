@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from undercut.search.options import json_option, sizes_option
+
 if TYPE_CHECKING:
     from undercut.evaluators.models.base import Model
     from undercut.evaluators.task import Task
@@ -38,20 +40,19 @@ def init(folder: Path) -> None:
 )  # fmt: skip
 @click.option("--api-base", metavar="URL", help="An OpenAI-compatible server that has the models.")
 @click.option("--prices", type=click.Path(path_type=Path), metavar="FILE", help="TOML sheet of prices and shapes.")
-@click.option("--sizes", metavar="N,N,…", help="Problem sizes of the search.  [default: the task's own]")
+@sizes_option("Problem sizes of the search.  [default: the task's own]")
 @click.option("--target-size", type=int, help="Problem size to optimise for.  [default: twice the largest]")
 @click.option("--evaluations", type=int, default=32, show_default=True, help="As for `undercut search`.")
 @click.option("--samples", type=int, default=50, show_default=True, help="As for `undercut search`.")
 @click.option("--seed", type=int, default=0, show_default=True, help="As for `undercut search`.")
 @click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.")
-@click.option("--json", "as_json", is_flag=True, help="Print plain JSON on standard output.")
-def check(task: str, models: tuple[str, ...], sizes: str | None, as_json: bool, **options: Any) -> None:
+@json_option
+def check(task: str, models: tuple[str, ...], sizes: tuple[int, ...] | None, as_json: bool, **options: Any) -> None:
     """Validate TASK and say what a search of it will ask and cost. No call is made."""
     from undercut.evaluators.tasks import open_task
-    from undercut.search.cli import _read_sizes
 
     found = open_task(task, options["data"])
-    wanted = _read_sizes(sizes) if sizes else found.sizes
+    wanted = sizes or found.sizes
     result = checked(found, task, models, wanted, **options)
     if as_json:
         click.echo(json.dumps(result, indent=1))

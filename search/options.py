@@ -1,0 +1,80 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from undercut.spaces.errors import UsageError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def read_sizes(text: str) -> tuple[int, ...]:
+    """Problem sizes: whole numbers of 1 or more with commas between them."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise UsageError(f"--sizes must be whole numbers of 1 or more with commas between, as in 8,16,32, not {text!r}")
+    return tuple(int(word) for word in words)
+
+
+def sizes_option(words: str) -> Callable[[Command], Command]:
+    """`--sizes`, with this help."""
+    return click.option("--sizes", type=read_sizes, metavar="N,N,…", help=words)
+
+
+def several(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order in which help shows them."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+models_options = several(
+    click.option(
+        "-m", "--model", "models", multiple=True, default=("embedded",), show_default=True, metavar="MODEL",
+        help="embedded, simulated/NAME, or any litellm name such as openai/gpt-5-mini; may be given several times.",
+    ),
+    click.option("--api-base", metavar="URL", help="An OpenAI-compatible server that has the models."),
+    click.option(
+        "--prices", type=click.Path(path_type=Path), metavar="FILE",
+        help="TOML sheet with a date and, by model, price and shape.  [default: what undercut and litellm know]",
+    ),
+    click.option(
+        "--shape", "shapes", multiple=True, metavar="[MODEL=]N,L,D",
+        help="Parameters, layers and width of a model, for FLOPs and aalp, as in 8e9,32,4096 (a fourth: active ones).",
+    ),
+    click.option("--batch", is_flag=True, help="Count in the sheet's batch prices: the result may wait."),
+    click.option(
+        "--workers", type=click.IntRange(1), metavar="N",
+        help="How many calls can run at the same time, for latency.  [default: no limit]",
+    ),
+)  # fmt: skip
+limit_options = several(
+    click.option("--max-calls", type=int, help="Never send more calls than this."),
+    click.option("--max-tokens", type=int, help="Never use more tokens than this, in and out together."),
+    click.option("--max-usd", type=float, help="Never spend more US dollars than this."),
+    click.option("--max-minutes", type=float, help="Send nothing more after so many minutes."),
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print plain JSON on standard output.")
+concurrency_option = click.option(
+    "--concurrency", type=click.IntRange(1), default=64, show_default=True, help="Most calls under way at once."
+)
+
+
+def on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+    """The options with the sheet that --prices and --shape describe in their place."""
+    from undercut.evaluators.models.sheet import Sheet, read_sheet
+
+    prices, shapes = options.pop("prices"), options.pop("shapes")
+    sheet = Sheet() if prices is None else read_sheet(prices)
+    for text in shapes:
+        sheet = sheet.with_shape(text, models)
+    return {**options, "sheet": sheet}
