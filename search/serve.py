@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from contextlib import suppress
 
 import click
 
@@ -54,12 +56,15 @@ def serve(models: tuple[str, ...], tasks: tuple[str, ...], host: str, port: int)
             ) from error
         address = runner.addresses[0]
         click.echo(f"{', '.join(server.names)} at http://{host}:{address[1]}/v1", err=True)
+        stopped = asyncio.Event()
+        with suppress(NotImplementedError):  # Windows has Control-C alone
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stopped.set)
         try:
-            await asyncio.Event().wait()
+            await stopped.wait()
         finally:
             await runner.cleanup()
 
-    try:
+    with suppress(KeyboardInterrupt):
         asyncio.run(run())
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
+    click.echo("stopped", err=True)

@@ -29,6 +29,10 @@ def serve() -> Iterator[Serve]:
             ready.set()
             loop.run_forever()
             loop.run_until_complete(runner.cleanup())
+            left = asyncio.all_tasks(loop)  # replies that stall
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
             loop.close()
 
         thread = threading.Thread(target=run, daemon=True)

@@ -280,7 +280,8 @@ def test_a_server_without_n_is_asked_one_by_one(serve: Serve, gives: str) -> Non
 # ---- the command
 
 
-def test_the_command_serves_until_it_is_stopped() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_stopped(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "undercut", "serve", "-m", "simulated/perfect", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -289,8 +290,9 @@ def test_the_command_serves_until_it_is_stopped() -> None:
         assert address is not None, line
         status, reply = post(address[1], chat("sum: 3+4", model="undercut/simulated/perfect"))
         assert status == 200 and reply["choices"][0]["message"]["content"] == "7"
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        process.send_signal(number)
+        assert process.stderr.readline() == "stopped\n"
+        assert process.wait() == 0
 
 
 @pytest.mark.parametrize(
