@@ -59,7 +59,7 @@ def gather_questions(
     right: dict[Genome, None] = {}
     cores: dict[Genome, bool | None] = {}
     drawn = (space.sample(generator) for _ in range(DRAWS))
-    for genome in chain(islice(space.skeletons(generator, SMALL), STRUCTURES), drawn):
+    for genome in chain(islice(space.skeletons(generator, min(SMALL, space.max_size)), STRUCTURES), drawn):
         core = bare(genome)
         if core not in cores:
             cores[core] = rehearsed(core, instances[::INSTANCES])

@@ -14,6 +14,10 @@ from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.workers import makespan, share
 
 
+KEPT = 20_000
+"""Results that a walk keeps; a long search would fill the memory with those of genomes that it never sees again."""
+
+
 class Estimator:
     """Walks genomes with the rates of one model or run; results are kept by body and extents.
 
@@ -64,6 +68,8 @@ class Estimator:
         return self._narrower[workers]
 
     def _walk_whole(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
+        if len(self._known) > KEPT:  # between two genomes, so that nothing is looked for in vain
+            self._known.clear()
         self._within = True
         try:
             return self._walk(genome, inputs)

@@ -22,6 +22,7 @@ from run import Judge, median_of, our_run
 
 from undercut.evaluators.calibrate import Calibration
 from undercut.search import calibration, run
+from undercut.search.conclude import SELECT
 from undercut.spaces.genome import Genome
 
 
@@ -42,7 +43,7 @@ WITHOUT: Mapping[str, Mapping[str, Any]] = {
     "everything there": {},
     "calibration": {"undercut.search.run.calibrate": _uncalibrated},
     "cache": {"undercut.evaluators.cache.AnswerCache.get": _nothing},
-    "few problems first": {"undercut.search.run.FIRST": run.FIRST + run.SELECT},
+    "few problems first": {"undercut.search.run.FIRST": (run.FIRST[-1] + SELECT[-1],)},
     "normal form": {"undercut.search.run.normal": _as_it_is},
 }
 

@@ -30,12 +30,13 @@ from undercut.evaluators.evaluate import Evaluation, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import price_of
 from undercut.evaluators.tasks import open_task
+from undercut.search.bench import measured
 from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
-from undercut.search.run import measured, run_search
+from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.genome import Genome

@@ -77,7 +77,7 @@ def searched(name: str, seed: int, world: World) -> list[dict[str, Any]]:
     return [
         point(world, Genome.from_dict(item["genome"]), size, item["accuracy"][str(size)])
         for item in found["front"]
-        for size in TASKS[name]
+        for size in map(int, item["accuracy"])
     ]
 
 

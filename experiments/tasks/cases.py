@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from undercut.evaluators.models.simulated_chat import ChatModel, by_heart, by_reading
 from undercut.evaluators.models.gpt35 import ASSUMED, MEASURED
 from undercut.evaluators.models.simulated import Capability, Table
+from undercut.evaluators.models.simulated_chat import ChatModel, by_heart, by_reading
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import facts, open_task
 
