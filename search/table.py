@@ -176,7 +176,9 @@ def _payback(found: dict[str, Any] | None, unit: str) -> list[str]:
     if found is None:
         return []
     many = f"{_number(abs(found['saving']))} {unit}"
-    if found["saving"] <= 0:
+    if found["saving"] == 0:
+        return [f"{found['id']} and the {found['against']} known design cost the same at n = {found['size']}"]
+    if found["saving"] < 0:
         return [f"{found['against']} is as accurate as {found['id']} and costs {many} less at n = {found['size']}"]
     uses = f": the search has paid for itself after {found['uses']:,} uses" if found["uses"] is not None else ""
     return [
