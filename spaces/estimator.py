@@ -13,7 +13,6 @@ from undercut.spaces.operators import OPERATORS
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.workers import makespan, share
 
-
 KEPT = 20_000
 """Results that a walk keeps; a long search would fill the memory with those of genomes that it never sees again."""
 
