@@ -42,7 +42,7 @@ FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
 """Scale and degrees of freedom of Student's t that log λ is expected to follow: mostly near 0, at times far off."""
 LEAST, MOST = 1e-3, 60.0
 """Hazards between which a genome's is held: no chance of being right is quite 1 or 0."""
-GROWTHS = {0.0: 0.6, -0.5: 0.2, -1.0: 0.2}
+GROWTHS = {0.0: 0.8, -0.5: 0.15, -1.0: 0.05}
 """Powers of the size with which λ may grow, and how likely each is taken to be: with the number of parts falls the
 share that decides."""
 FAULTY, REHEARSED = 3, 256

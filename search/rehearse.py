@@ -17,6 +17,7 @@ from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import run_now
 from undercut.spaces.genome import Genome
 from undercut.spaces.operators import OPERATORS
+from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Job, Question
 from undercut.spaces.toolbox import Function, Toolbox
 from undercut.spaces.types import Type, size_of
@@ -131,6 +132,17 @@ def spoiling(
     return spoiled / (spoiled + harmless)
 
 
+def _faulty(primitive: Primitive, values: Sequence[Any], truth: Any, draw: random.Random) -> Any:
+    """A wrong answer, if it can be had not the same in another order: to some tasks that makes no difference."""
+    wrong = truth
+    for _ in range(SLIPS):
+        text = wrong_answer(primitive, values, truth, draw)
+        wrong = truth if text is None else primitive.read(text, values)
+        if sorted(map(repr, leaves(wrong))) != sorted(map(repr, leaves(truth))):
+            break
+    return wrong
+
+
 class _Walk:
     """The walk with references. Further samples of an answer would be the same, so votes are cast once.
 
@@ -171,8 +183,7 @@ class _Walk:
         self.questions.append(question)
         truth = primitive.reference(*values)
         if self._fault is not None and self._fault[0] == len(self.questions) - 1:
-            wrong = wrong_answer(primitive, values, truth, self._fault[1])
-            return truth if wrong is None else primitive.read(wrong, values)
+            return _faulty(primitive, values, truth, self._fault[1])
         return truth
 
     async def apply(self, genome: Genome, inputs: Sequence[Any], sample: tuple[int, ...] | None = None) -> Any:

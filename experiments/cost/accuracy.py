@@ -159,7 +159,7 @@ def main() -> None:
     summary = {name: summed_up(group) for name, group in {"all": pairs, **groups}.items() if group}
     keep(f"accuracy_{kind}", {"models": models, "problems": options.problems, "summary": summary, "pairs": pairs})
     heads = ("", "forecasts", "holds", "mean width", "mean |error|", "mean error")
-    rows = [(name, row["pairs"], *(f"{row[key]:.2f}" for key in list(row)[1:])) for name, row in summary.items()]
+    rows = [(name, row["forecasts"], *(f"{row[key]:.2f}" for key in list(row)[1:])) for name, row in summary.items()]
     print(table(heads, rows))
 
 

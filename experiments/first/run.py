@@ -70,7 +70,7 @@ def main() -> None:
     """Run what was asked for and keep it beside what is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
-    parser.add_argument("--strategies", nargs="+", default=["evolution", "bayes", "random"])
+    parser.add_argument("--strategies", nargs="+", default=["auto", "evolution", "bayes", "random"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     asked = parser.parse_args()
     rows = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() else []
