@@ -105,7 +105,7 @@ def open_judges(task: Task, *, api_base: str | None = None, sheet: Sheet | None 
 async def _scored(output: Any, instance: Instance, task: Task, toolbox: Toolbox, engine: Engine) -> float:
     """What an output is worth, by the task's scorer or its judge; NaN where the judge did not say."""
     if task.judge is None:
-        return float(task.score(output, instance.target))
+        return task.scored(output, instance.target)
     model = 0 if task.judge_model is None else len(toolbox.models)
     asked = Question(task.judge, (*instance.inputs, output, instance.target), model=model)
     answer = await engine.asker(Trace())(asked)

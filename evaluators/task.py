@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -113,7 +114,7 @@ class Task:
         found: list[Instance] = []
         for _ in range(count):
             for _ in range(PATIENCE):
-                inputs, target = self.make(size, generator)
+                inputs, target = self._made(size, generator)
                 if split_of(inputs) == split:
                     found.append(Instance(tuple(inputs), target, size))
                     break
@@ -122,6 +123,31 @@ class Task:
                     f"task {self.name!r} has too few problems of size {size} to keep some apart for {split!r}"
                 )
         return found
+
+    def _made(self, size: int, generator: random.Random) -> tuple[Sequence[Any], Any]:
+        try:
+            inputs, target = self.make(size, generator)
+        except Exception as error:  # the user's code
+            raise TaskError(
+                f"the function that makes the problems of task {self.name!r} must give (inputs, target) for any size, "
+                f"and at size {size} it raised {type(error).__name__}: {error}"
+            ) from error
+        return inputs, target
+
+    def scored(self, output: Any, target: Any) -> float:
+        """What an output is worth by the scorer: a number in [0, 1], or NaN where it gave no such number.
+
+        Raises:
+            TaskError: the scorer raised.
+        """
+        try:
+            score = float(self.score(output, target))
+        except Exception as error:  # the user's code
+            raise TaskError(
+                f"the scorer of task {self.name!r} must give a number in [0, 1] for every {self.output}, and for "
+                f"{str(output)[:60]!r} it raised {type(error).__name__}: {error}"
+            ) from error
+        return score if 0 <= score <= 1 else math.nan
 
     def has(self, size: int) -> bool:
         """Whether there are problems of a size: any size, unless they come from a file."""

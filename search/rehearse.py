@@ -84,7 +84,7 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
             return Rehearsal(None)
         except _UNFIT:
             return Rehearsal(False)
-        if task.score(output, instance.target) < 1:
+        if task.scored(output, instance.target) != 1:
             return Rehearsal(False)
     return Rehearsal(True, tuple(walk.questions)) if all(walk.refusing.values()) else Rehearsal(False)
 
@@ -127,7 +127,7 @@ def spoiling(
         except _UNFIT:
             spoiled += 1
         else:
-            right = task.score(output, instance.target) == 1
+            right = task.scored(output, instance.target) == 1
             spoiled, harmless = spoiled + (not right), harmless + right
     return spoiled / (spoiled + harmless)
 
@@ -181,7 +181,10 @@ class _Walk:
         if primitive.expects is not None and not primitive.expects(*values):
             raise _SenselessError
         self.questions.append(question)
-        truth = primitive.reference(*values)
+        try:
+            truth = primitive.reference(*values)
+        except Exception as error:  # the user's code, on inputs that it may not be written for
+            raise _SenselessError from error
         if self._fault is not None and self._fault[0] == len(self.questions) - 1:
             return _faulty(primitive, values, truth, self._fault[1])
         return truth

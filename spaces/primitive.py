@@ -81,7 +81,15 @@ class Primitive:
                 f"a genome is priced by the size of every answer in it, and primitive {self.name!r} has no law of its "
                 "own; give its Primitive a law, such as law=lambda n: 1"
             )
-        return self.law(*sizes)
+        try:
+            return self.law(*sizes)
+        except OverflowError:  # a genome that grows past every number
+            raise
+        except Exception as error:  # the user's code
+            raise GenomeError(
+                f"the law of primitive {self.name!r} must give the size of an answer for inputs of any sizes, and for "
+                f"{', '.join(f'{size:g}' for size in sizes)} it raised {type(error).__name__}: {error}"
+            ) from error
 
     @property
     def options(self) -> int:

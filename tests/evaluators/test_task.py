@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from undercut.evaluators.task import SPLITS, Task, is_of, split_of
 from undercut.evaluators.tasks import TASKS, open_task
 from undercut.evaluators.tasks.primitives import FACTS, FOUND, KEY
-from undercut.spaces.errors import TaskError
+from undercut.spaces.errors import GenomeError, TaskError
 from undercut.spaces.types import NUMBER, NUMBERS, TRUTH, ListOf, Type, size_of
 
 
@@ -190,3 +191,17 @@ def test_a_size_with_too_few_problems_in_a_split() -> None:
     with pytest.raises(TaskError, match="for 'search'"):
         task.instances(4, 1, "search")
     assert len(task.instances(4, 50, "test")) == 2
+
+
+def test_what_the_users_own_code_raises_is_said_in_one_sentence() -> None:
+    def broken(*_: Any) -> Any:
+        raise KeyError("oops")
+
+    task = replace(TASKS["sort"], make=broken)
+    with pytest.raises(TaskError, match=r"makes the problems of task 'sort' .* KeyError: 'oops'"):
+        task.instances(3, 1)
+    with pytest.raises(TaskError, match=r"scorer of task 'sort' .* for '\[1\]' it raised KeyError"):
+        replace(TASKS["sort"], score=broken).scored([1], [1])
+    assert math.isnan(replace(TASKS["sort"], score=lambda output, target: 2.0).scored([1], [1]))
+    with pytest.raises(GenomeError, match=r"law of primitive 'sort' .* for 3 it raised KeyError"):
+        replace(TASKS["sort"].primitives[0], law=broken).answer_size(3)
