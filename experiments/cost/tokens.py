@@ -127,9 +127,11 @@ async def served(primitives: Iterable[Primitive]) -> AsyncIterator[Model]:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
+    model = open_model("cl100k", api_base=f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
     try:
-        yield open_model("cl100k", api_base=f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
+        yield model
     finally:
+        await model.close()
         await runner.cleanup()
 
 
