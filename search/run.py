@@ -26,8 +26,8 @@ from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
-from undercut.search.store import Store
-from undercut.spaces.errors import TaskError
+from undercut.search.store import ANSWERS, Store
+from undercut.spaces.errors import RunFolderError, TaskError
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import bare, normal
 from undercut.spaces.operators.base import SIZES
@@ -334,6 +334,9 @@ def run_search(
         ModelError: a model could not answer; the run can be resumed.
         BudgetError: a limit was reached; the run can be resumed.
     """
+    for earlier in reuse:
+        if not (Path(earlier) / ANSWERS).is_file():
+            raise RunFolderError(f"--reuse must be the folder of a run, and {str(earlier)!r} holds none")
     found = task or open_task(settings.task, settings.data)
     opened = models or open_models(
         settings.models,

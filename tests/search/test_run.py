@@ -240,7 +240,7 @@ def test_answers_of_an_earlier_run_are_not_asked_for_again(whole: dict[str, Any]
     result = run_search(SETTINGS, tmp_path / "later", models=[model], reuse=[tmp_path / "earlier"])
     assert model.asked.total() == result["spent"]["calls"] == 0
     assert result["front"] == whole["front"] and result["uncached"] == whole["uncached"]
-    with pytest.raises(RunFolderError, match="can be reused from the journal of a run"):
+    with pytest.raises(RunFolderError, match="--reuse must be the folder of a run"):
         run_search(SETTINGS, tmp_path / "last", reuse=[tmp_path / "nowhere"])
 
 
