@@ -13,8 +13,11 @@ from undercut.spaces.normal import normal
 
 PRICES = {"evolution": 1.0, "bayes": 20.0, "random": 1.0}
 """The proposers that `auto` asks, with the CPU time of one genome beside that of the others."""
-FORGET = 0.995
+FORGET = 0.999
 """What is left of an arm's wins and losses after each genome it named: what paid early may not pay later."""
+NEAR = 1.25
+"""A genome wins that nothing on the front beats which is so many times as cheap: few get onto the front itself, too few
+to tell the arms apart."""
 
 
 @dataclass
@@ -28,7 +31,7 @@ class Arm:
 
 
 class Portfolio:
-    """Asks the proposer whose genomes get onto the front most often for the CPU time they take.
+    """Asks the proposer whose genomes come near the front most often for the CPU time they take.
 
     Which one is drawn by Thompson sampling, so that none is ever given up; all of them are told everything.
 
@@ -66,9 +69,11 @@ class Portfolio:
             each.proposer.tell(genome, accuracy, cost)
         self._told.add(genome)
         arm = self._asked.pop(genome, None)
-        if genome in self._front or (arm is not None and accuracy > 0):
-            self._front[genome] = (accuracy, cost)
-            points = thinned(front((each, *worth) for each, worth in self._front.items()))
-            self._front = {each: (right, price) for each, right, price in points}
-            if arm is not None and genome in self._front:
-                arm.wins, arm.losses = arm.wins + 1, arm.losses - 1
+        if accuracy <= 0 or (arm is None and genome not in self._front):
+            return
+        beaten = any(right >= accuracy and price * NEAR <= cost for right, price in self._front.values())
+        if arm is not None and not beaten:
+            arm.wins, arm.losses = arm.wins + 1, arm.losses - 1
+        self._front[genome] = (accuracy, cost)
+        points = thinned(front((each, *worth) for each, worth in self._front.items()))
+        self._front = {each: (right, price) for each, right, price in points}
