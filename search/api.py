@@ -9,12 +9,9 @@ from typing import Any
 
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
-from undercut.search.run import Progress, run_search
+from undercut.search.explore import Progress, silent
+from undercut.search.run import run_search
 from undercut.search.settings import Settings
-
-
-def _silent(phase: str, done: int, total: int, words: str) -> None:
-    """No progress is shown."""
 
 
 def optimize(
@@ -26,7 +23,7 @@ def optimize(
     storage: str | None = None,
     reuse: Sequence[Path | str] = (),
     concurrency: int = 64,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     **settings: Any,
 ) -> dict[str, Any]:
     """Search for decompositions of a task and give the front in its JSON form.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from undercut.evaluators.evaluate import Evaluation
 from undercut.evaluators.statistics import guaranteed
 from undercut.evaluators.task import Task
 from undercut.search.bench import measured
-from undercut.search.designs import known_designs
+from undercut.search.explore import Search
 from undercut.search.forecast import field_of
 from undercut.search.front import front, thinned
 from undercut.search.payback import payback
@@ -19,9 +19,6 @@ from undercut.search.settings import Settings
 from undercut.search.slope import slope_of
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
-
-if TYPE_CHECKING:
-    from undercut.search.run import Search
 
 SELECT = (8, 16, 24)
 """Problems a size on which finalists have been run after each round of their race."""
@@ -43,7 +40,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     settings = search.settings
     finalists = await _finalists(search)
     chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
-    designs = designs_of(search)
+    designs = search.designs()
     genomes = [*chosen, *designs.values()]
     found = await _measured(search, genomes, settings.sizes, settings.samples)
     search.refit()
@@ -123,15 +120,6 @@ async def _finalists(search: Search) -> list[Genome]:
         if not fresh:
             break
     return finalists
-
-
-def designs_of(search: Search) -> dict[str, Genome]:
-    """Known designs that are right for this task when every call is."""
-    found: dict[str, Genome] = {}
-    for name, genome in known_designs(search.task, search.settings.sizes[0]):
-        if name not in found and search.right(genome) is not False:
-            found[name] = genome
-    return found
 
 
 def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, Any]:

@@ -23,8 +23,8 @@ from undercut.evaluators.task import SPLITS, Split, Task
 from undercut.search.calibration import calibrate
 from undercut.search.conclude import SELECT, beyond, further
 from undercut.search.designs import known_designs
+from undercut.search.explore import FIRST
 from undercut.search.rehearse import rehearse
-from undercut.search.run import FIRST
 from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
 from undercut.spaces.question import Question

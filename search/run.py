@@ -1,315 +1,22 @@
-"""A search: calibrate, forecast many, run few, measure the best afresh."""
+"""The one blocking door of a search: open what it needs, search, conclude, close."""
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import open_judges
-from undercut.evaluators.ledger import Ledger
-from undercut.evaluators.models.base import Model, price_of
+from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_models
-from undercut.evaluators.task import Instance, Split, Task
+from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
-from undercut.search.bench import Bench
-from undercut.search.calibration import calibrate
-from undercut.search.conclude import conclude, designs_of
-from undercut.search.forecast import Forecaster, aim, known_unit
-from undercut.search.front import front, thinned
-from undercut.search.kin import Kin
-from undercut.search.proposers import open_proposer
-from undercut.search.rehearse import rehearse
+from undercut.search.conclude import conclude
+from undercut.search.explore import Progress, Search, silent
 from undercut.search.settings import Settings
 from undercut.search.store import ANSWERS, Store
-from undercut.spaces.errors import RunFolderError, TaskError
-from undercut.spaces.genome import Genome
-from undercut.spaces.normal import bare, normal
-from undercut.spaces.operators.base import SIZES
-from undercut.spaces.space import Space
-from undercut.spaces.variation import neighbours
-
-Progress: TypeAlias = Callable[[str, int, int, str], None]
-"""`progress(phase, done, total, words)`."""
-
-AT_ONCE = 4
-"""Genomes run on the model between two looks at the forecasts."""
-FIRST = (8,)
-"""Problems a size on which a candidate has been run after each round of its race."""
-WRONG = (0.0, math.inf)
-"""What a genome is worth that nobody should look at."""
-WARM_UP = 10
-"""Batches of forecasts before the first look at the model: they cost nothing but time."""
-RAZOR = 0.002
-"""Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
-REHEARSED, CALIBRATED = max(SIZES), 1024
-"""Largest problems that are rehearsed, and whose calls are calibrated, where the target is farther off than that."""
-MARGIN = 0.25
-"""How far below the front a forecast may lie and still be worked out again after every run."""
-QUIET = 8
-"""Rounds without a promising genome after which the search ends."""
-
-
-@dataclass
-class Search:
-    """One run in progress.
-
-    The order of events is fixed by the settings alone: rounds of proposals, of runs side by side, of news to the
-    proposer. Concurrency changes how long that takes and nothing else.
-    """
-
-    settings: Settings
-    task: Task
-    models: Sequence[Model]
-    store: Store
-    progress: Progress
-    concurrency: int = 64
-    judges: Sequence[Model] = ()
-    _kin: Kin = field(default_factory=Kin)
-    _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
-    _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
-    _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
-    _cheapest: float = math.inf
-
-    def __post_init__(self) -> None:
-        settings = self.settings
-        self.unit = known_unit(settings.cost, self.models)
-        self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
-        for primitive in self.task.primitives:
-            primitive.answer_size(*[1] * len(primitive.inputs))  # refused now, and not after the first calls
-        self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
-        limits = (settings.max_calls, settings.max_tokens, settings.max_usd, settings.max_minutes)
-        self.ledger = Ledger(*limits, journal=self.store.answers.journal)
-        self.engine = Engine(
-            [*self.models, *self.judges],
-            cache=self.store.answers,
-            ledger=self.ledger,
-            concurrency=self.concurrency,
-            workers=settings.workers,
-        )
-        self._proposer = open_proposer(settings.strategy, self.space, settings.seed)
-        self.bench = Bench(self.task, self.toolbox, self.engine, self.store, self.unit, settings.seed)
-
-    async def run(self) -> dict[str, Any]:
-        """Search to the end and give the front in its JSON form.
-
-        Raises:
-            ModelError: a model could not answer; the run can be resumed.
-            BudgetError: a limit was reached; the run can be resumed with a higher one.
-        """
-        settings = self.settings
-        sizes = [size for size in sorted({*settings.sizes, self._reach(CALIBRATED)}) if self.task.has(size)]
-        self.bench.calibration, small = await calibrate(
-            self.space,
-            self.task,
-            self.engine,
-            sizes,
-            settings.seed,
-            lambda a, b: self.progress("calibrate", a, b, "calls"),
-        )
-        self.refit()
-        result = await conclude(self, await self._explore(small))
-        self.store.finish(result)
-        return result
-
-    # -- looking ---------------------------------------------------------------------------------------------------
-
-    async def _explore(self, known: Sequence[Genome]) -> str:
-        """Rounds of forecasts and runs; gives the reason why they ended.
-
-        Every strategy begins with what the calibration came across: all small structures that would be right. Where no
-        answer can be judged it begins with the known designs, which are run: only measured scores tell anything there.
-        """
-        if self._blind:
-            known = [normal(genome) for genome in designs_of(self).values() if genome.size <= self.settings.max_size]
-            await self.race(known[: self.settings.evaluations], "search", FIRST)
-        for genome in known:
-            self._forecast(normal(genome))
-        quiet, batches = 0, WARM_UP
-        while quiet < QUIET:
-            asked = sum(self._propose() for _ in range(batches))
-            self._polish()
-            chosen = self._promising()
-            if not chosen and not asked:
-                return "every decomposition of the space was looked at"
-            quiet, batches = (0 if chosen else quiet + 1), 1
-            if chosen:
-                await self.race(chosen, "search", FIRST)
-            if self._reached():
-                return f"a decomposition is forecast to be right {self.settings.until:.0%} of the time at the target"
-            if len(self.bench.outcomes) >= self.settings.evaluations:
-                return f"as many decompositions were run as --evaluations allows, {self.settings.evaluations}"
-        return f"nothing new looked promising for {QUIET} rounds"
-
-    def _propose(self) -> int:
-        """Forecast a batch of the proposer's genomes; how many there were."""
-        for asked in range(self._proposer.batch):
-            genome = self._proposer.ask()
-            if genome is None:
-                return asked
-            genome = normal(genome)
-            if genome not in self._known:
-                self._forecast(genome)
-        self.tell("search")
-        return self._proposer.batch
-
-    def _polish(self) -> None:
-        """Turn every gene of the genomes on the forecast's front by one step."""
-        for genome, _, _ in self.front():
-            for near in neighbours(self.space, genome):
-                if normal(near) not in self._known:
-                    self._forecast(normal(near))
-
-    def _forecast(self, genome: Genome) -> None:
-        """Work out what a genome is worth by what is known now, and tell the proposer."""
-        worth = self._known[genome] = self.worth(genome)
-        if worth[0] > 0 and (genome in self.bench.outcomes or not self.forecaster.unjudged(genome)):
-            self._cheapest = min(self._cheapest, worth[1])
-        self._proposer.tell(genome, *(worth if self._affordable(worth) else WRONG))
-
-    def _affordable(self, worth: tuple[float, float]) -> bool:
-        return worth[1] <= self.settings.ceiling * self._cheapest
-
-    def worth(self, genome: Genome) -> tuple[float, float]:
-        """What the search aims at, mostly the accuracy at the target, and the cost there."""
-        if self.right(genome) is False:
-            return WRONG
-        largest, target = self.settings.sizes[-1], self.settings.target_size
-        forecast = self.forecaster.at(genome, target)
-        cost = self.unit(forecast.cost)
-        seen = self.bench.seen(genome)
-        if self.forecaster.unjudged(genome):
-            # What no call can tell of, only a model knows: one that asks none cannot be right but by chance.
-            accuracy = self._kin.accuracy(genome) if forecast.cost.calls >= 1 else 0.0
-            cost *= self._kin.dearer(genome, self.unit(self.forecaster.at(genome, largest).cost))
-        elif seen:
-            accuracy = aim(*(self.forecaster.chance(genome, size, seen) for size in (largest, target)))
-        else:
-            near = self.forecaster.at(genome, largest).accuracy or 0.0
-            accuracy = aim(near, min(near, forecast.accuracy or 0.0))
-        return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
-
-    @cached_property
-    def _blind(self) -> bool:
-        """Whether no answer that a model may give in this task can be judged."""
-        return all(primitive.reference is None for primitive in self.task.primitives)
-
-    def right(self, genome: Genome) -> bool | None:
-        """Whether the genome would be right if every call were, at each size that matters."""
-        core = bare(genome)
-        if core not in self._rehearsed:
-            self._rehearsed[core] = rehearse(core, self._checks, self.task, self.toolbox).right
-        return self._rehearsed[core]
-
-    @cached_property
-    def _checks(self) -> list[Instance]:
-        """Instances for rehearsals: small ones first, which most wrong genomes fail already.
-
-        The last one is beyond the target, so that nothing passes which is right up to there alone; for a target that is
-        far off, it is beyond all numbers that genes propose.
-        """
-        reach = self._reach(REHEARSED)
-        sizes = [*self.settings.sizes, self.settings.sizes[0], reach, beyond(reach)]
-        found: list[Instance] = []
-        for position, size in enumerate(sizes):
-            try:
-                found += self.task.instances(size, 1, "search", self.settings.seed + position)
-            except TaskError:
-                if size in self.settings.sizes:
-                    raise
-        return found
-
-    def _reach(self, most: int) -> int:
-        """The target size, or where that is larger than `most`, the largest of what is run and `most`."""
-        return min(self.settings.target_size, max(self.settings.sizes[-1], most))
-
-    def front(self) -> list[tuple[Genome, float, float]]:
-        """The front of what is known."""
-        return thinned(
-            front((g, *worth) for g, worth in self._known.items() if worth[0] > 0 and self._affordable(worth))
-        )
-
-    def _near_front(self) -> list[Genome]:
-        """Genomes that some news could bring onto the front: none cheaper is more than `MARGIN` more accurate."""
-        near, best = [], 0.0
-        for genome, (accuracy, _) in sorted(self._known.items(), key=lambda item: (item[1][1], -item[1][0])):
-            best = max(best, accuracy)
-            if accuracy > 0 and accuracy > best - MARGIN:
-                near.append(genome)
-        return near
-
-    def _promising(self) -> list[Genome]:
-        """Genomes on the front of what is known that were not run yet, the most accurate first."""
-        left = self.settings.evaluations - len(self.bench.outcomes)
-        fresh = [point for point in self.front() if point[0] not in self.bench.outcomes]
-        return [genome for genome, _, _ in sorted(fresh, key=lambda point: -point[1])][: min(AT_ONCE, left)]
-
-    def _reached(self) -> bool:
-        """Whether a genome that was run is as accurate as the user asked for."""
-        until = self.settings.until
-        return until is not None and any(self._known[genome][0] >= until for genome in self.bench.outcomes)
-
-    # -- racing ----------------------------------------------------------------------------------------------------
-
-    async def race(self, genomes: Sequence[Genome], split: Split, rounds: Sequence[int]) -> None:
-        """Run genomes on ever more problems, small sizes first; one that can no longer be on the front drops out.
-
-        Raises:
-            ModelError: a model could not answer.
-            BudgetError: a limit would have been exceeded.
-        """
-        running, done = list(genomes), 0
-        for count in rounds:
-            for size in self.settings.sizes:
-                running = [genome for genome in running if not self._hopeless(genome)]
-                await self.bench.measure(running, split, split, size, done, count)
-                self.tell("search" if split == "search" else "measure")
-            for genome in running:
-                runs = [run for run in self.bench.outcomes[genome] if run.size == self.settings.sizes[-1]]
-                self._kin.add(genome, [(run.score, self.unit(run.cost)) for run in runs])
-            self.refit()
-            for genome in self._near_front():
-                self._forecast(genome)
-            done = count
-        for genome in genomes:
-            self.bench.keep(genome, split)
-
-    def _hopeless(self, genome: Genome) -> bool:
-        """Whether even the upper end of what a genome's runs leave possible is below something no dearer.
-
-        That end holds however often one looks (see `anytime`).
-        """
-        if genome not in self.bench.outcomes or genome not in self._known:
-            return False
-        most = self.forecaster.most(self.bench.seen(genome), self.settings.target_size)
-        cost = self._known[genome][1]
-        return any(best > most and price <= cost for other, best, price in self.front() if other != genome)
-
-    def tell(self, phase: str) -> None:
-        """Report progress."""
-        run = len(self.bench.outcomes)
-        words = f"{len(self._known):,} forecast, {run} run, {self.ledger.spent.calls:,} calls"
-        self.progress(phase, run, self.settings.evaluations, words)
-
-    def refit(self) -> None:
-        """Fit the forecaster to all calls so far."""
-        shapes = [model.shape for model in self.models]
-        rates = self.bench.calibration.rates(self.toolbox, shapes, [price_of(model) for model in self.models])
-        self.forecaster = Forecaster(rates, self.task, self.toolbox, self.settings.workers, self._spoiling)
-
-
-def beyond(size: int) -> int:
-    """A size well beyond another, that few chunk sizes divide."""
-    return 2 * size + 3
-
-
-def _silent(phase: str, done: int, total: int, words: str) -> None:
-    """No progress is shown."""
+from undercut.spaces.errors import RunFolderError
 
 
 def run_search(
@@ -319,7 +26,7 @@ def run_search(
     storage: str | None = None,
     reuse: Sequence[Path | str] = (),
     concurrency: int = 64,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     resume: bool = False,
     task: Task | None = None,
     models: Sequence[Model] | None = None,
@@ -354,7 +61,9 @@ def run_search(
 
     async def whole() -> dict[str, Any]:
         try:
-            return await search.run()
+            result = await conclude(search, await search.explore())
+            store.finish(result)
+            return result
         finally:
             await search.engine.close()
             for model in (*opened, *judges):
@@ -367,6 +76,3 @@ def run_search(
         return asyncio.run(whole())
     finally:
         store.close()
-
-
-__all__ = ["Progress", "Search", "run_search"]

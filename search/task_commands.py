@@ -150,7 +150,7 @@ def _held(task: Task, size: int, samples: int) -> dict[str, int]:
     """Problems of a size by what the search does with them: up to as many as it wants."""
     from undercut.evaluators.task import SPLITS
     from undercut.search.conclude import SELECT
-    from undercut.search.run import FIRST
+    from undercut.search.explore import FIRST
 
     wanted = {"search": FIRST[-1], "select": SELECT[-1], "test": samples}
     return {split: len(task.instances(size, wanted[split], split)) for split in SPLITS}

@@ -21,7 +21,7 @@ from results import keep, say, table
 from run import Judge, median_of, our_run
 
 from undercut.evaluators.calibrate import Calibration
-from undercut.search import calibration, run
+from undercut.search import calibration, explore
 from undercut.search.conclude import SELECT
 from undercut.spaces.genome import Genome
 
@@ -41,10 +41,10 @@ def _nothing(self: Any, key: str) -> None:
 
 WITHOUT: Mapping[str, Mapping[str, Any]] = {
     "everything there": {},
-    "calibration": {"undercut.search.run.calibrate": _uncalibrated},
+    "calibration": {"undercut.search.explore.calibrate": _uncalibrated},
     "cache": {"undercut.evaluators.cache.AnswerCache.get": _nothing},
-    "few problems first": {"undercut.search.run.FIRST": (run.FIRST[-1] + SELECT[-1],)},
-    "normal form": {"undercut.search.run.normal": _as_it_is},
+    "few problems first": {"undercut.search.explore.FIRST": (explore.FIRST[-1] + SELECT[-1],)},
+    "normal form": {"undercut.search.explore.normal": _as_it_is},
 }
 
 

@@ -11,8 +11,8 @@ from metered import Metered
 from undercut.evaluators.engine import default_cap, seed_of
 from undercut.evaluators.models.base import Request
 from undercut.evaluators.task import Instance, Task
+from undercut.search.explore import beyond
 from undercut.search.rehearse import rehearse
-from undercut.search.run import beyond
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import Execution
 from undercut.spaces.genome import Genome

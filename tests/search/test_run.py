@@ -21,12 +21,13 @@ from undercut.evaluators.models.base import Completion, Model, Request, Shape
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.tasks import open_task
 from undercut.search import calibration
+from undercut.search.explore import Search
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
 from undercut.search.proposers.exhaustive import Exhaustive
 from undercut.search.proposers.portfolio import Portfolio
-from undercut.search.run import Search, run_search
+from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST
