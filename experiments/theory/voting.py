@@ -9,10 +9,11 @@ from typing import Any
 
 from row import Row
 
-from undercut.evaluators.models.simulated import Capability, SimulatedModel
+from undercut.evaluators.models.simulated import MALFORMED, Capability, SimulatedModel
 from undercut.evaluators.task import Task
 from undercut.spaces.genome import GeneValue, Genome, Input, Node, call
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Question
 from undercut.spaces.reliability import ahead, ahead_votes
 from undercut.spaces.types import NUMBER, NUMBERS, TRUTH, Atom, ListOf
 
@@ -124,10 +125,23 @@ HANOI = Task(
 )
 
 
+class Stepper(SimulatedModel):
+    """A model that leaves a step out where it is wrong, and is one step behind from there to the end of its walk."""
+
+    def _text(self, question: Question, prompt: str) -> str:
+        text = super()._text(question, prompt)
+        walk, steps = question.values
+        right = read(moved(walk, steps))
+        if text in (MALFORMED, written(right)):
+            return text
+        place = self._draw("astray", prompt).randrange(len(right))
+        return written([*right[:place], *[read(walk)[-1], *right][place : len(right)]])
+
+
 def stepper(name: str, seed: int) -> SimulatedModel:
     """A model that gets each step right with the published chance of the model of that name."""
     table = {"move": {1: 1 - STEP_ERROR[name]}}
-    return SimulatedModel(f"steps/{name}", Capability(table, malformed=FLAGGED, agreeing=True), seed=seed)
+    return Stepper(f"steps/{name}", Capability(table, malformed=FLAGGED, agreeing=True), seed=seed)
 
 
 def maker(width: int, lead: int) -> Genome:
