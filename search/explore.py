@@ -262,7 +262,8 @@ class Search:
         running, done = list(genomes), 0
         for count in rounds:
             for size in self.settings.sizes:
-                running = [genome for genome in running if not self._hopeless(genome)]
+                known = self.front()
+                running = [genome for genome in running if not self._hopeless(genome, known)]
                 await self.bench.measure(running, split, split, size, done, count)
                 self.tell("search" if split == "search" else "measure")
             for genome in running:
@@ -275,8 +276,8 @@ class Search:
         for genome in genomes:
             self.bench.keep(genome, split)
 
-    def _hopeless(self, genome: Genome) -> bool:
-        """Whether even the upper end of what a genome's runs leave possible is below something no dearer.
+    def _hopeless(self, genome: Genome, known: Sequence[tuple[Genome, float, float]]) -> bool:
+        """Whether even the upper end of what a genome's runs leave possible is below something known that is no dearer.
 
         That end holds however often one looks (see `anytime`).
         """
@@ -284,7 +285,7 @@ class Search:
             return False
         most = self.forecaster.most(self.bench.seen(genome), self.settings.target_size)
         cost = self._known[genome][1]
-        return any(best > most and price <= cost for other, best, price in self.front() if other != genome)
+        return any(best > most and price <= cost for other, best, price in known if other != genome)
 
     def tell(self, phase: str) -> None:
         """Report progress."""

@@ -133,7 +133,7 @@ def spoiling(
 
 
 def _faulty(primitive: Primitive, values: Sequence[Any], truth: Any, draw: random.Random) -> Any:
-    """A wrong answer, if it can be had not the same in another order: to some tasks that makes no difference."""
+    """A wrong answer, with other items where that can be had: to some tasks another order makes no difference."""
     wrong = truth
     for _ in range(SLIPS):
         text = wrong_answer(primitive, values, truth, draw)
@@ -207,8 +207,9 @@ class _Walk:
         draw, asked = random.Random(repr(inputs)), len(self.questions)
         for _ in range(SLIPS):
             wrong = slipped(inputs[0], list(leaves(inputs)), draw)
-            if not self.refusing[check.key] and wrong != inputs[0]:
-                self.refusing[check.key] = await self._refuses(check, (wrong, *inputs[1:]))
+            if wrong != inputs[0] and await self._refuses(check, (wrong, *inputs[1:])):
+                self.refusing[check.key] = True
+                break
         del self.questions[asked:]  # no decomposition asks these
 
     async def _refuses(self, check: Genome, inputs: Sequence[Any]) -> bool:

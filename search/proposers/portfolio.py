@@ -57,8 +57,9 @@ class Portfolio:
             genome = arm.proposer.ask()
             if genome is not None:
                 arm.wins, arm.losses = arm.wins * FORGET, arm.losses * FORGET + 1
-                if normal(genome) not in self._told:
-                    self._asked.setdefault(normal(genome), arm)
+                told_as = normal(genome)
+                if told_as not in self._told:
+                    self._asked.setdefault(told_as, arm)
                 return genome
             del self._arms[name]
         return None
