@@ -135,12 +135,12 @@ class FittedRates:
 
     def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         """Rates of one call; a key that was never asked takes those of the nearest one."""
-        genes = node.genes
-        key = Key(primitive.name, Asked(int(genes["model"]), int(genes["prompt"]), float(genes["temperature"])))
-        asked = (key, *sizes)
-        known = self._known.get(asked)
+        model, prompt, temperature = (node.genes[name] for name in ("model", "prompt", "temperature"))
+        place = (primitive.name, model, prompt, temperature, *sizes)
+        known = self._known.get(place)
         if known is None:
-            known = self._known[asked] = self._call(key, primitive, sizes)
+            key = Key(primitive.name, Asked(int(model), int(prompt), float(temperature)))
+            known = self._known[place] = self._call(key, primitive, sizes)
         return known
 
     def doubt(self, question: Question) -> float:
@@ -163,7 +163,7 @@ class FittedRates:
         longer = len(primitive.prompts[asked.prompt].split()) - len(primitive.prompts[near.asked.prompt].split())
         prompt = max(1.0, tokens.prompt.at(sizes) + longer)
         answer = max(1.0, tokens.completion.at([primitive.answer_size(*sizes)]))
-        valid = outcomes.valid.chance(asked, sizes).at(self._shift) if outcomes.valid else 1.0
+        valid = outcomes.valid(asked, sizes).at(self._shift)
         right = outcomes.right.chance(asked, sizes).at(self._shift) if outcomes.right else valid
         cached = prompt * tokens.cached
         refusal = None if tokens.refusal is None else call_cost(prompt, tokens.refusal, cached, shape, price)

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import mul
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from undercut.evaluators.success import FALL, FALL_SPREAD, LEVEL, Asked, Successes
+from undercut.evaluators.success import FALL, FALL_SPREAD, LEVEL, Asked, Chance, Successes
 
 SURE = 8.0
 """Log-odds that an answer raises no red flag, expected before anything is seen, at every size: few calls do."""
@@ -88,7 +89,7 @@ class Line:
     def at(self, sizes: Sequence[float]) -> float:
         """Tokens at these sizes."""
         constant, *slopes = self.terms
-        return constant + math.fsum(slope * size for slope, size in zip(slopes, sizes, strict=True))
+        return constant + math.fsum(map(mul, slopes, sizes))
 
     def to_dicts(self) -> list[dict[str, float | None]]:
         """JSON form of the terms, each with its 95 % interval; unknown ones are null."""
@@ -129,15 +130,22 @@ class OutcomeFit:
         self._options: dict[int, list[Successes | None]] = {}
         self._shares: dict[tuple[float, ...], tuple[float, ...]] = {}
         self.largest = max((sum(sizes) for _, sizes, cell in self._cells if cell.judged), default=None)
+        self._flagged = any(cell.valid < cell.first for _, _, cell in self._cells)
+        self._edge = max((sizes for _, sizes, _ in self._cells), key=sum, default=())
 
     @cached_property
     def right(self) -> Successes | None:
         """Of judged calls; None where none was."""
         return self._successes([(c.judged, c.right) for _, _, c in self._cells], LEVEL, FALL, FALL_SPREAD)
 
+    def valid(self, asked: Asked, sizes: Sequence[float]) -> Chance:
+        """What is known of first samples raising no red flag; where none ever did, that is alike at all sizes."""
+        if self._valid is None:
+            return Chance(math.inf, 0.0)
+        return self._valid.chance(asked, sizes if self._flagged else self._edge)
+
     @cached_property
-    def valid(self) -> Successes | None:
-        """Of all first samples."""
+    def _valid(self) -> Successes | None:
         return self._successes([(c.first, c.valid) for _, _, c in self._cells], SURE, 0.0, FLAT)
 
     def shares(self, options: int, sizes: Sequence[float]) -> tuple[float, ...] | None:

@@ -23,6 +23,8 @@ one item merged into forty is not as hard as twenty into twenty."""
 REACH = 0.5
 """How far in the logarithm of the size one count speaks for another: the length scale of a Matérn 3/2 kernel, which
 lets a success fall off a cliff and yet carries on smoothly."""
+CLOSE = math.sqrt(3) / REACH
+SHARES = np.array([[1 - SHAPE], [SHAPE]])
 SHARED = (0.35, 0.2, 0.25, 0.2)
 """Parts of what is not known beforehand that all calls share, then those of one model, one prompt, one temperature."""
 STEPS = 40
@@ -82,7 +84,8 @@ class Successes:
         self._asked = list(asked)
         self._sizes = np.array(sizes, dtype=float)
         self._total = self._sizes.sum(axis=1)
-        self._logs = np.log1p(np.hstack([self._total[:, None], self._sizes]))
+        self._logs = CLOSE * np.log1p(np.vstack([self._total, self._sizes.T]))
+        self._known: dict[tuple[Asked, tuple[float, ...]], Chance] = {}
         self._parts: dict[Asked, np.ndarray] = {}
         self._calls = np.array(calls, dtype=float)
         self._right = np.array(right, dtype=float)
@@ -93,31 +96,35 @@ class Successes:
 
         Beyond the largest size seen, they are not expected to be right more often than there.
         """
-        known = self._chance(asked, sizes)
-        total, largest = sum(sizes), float(self._total.max())
-        if total <= largest:
-            return known
-        edge = self._chance(asked, [size * largest / total for size in sizes])
-        return known if known.mean <= edge.mean else edge
+        place = (asked, tuple(sizes))
+        known = self._known.get(place)
+        if known is None:
+            known = self._chance(asked, sizes)
+            total, largest = sum(sizes), float(self._total.max())
+            if total > largest:
+                known = min(known, self._chance(asked, [size * largest / total for size in sizes]))
+            self._known[place] = known
+        return known
 
     def _chance(self, asked: Asked, sizes: Sequence[float]) -> Chance:
         root, slope, weights = self._fitted
-        kernel = self._alike(asked, np.array(sizes, dtype=float))
+        kernel = self._alike(asked, sizes)
         fall = sum(sizes) / self._scale
         own = LEVEL_SPREAD**2 + (self._fall_spread * fall) ** 2 + BUMP_SPREAD**2
         explained = root @ (weights * kernel)
         mean = self._level + self._fall * fall + float(kernel @ slope)
         return Chance(mean, math.sqrt(max(0.0, own - float(explained @ explained))))
 
-    def _alike(self, asked: Asked, sizes: np.ndarray) -> np.ndarray:
+    def _alike(self, asked: Asked, sizes: Sequence[float]) -> np.ndarray:
         """Covariance of the log-odds of these calls with those of every group."""
         parts = self._parts.get(asked)
         if parts is None:
             parts = self._parts[asked] = np.array([_shared(asked, other) for other in self._asked])
-        total = sizes.sum()
-        apart = self._logs - np.log1p([total, *sizes])
-        bump = (1 - SHAPE) * _near(np.abs(apart[:, 0])) + SHAPE * _near(np.sqrt((apart[:, 1:] ** 2).sum(axis=1)))
-        fall = self._fall_spread**2 * self._total * total / self._scale**2
+        total = float(sum(sizes))
+        squares = (self._logs - np.array([[CLOSE * math.log1p(size)] for size in (total, *sizes)])) ** 2
+        apart = np.sqrt([squares[0], np.add.reduce(squares[1:])])  # in the sum of the sizes, and in each of them
+        bump = np.add.reduce((1 + apart) * np.exp(-apart) * SHARES)
+        fall = self._total * (self._fall_spread**2 * total / self._scale**2)
         kernel: np.ndarray = parts * (LEVEL_SPREAD**2 + fall + BUMP_SPREAD**2 * bump)
         return kernel
 
@@ -140,13 +147,6 @@ class Successes:
             if np.abs(step).max() < 1e-6:
                 break
         return np.linalg.inv(np.linalg.cholesky(inner)), gradient, root
-
-
-def _near(apart: np.ndarray) -> np.ndarray:
-    """Correlation at a distance in logarithms: Matérn 3/2."""
-    scaled = math.sqrt(3) * apart / REACH
-    correlation: np.ndarray = (1 + scaled) * np.exp(-scaled)
-    return correlation
 
 
 def _shared(one: Asked, other: Asked) -> float:

@@ -192,7 +192,7 @@ class _Walk:
     async def apply(self, genome: Genome, inputs: Sequence[Any], sample: tuple[int, ...] | None = None) -> Any:
         """Run a genome; a check that refuses what is right would do so always."""
         values: dict[str, Any] = {f"x{index}": value for index, value in enumerate(inputs)}
-        for node in genome.nodes():
+        for node in genome.nodes:
             values[node.key] = await OPERATORS[node.op].run(node, [values[part.key] for part in node.inputs], self)
         result = values[genome.output.key]
         if genome.key in self.refusing:

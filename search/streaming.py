@@ -294,7 +294,7 @@ def _parts(genome: Genome, work: Work, task: Task) -> tuple[Node, Path, list[Any
 
 def _read(body: Genome) -> set[Input]:
     """The inputs that a body reads."""
-    sources = [body.output, *(source for node in body.nodes() for source in node.inputs)]
+    sources = [body.output, *(source for node in body.nodes for source in node.inputs)]
     return {source for source in sources if isinstance(source, Input)}
 
 

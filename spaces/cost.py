@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any
+from operator import add
+from typing import Any, NamedTuple
 
 UNKNOWN = math.nan
 """A figure that cannot be known. It survives every sum, and is null in JSON: never 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What work over a model costs. `+` is one thing after another.
 
     Attributes:
@@ -40,62 +39,32 @@ class Cost:
     aalp: float = 0
     usd: float = 0
 
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.calls + other.calls,
-            self.samples + other.samples,
-            self.prefill + other.prefill,
-            self.cached + other.cached,
-            self.decode + other.decode,
-            self.passes + other.passes,
-            self.depth + other.depth,
-            self.flops + other.flops,
-            self.aalp + other.aalp,
-            self.usd + other.usd,
-        )
+    def __add__(self, other: Cost) -> Cost:  # type: ignore[override]
+        if self is NO_COST:
+            return other
+        return tuple.__new__(Cost, map(add, self, other))
 
-    def __mul__(self, times: float) -> Cost:
+    def __mul__(self, times: float) -> Cost:  # type: ignore[override]
         """The same work `times` times, one after another."""
-        return self.repeated(times, depth=self.depth * times)
+        if times == 1:
+            return self
+        return tuple.__new__(Cost, [each * times for each in self])
 
     def repeated(self, times: float, depth: float) -> Cost:
         """The same work `times` times, with the critical path given: `depth` is `self.depth` if all run at once."""
-        return Cost(
-            self.calls * times,
-            self.samples * times,
-            self.prefill * times,
-            self.cached * times,
-            self.decode * times,
-            self.passes * times,
-            depth,
-            self.flops * times,
-            self.aalp * times,
-            self.usd * times,
-        )
+        return (self * times).with_depth(depth)
 
     def with_depth(self, depth: float) -> Cost:
         """The same work with another critical path."""
-        return Cost(
-            self.calls,
-            self.samples,
-            self.prefill,
-            self.cached,
-            self.decode,
-            self.passes,
-            depth,
-            self.flops,
-            self.aalp,
-            self.usd,
-        )
+        if depth == self.depth:
+            return self
+        calls, samples, prefill, cached, decode, passes, _, flops, aalp, usd = self
+        return Cost(calls, samples, prefill, cached, decode, passes, depth, flops, aalp, usd)
 
     @property
     def tokens(self) -> float:
         """Tokens in and out, each counted once."""
         return self.prefill + self.cached + self.decode
-
-    def vector(self) -> tuple[float, ...]:
-        """The fields in order, for arithmetic over many costs."""
-        return tuple(getattr(self, name) for name in FIELDS)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form: the fields and `tokens`; figures that are unknown, or past every number, are null."""
@@ -108,7 +77,7 @@ class Cost:
         return cls(**{name: UNKNOWN if data.get(name) is None else data[name] for name in FIELDS})
 
 
-FIELDS: tuple[str, ...] = tuple(field.name for field in fields(Cost))
+FIELDS: tuple[str, ...] = Cost._fields
 NO_COST = Cost()
 UNLIMITED = Cost(*[math.inf] * len(FIELDS))
 """What work costs that grows past every number."""

@@ -269,7 +269,7 @@ def _moved(before: Extent, after: Extent, steps: int) -> Extent:
 
 
 def _figures(estimate: Estimate) -> tuple[float, ...]:
-    return (*estimate.cost.vector(), estimate.log_right, estimate.log_valid)
+    return (*estimate.cost, estimate.log_right, estimate.log_valid)
 
 
 def _equal(guess: float, value: float) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from undercut.spaces.cost import NO_COST, UNLIMITED
 from undercut.spaces.estimate import Estimate, Rates, beside, likely
 from undercut.spaces.extent import Extent, joined
-from undercut.spaces.genome import Genome
+from undercut.spaces.genome import Genome, Input
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.workers import makespan, share
@@ -78,13 +78,17 @@ class Estimator:
             self._within = False
 
     def _walk(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
+        if len(genome.nodes) == 1:  # as most bodies are: the same at half the price
+            (node,) = genome.nodes
+            made = OPERATORS[node.op].cost(node, [inputs[s.index] for s in node.inputs if isinstance(s, Input)], self)
+            return made._replace(log_going=made.log_valid) if self.ends else made
         extents: dict[str, Extent] = {f"x{index}": extent for index, extent in enumerate(inputs)}
         finish: dict[str, float] = dict.fromkeys(extents, 0)
         cost, right, valid, going = NO_COST, 0.0, 0.0, 0.0
         shares: tuple[float, ...] = ()
         began: float = 0  # of the wave, as in the walk with a model
         free = self.workers is None and not self.ends  # then it does not matter what runs side by side
-        for wave in zip(genome.nodes(), strict=True) if free else genome.waves:
+        for wave in ([node] for node in genome.nodes) if free else genome.waves:
             each = self if free else self._one_of(len(wave))
             depths: list[tuple[float, float]] = []
             before = going

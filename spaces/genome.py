@@ -93,19 +93,16 @@ class Genome:
 
     Example:
         >>> chunks = Node("split", [Input(0)], {"size": 8})
-        >>> len(Genome(chunks).nodes())
+        >>> len(Genome(chunks).nodes)
         1
     """
 
-    __slots__ = ("__dict__", "output")
+    __slots__ = ("__dict__", "key", "output")
 
     def __init__(self, output: Expression) -> None:
         self.output = output
-
-    @property
-    def key(self) -> str:
+        self.key = output.key
         """Canonical digest: equal exactly for genomes with the same content."""
-        return self.output.key
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Genome) and other.key == self.key
@@ -116,12 +113,9 @@ class Genome:
     def __repr__(self) -> str:
         return str(self)
 
-    def nodes(self) -> list[Node]:
-        """The distinct nodes, inputs before the nodes that use them; nodes of bodies are not among them."""
-        return list(self._ordered)
-
     @cached_property
-    def _ordered(self) -> tuple[Node, ...]:
+    def nodes(self) -> tuple[Node, ...]:
+        """The distinct nodes, inputs before the nodes that use them; nodes of bodies are not among them."""
         seen: dict[str, Node] = {}
 
         def visit(expression: Expression) -> None:
@@ -138,7 +132,7 @@ class Genome:
         """The nodes in waves: those of one wave need nothing of each other, and something of the wave before."""
         wave: dict[str, int] = {}
         found: list[list[Node]] = []
-        for node in self._ordered:
+        for node in self.nodes:
             place = 1 + max((wave[s.key] for s in node.inputs if not isinstance(s, Input)), default=-1)
             wave[node.key] = place
             if place == len(found):
@@ -148,7 +142,7 @@ class Genome:
 
     def walk(self) -> Iterator[Node]:
         """All nodes, those of bodies included, each body's after the node that applies it."""
-        for node in self._ordered:
+        for node in self.nodes:
             yield node
             for body in node.bodies:
                 yield from body.walk()
@@ -157,7 +151,7 @@ class Genome:
     def size(self) -> int:
         """Number of nodes, those of bodies included, each counted as often as it is used; 0 for a bare input."""
         sizes: dict[str, int] = {}
-        for node in self._ordered:
+        for node in self.nodes:
             below = sum(sizes.get(source.key, 0) for source in node.inputs)
             sizes[node.key] = 1 + below + sum(body.size for body in node.bodies)
         return sizes.get(self.output.key, 0)
@@ -220,7 +214,7 @@ CALL_DEFAULTS: dict[str, GeneValue] = {"model": 0, "prompt": 0, "temperature": 0
 def _body_to_dict(genome: Genome) -> dict[str, Any]:
     place: dict[str, int | str] = {}
     nodes: list[dict[str, Any]] = []
-    for node in genome.nodes():
+    for node in genome.nodes:
         place[node.key] = len(nodes)
         entry: dict[str, Any] = {"op": node.op, "inputs": [place.get(source.key, source.key) for source in node.inputs]}
         if node.genes:
@@ -285,7 +279,7 @@ def _add_to_graph(graph: nx.DiGraph[str], genome: Genome, body: str) -> None:
     def name(expression: Expression) -> str:
         return f"{body}{expression.key}"
 
-    for node in genome.nodes():
+    for node in genome.nodes:
         graph.add_node(name(node), op=node.op, genes=dict(node.genes), body=body)
         for position, source in enumerate(node.inputs):
             if isinstance(source, Input):

@@ -45,7 +45,7 @@ class _Chart:
                 self.add(f"{names[expression.key]}([{expression.key}])")
             return names[expression.key]
 
-        for node in genome.nodes():
+        for node in genome.nodes:
             sources = [named(source) for source in node.inputs]
             name = names[node.key] = self.new("n")
             self.add(f'{name}["{_label(node)}"]')

@@ -226,9 +226,9 @@ def operator_function(op: str) -> Callable[..., Any]:
 def _in_waves(genome: Genome) -> list[Node]:
     """The nodes in the order in which the engine gets to them: a file asks nothing that the engine would not."""
     wave: dict[str, int] = {}
-    for node in genome.nodes():
+    for node in genome.nodes:
         wave[node.key] = 1 + max((wave.get(source.key, -1) for source in node.inputs), default=-1)
-    return sorted(genome.nodes(), key=lambda node: wave[node.key])
+    return sorted(genome.nodes, key=lambda node: wave[node.key])
 
 
 def _innermost(kind: Type) -> Atom:
@@ -246,5 +246,5 @@ def _imports(lines: Iterable[str]) -> list[str]:
 
 
 def _inputs(genome: Genome) -> list[Input]:
-    expressions: list[Expression] = [genome.output, *(source for node in genome.nodes() for source in node.inputs)]
+    expressions: list[Expression] = [genome.output, *(source for node in genome.nodes for source in node.inputs)]
     return [expression for expression in expressions if isinstance(expression, Input)]

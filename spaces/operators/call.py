@@ -6,7 +6,6 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from undercut.spaces.cost import NO_COST
 from undercut.spaces.estimate import CostWalk, Estimate, log
 from undercut.spaces.extent import Extent, of_size, total
 from undercut.spaces.genome import Node
@@ -71,7 +70,7 @@ class Call(Operator):
         sizes = [total(extent) for extent in inputs]
         extent = of_size(primitive.answer_size(*sizes), primitive.output)
         rates = estimator.rates.call(node, primitive, sizes)
-        cost = NO_COST + rates.cost
+        cost = rates.cost
         if estimator.ends and rates.refusal is not None:
             cost = rates.cost * rates.valid + rates.refusal * (1 - rates.valid)
         shares = estimator.rates.shares(node, primitive, sizes) if primitive.options else ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache
 from itertools import product
 from typing import Any
@@ -148,7 +147,7 @@ def equal(space: Space, genome: Genome, size: int, workers: int | None, make_rat
         return False
     assert (declared.log_right, declared.log_valid) == (0, 0), f"{genome} at {size}"
     assert has_type(value, space.signature.output), f"{genome} at {size} gave {value!r}"
-    assert declared.cost == replace(model.cost, depth=execution.depth), f"{genome} at {size}"
+    assert declared.cost == model.cost.with_depth(execution.depth), f"{genome} at {size}"
     assert declared.extent == extent_of(value, space.signature.output), f"{genome} at {size}"
     return True
 

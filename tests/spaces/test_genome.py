@@ -83,11 +83,11 @@ def test_true_is_not_one() -> None:
 
 def test_a_result_that_is_used_twice_is_one_node() -> None:
     twice = Genome(call("merge", call("sort", X), call("sort", X)))
-    assert len(twice.nodes()) == 2
+    assert len(twice.nodes) == 2
     assert twice.size == 3
     assert len(twice.to_dict()["nodes"]) == 2
     written_twice = file(SORT, SORT, {"op": "call", "inputs": [0, 1], "genes": {"primitive": "merge"}}, output=2)
-    assert len(Genome.from_dict(written_twice).nodes()) == 2
+    assert len(Genome.from_dict(written_twice).nodes) == 2
 
 
 def test_sharing_keeps_everything_small() -> None:
@@ -95,14 +95,14 @@ def test_sharing_keeps_everything_small() -> None:
     for _ in range(60):
         tower = call("merge", tower, tower)
     genome = Genome(tower)
-    assert len(genome.nodes()) == 60
+    assert len(genome.nodes) == 60
     assert genome.size == 2**60 - 1
     assert Genome.from_json(genome.to_json()) == genome
 
 
 def test_nodes_come_after_their_inputs() -> None:
     seen: set[str] = set()
-    for node in GENOME.nodes():
+    for node in GENOME.nodes:
         assert all(source.key in seen or isinstance(source, Input) for source in node.inputs)
         seen.add(node.key)
 
@@ -165,7 +165,7 @@ def test_a_malformed_file_gets_one_sentence(name: str) -> None:
 
 
 def all_nodes(genome: Genome) -> int:
-    return sum(1 + sum(all_nodes(body) for body in node.bodies) for node in genome.nodes())
+    return sum(1 + sum(all_nodes(body) for body in node.bodies) for node in genome.nodes)
 
 
 def test_networkx_view_of_a_known_genome() -> None:

@@ -297,7 +297,7 @@ def test_expected_sizes_do_not_break_the_walk(make_rates: Any) -> None:
     ):
         for size in (0.25, 1.5, 3.5, 7.75, 80.5):
             made: Estimate = estimator.apply(Genome(output), [((1, size),)])
-            assert all(value >= 0 and math.isfinite(value) for value in made.cost.vector())
+            assert all(value >= 0 and math.isfinite(value) for value in made.cost)
 
 
 def test_what_outgrows_every_number_costs_without_limit(estimator: Estimator) -> None:

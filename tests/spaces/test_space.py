@@ -100,7 +100,7 @@ def test_neighbours_of_an_ordered_gene_are_next_to_it() -> None:
     sizes = {
         node.genes["size"]
         for other in neighbours(here, Genome(Node("join", [made])))
-        for node in other.nodes()
+        for node in other.nodes
         if node.op == "split"
     }
     assert sizes == {6, 8, 10}
