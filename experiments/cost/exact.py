@@ -1,11 +1,15 @@
 """Declared cost is measured cost, exactly, in every field, where the model never errs.
 
-python experiments/cost/exact.py                 300 random genomes, three sizes, with and without limited workers
+python experiments/cost/exact.py                 400 random genomes, three sizes, with and without limited workers
+
+Three tasks are known ones. The fourth has primitives that decide something, for the operators that need them; what they
+decide is always the same, as is declared of them, so that what is expected is what happens.
 
 The model is `simulated/perfect`, with prices that are powers of two, so that sums of dollars are exact as well.
 Genomes are drawn at random; left out, and counted, are those that ask nothing or cost too much to run, those in which
 something is refused although every answer is right (a check that says no, nothing to combine), and those that merge
-blocks with a body that loses items, for which the order of the blocks, and so the cost, depends on the values.
+blocks with a body that loses items, for which the order of the blocks, and so the cost, depends on the values, as it
+does for all sorting algorithms but the comparison of all pairs of numbers.
 """
 
 from __future__ import annotations
@@ -28,20 +32,46 @@ from undercut.evaluators.models.registry import NOMINAL, PERFECT
 from undercut.evaluators.models.simulated import Capability, SimulatedModel, count_pieces
 from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.tasks import TASKS
+from undercut.evaluators.tasks.primitives import SORT
 from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.execution import Execution, run_now
 from undercut.spaces.extent import length
-from undercut.spaces.genome import Genome
+from undercut.spaces.genome import Genome, Node
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.pricing import Price
+from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Toolbox
-from undercut.spaces.types import TRUTH
+from undercut.spaces.types import NEED, NUMBER, NUMBERS, SCORE, TRUTH, Atom
 
-NAMES = ("sort", "count", "sum")
+OPTION = Atom("option", parse=int, options=3)
+DECIDING = Task(
+    "decide",
+    (NUMBERS,),
+    NUMBERS,
+    (
+        SORT,
+        Primitive(
+            "needed", (NUMBERS,), NEED, ("needed {0}",), law=lambda n: 1, reference=lambda a: True, shares=(0.0, 1.0)
+        ),
+        Primitive(
+            "which", (NUMBERS,), OPTION, ("which {0}",), law=lambda n: 1, reference=lambda a: 2, shares=(0.0, 0.0, 1.0)
+        ),
+        Primitive("rate", (NUMBERS,), SCORE, ("rate {0}",), law=lambda n: 1, reference=lambda a: 1),
+        Primitive(
+            "better", (NUMBERS, NUMBERS), TRUTH, ("better {0} {1}",), law=lambda a, b: 1, reference=lambda a, b: True
+        ),
+        Primitive(
+            "below", (NUMBER, NUMBER), TRUTH, ("below {0} {1}",), law=lambda a, b: 1, reference=lambda a, b: a < b
+        ),
+    ),
+    TASKS["sort"].make,
+    summary="sort a list, with primitives that decide something",
+)
+STUDIED = {"decide": DECIDING} | {name: TASKS[name] for name in ("sort", "count", "sum")}
 SIZES = (5, 16, 33)
 WORKERS = (None, 3)
 OVERLAPS = (0, 1, 5)
@@ -98,6 +128,8 @@ def why_not(genome: Genome, task: Task, estimator: Estimator, instances: list[In
         return "too dear"
     if not keeps_items(genome, estimator):
         return "merges with a body that loses items"
+    if depends_on_values(genome):
+        return "sorts in a way that depends on the values"
     if any(refused(genome, instance, estimator.toolbox) for instance in instances):
         return "something is refused"
     return None
@@ -107,6 +139,20 @@ def keeps_items(genome: Genome, estimator: Estimator) -> bool:
     """Whether every body that merges blocks gives as many items as it takes."""
     bodies = [node.bodies[0] for node in genome.walk() if node.op == "merge_blocks"]
     return all(length(estimator.apply(body, (((1, 3),), ((1, 5),))).extent) == 8 for body in bodies)
+
+
+def depends_on_values(genome: Genome) -> bool:
+    """Whether what it costs hangs on what is compared or decided, not on sizes and answers of single calls alone."""
+    return any(
+        (node.op == "sort_by" and (node.genes["algorithm"] != "pairs" or _compares_lists(node)))
+        or (node.op in ("guard", "route") and getattr(node.bodies[0].output, "op", "") != "call")
+        for node in genome.walk()
+    )
+
+
+def _compares_lists(node: Node) -> bool:
+    """Whether it sorts lists, which may have different sizes: where each comes to stand depends on the values."""
+    return any(inner.genes.get("primitive") == "better" for inner in node.bodies[0].walk())
 
 
 def refused(genome: Genome, instance: Instance, toolbox: Toolbox) -> bool:
@@ -130,8 +176,7 @@ async def study(count: int, seed: int) -> tuple[int, Found]:
     """Compare so many genomes of each task; the number of genomes and what was found."""
     model = SimulatedModel("simulated/perfect", Capability({}, PERFECT), shape=NOMINAL, price=PRICE, count=count_pieces)
     rates, found, genomes = DeclaredRates([model]), Found(), 0
-    for name in NAMES:
-        task = TASKS[name]
+    for name, task in STUDIED.items():
         toolbox = Toolbox(task.primitives, task.functions, [model.name], overlaps=OVERLAPS)
         walks = {workers: Estimator(rates, toolbox, workers) for workers in WORKERS}
         engines = {
@@ -162,7 +207,7 @@ def main() -> None:
     keep(
         "exact",
         {
-            "tasks": list(NAMES),
+            "tasks": list(STUDIED),
             "sizes": list(SIZES),
             "workers": list(WORKERS),
             "seed": asked.seed,
