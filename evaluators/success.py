@@ -24,7 +24,6 @@ REACH = 0.5
 """How far in the logarithm of the size one count speaks for another: the length scale of a Matérn 3/2 kernel, which
 lets a success fall off a cliff and yet carries on smoothly."""
 CLOSE = math.sqrt(3) / REACH
-SHARES = np.array([[1 - SHAPE], [SHAPE]])
 SHARED = (0.35, 0.2, 0.25, 0.2)
 """Parts of what is not known beforehand that all calls share, then those of one model, one prompt, one temperature."""
 STEPS = 40
@@ -86,10 +85,11 @@ class Successes:
         self._total = self._sizes.sum(axis=1)
         self._logs = CLOSE * np.log1p(np.vstack([self._total, self._sizes.T]))
         self._known: dict[tuple[Asked, tuple[float, ...]], Chance] = {}
-        self._parts: dict[Asked, np.ndarray] = {}
+        self._parts: dict[Asked, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         self._calls = np.array(calls, dtype=float)
         self._right = np.array(right, dtype=float)
-        self._scale = max(1.0, float(self._total.max(initial=1.0)))
+        self._largest = float(self._total.max())
+        self._scale = max(1.0, self._largest)
 
     def chance(self, asked: Asked, sizes: Sequence[float]) -> Chance:
         """What is known of calls asked this way on inputs of these sizes in items.
@@ -100,37 +100,39 @@ class Successes:
         known = self._known.get(place)
         if known is None:
             known = self._chance(asked, sizes)
-            total, largest = sum(sizes), float(self._total.max())
-            if total > largest:
-                known = min(known, self._chance(asked, [size * largest / total for size in sizes]))
+            total = sum(sizes)
+            if total > self._largest:
+                known = min(known, self._chance(asked, [size * self._largest / total for size in sizes]))
             self._known[place] = known
         return known
 
     def _chance(self, asked: Asked, sizes: Sequence[float]) -> Chance:
-        root, slope, weights = self._fitted
+        root, slope = self._fitted
         kernel = self._alike(asked, sizes)
         fall = sum(sizes) / self._scale
         own = LEVEL_SPREAD**2 + (self._fall_spread * fall) ** 2 + BUMP_SPREAD**2
-        explained = root @ (weights * kernel)
+        explained = root @ kernel
         mean = self._level + self._fall * fall + float(kernel @ slope)
         return Chance(mean, math.sqrt(max(0.0, own - float(explained @ explained))))
 
     def _alike(self, asked: Asked, sizes: Sequence[float]) -> np.ndarray:
         """Covariance of the log-odds of these calls with those of every group."""
-        parts = self._parts.get(asked)
-        if parts is None:
-            parts = self._parts[asked] = np.array([_shared(asked, other) for other in self._asked])
+        if asked not in self._parts:
+            parts = np.array([_shared(asked, other) for other in self._asked])
+            falls = (self._fall_spread / self._scale) ** 2 * self._total
+            self._parts[asked] = (parts * LEVEL_SPREAD**2, parts * falls, parts * BUMP_SPREAD**2)
+        level, fall, bump = self._parts[asked]
         total = float(sum(sizes))
-        squares = (self._logs - np.array([[CLOSE * math.log1p(size)] for size in (total, *sizes)])) ** 2
-        apart = np.sqrt([squares[0], np.add.reduce(squares[1:])])  # in the sum of the sizes, and in each of them
-        bump = np.add.reduce((1 + apart) * np.exp(-apart) * SHARES)
-        fall = self._total * (self._fall_spread**2 * total / self._scale**2)
-        kernel: np.ndarray = parts * (LEVEL_SPREAD**2 + fall + BUMP_SPREAD**2 * bump)
+        apart = self._logs - np.array([[CLOSE * math.log1p(size)] for size in (total, *sizes)])
+        near = _near(np.abs(apart[0]))
+        if len(sizes) > 1:  # of one input, the sum says it all
+            near = (1 - SHAPE) * near + SHAPE * _near(np.sqrt(np.add.reduce(apart[1:] ** 2)))
+        kernel: np.ndarray = level + fall * total + bump * near
         return kernel
 
     @cached_property
-    def _fitted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Newton's method for the likeliest log-odds: inverse root of B, gradient, square roots of the weights."""
+    def _fitted(self) -> tuple[np.ndarray, np.ndarray]:
+        """Newton's method for the likeliest log-odds: inverse root of B times that of the weights, and the gradient."""
         prior = self._level + self._fall * self._total / self._scale
         kernel = np.stack([self._alike(*each) for each in zip(self._asked, self._sizes, strict=True)])
         odds = prior.copy()
@@ -146,7 +148,13 @@ class Successes:
             odds = odds + np.clip(step, -3, 3)
             if np.abs(step).max() < 1e-6:
                 break
-        return np.linalg.inv(np.linalg.cholesky(inner)), gradient, root
+        return np.linalg.inv(np.linalg.cholesky(inner)) * root, gradient
+
+
+def _near(apart: np.ndarray) -> np.ndarray:
+    """Correlation at a distance in logarithms, in units of the reach: Matérn 3/2."""
+    near: np.ndarray = (1 + apart) * np.exp(-apart)
+    return near
 
 
 def _shared(one: Asked, other: Asked) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from undercut.search.explore import Progress, Search, silent
 from undercut.search.settings import Settings
 from undercut.search.store import ANSWERS, Store
 from undercut.spaces.errors import RunFolderError
+
+RECORDS = 100_000
+"""Records made between two looks for cycles among them: a search makes them by the million, and hardly a cycle."""
 
 
 def run_search(
@@ -69,10 +73,13 @@ def run_search(
             for model in (*opened, *judges):
                 await model.close()
 
+    usual = gc.get_threshold()
+    gc.set_threshold(RECORDS)
     try:
         for earlier in reuse:
             store.reuse(Path(earlier))
         search = Search(settings, found, opened, store, timed, concurrency, judges)
         return asyncio.run(whole())
     finally:
+        gc.set_threshold(*usual)
         store.close()

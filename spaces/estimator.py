@@ -96,7 +96,7 @@ class Estimator:
                 made = OPERATORS[node.op].cost(node, [extents[source.key] for source in node.inputs], each)
                 extents[node.key], shares = made.extent, made.shares  # the output is the last one
                 expected = likely(made.cost, before)
-                finish[node.key] = max((finish[s.key] for s in node.inputs), default=0) + expected.depth
+                finish[node.key] = max([0, *(finish[s.key] for s in node.inputs)]) + expected.depth
                 depths.append((expected.depth, 1))
                 cost += expected
                 right += made.log_right

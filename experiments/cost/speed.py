@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import math
 import os
 import random
@@ -36,6 +37,7 @@ from undercut.search.calibration import calibrate
 from undercut.search.forecast import Forecaster
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
+from undercut.search.run import RECORDS
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.execution import Execution, run_now
@@ -264,6 +266,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=500, help="timings of one price")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    gc.set_threshold(RECORDS)  # as a search does it
     model = open_model("embedded")
     space = Space(TASK.signature, TASK.toolbox([model.name]), max_size=9)
     rates, right = asyncio.run(calibrated(model, space, asked.seed))
