@@ -22,6 +22,7 @@ from undercut.spaces.genome import Node
 from undercut.spaces.pricing import Price, Shape, call_cost
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
+from undercut.spaces.reliability import once
 from undercut.spaces.toolbox import Toolbox
 
 ALIKE = 0.85
@@ -239,30 +240,36 @@ class FittedRates:
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:
         """How alike samples are: how often the next one of a wrong one was right, against how often such calls are."""
-        found: dict[tuple[str, int, bool], list[tuple[float, bool]]] = {}
+        found: dict[tuple[str, int, bool], dict[str, tuple[float, list[bool]]]] = {}
         for first, shuffled, right in self._calibration.repeats:
             successes = self._outcomes[first.primitive].right
             if successes is not None:
                 usual = successes.chance(key_of(first).asked, first.input_sizes).at()
-                found.setdefault((first.primitive, first.model, shuffled), []).append((usual, right))
-        return {key: _likeness(repeats, ALIKE_SHUFFLED if key[2] else ALIKE) for key, repeats in found.items()}
+                prompts = found.setdefault((first.primitive, first.model, shuffled), {})
+                prompts.setdefault(first.key, (usual, []))[1].append(right)
+        return {
+            key: _likeness([*prompts.values()], ALIKE_SHUFFLED if key[2] else ALIKE) for key, prompts in found.items()
+        }
 
 
-def _likeness(repeats: Sequence[tuple[float, bool]], prior: float) -> Accuracy:
+def _likeness(prompts: Sequence[tuple[float, Sequence[bool]]], prior: float) -> Accuracy:
     """How alike samples are, from the usual chance of each wrong call and whether it came out right when asked again.
 
     Where most calls are right there are wrong ones enough, only these are counted: next to a cliff the usual chance is
-    known least. Calls that are right again as often as chance has it are taken as independent: what the prior leaves
-    over would otherwise be the ruin of every long chain of votes, however many samples show no likeness.
+    known least. Where as many prompts come out right at least once as chance has it, samples are taken as independent:
+    what the prior leaves over would otherwise be the ruin of every long chain of votes, however many samples show no
+    likeness.
     """
-    likely = [(usual, right) for usual, right in repeats if usual >= 0.5]
-    counted = likely if sum(usual for usual, _ in likely) >= ENOUGH else repeats
-    expected, seen = sum(usual for usual, _ in counted), sum(right for _, right in counted)
-    spread = sum(usual * (1 - usual) for usual, _ in counted)
+    likely = [(usual, again) for usual, again in prompts if usual >= 0.5]
+    counted = likely if sum(usual * len(again) for usual, again in likely) >= ENOUGH else prompts
+    expected = sum(usual * len(again) for usual, again in counted)
+    samples, seen = (sum(measure(again) for _, again in counted) for measure in (len, sum))
+    mended = [once(usual, len(again)) for usual, again in counted]
+    least = sum(mended) - math.sqrt(sum(chance * (1 - chance) for chance in mended))
 
     def of(right: float) -> float:
         return min(1.0, max(0.0, 1 - (right + 1 - prior) / (expected + 1)))
 
-    independent = expected >= ENOUGH and seen >= expected - math.sqrt(spread)
-    mean, rate = 0.0 if independent else of(seen), wilson(seen / len(counted), len(counted))
-    return Accuracy(mean, min(mean, of(rate.high * len(counted))), max(mean, of(rate.low * len(counted))), len(counted))
+    independent = expected >= ENOUGH and sum(any(again) for _, again in counted) >= least
+    mean, rate = 0.0 if independent else of(seen), wilson(seen / samples, samples)
+    return Accuracy(mean, min(mean, of(rate.high * samples)), max(mean, of(rate.low * samples)), samples)

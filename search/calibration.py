@@ -31,7 +31,7 @@ SMALL, STRUCTURES = 3, 3000
 SIMPLE, INSTANCES = 12, 12
 """So many of the smallest right ones are rehearsed on so many instances of each size."""
 GRID, SAMPLES = 12, 6
-"""Sizes of a primitive that are measured first, and calls at each."""
+"""Sizes of a primitive that are measured first, and calls at each; as many in all where it has fewer sizes."""
 WAVES, MORE, APART = 3, 4, 1.15
 """How often more calls are made where least is known, at how many sizes each time, and how far these are apart."""
 WARM = 0.7
@@ -127,9 +127,9 @@ async def calibrate(
     primitives = space.toolbox.primitives
     table, asked = Calibration(), list[tuple[Question, CallRecord]]()
 
-    def next_inputs(name: str, size: int) -> list[Question]:
+    def next_inputs(name: str, size: int, count: int) -> list[Question]:
         values = inputs[name][size]
-        taken, inputs[name][size] = values[:SAMPLES], values[SAMPLES:]
+        taken, inputs[name][size] = values[:count], values[count:]
         return [question for each in taken for question in variants(primitives[name], each, models)]
 
     done = total = 0
@@ -146,8 +146,9 @@ async def calibrate(
         questions = [
             question
             for name, by_size in sorted(inputs.items())
-            for size in (least_known(table, primitives[name], by_size, models) if wave else spread(by_size, GRID))
-            for question in next_inputs(name, size)
+            for chosen in [least_known(table, primitives[name], by_size, models) if wave else spread(by_size, GRID)]
+            for size in chosen
+            for question in next_inputs(name, size, SAMPLES if wave else SAMPLES * GRID // len(chosen))
         ]
         total += len(questions)
         records = await asyncio.gather(*(one(question) for question in questions))

@@ -12,7 +12,7 @@ from undercut.evaluators.statistics import guaranteed
 from undercut.evaluators.task import Task
 from undercut.search.bench import measured
 from undercut.search.explore import Search
-from undercut.search.forecast import field_of
+from undercut.search.forecast import Seen, field_of
 from undercut.search.front import front, thinned
 from undercut.search.payback import payback
 from undercut.search.settings import Settings
@@ -22,8 +22,8 @@ from undercut.spaces.growth import growth
 
 SELECT = (8, 16, 24)
 """Problems a size on which finalists have been run after each round of their race."""
-LOOKS, AT_ONCE = 4, 4
-"""How often the front is looked at and what is new on it raced, before it is measured for good, and how many then."""
+LOOKS = 4
+"""How often the front is looked at and what is new on it raced, before it is measured for good."""
 LEVEL = 0.95
 """Chance that all intervals of a result hold at once."""
 
@@ -115,8 +115,8 @@ async def _finalists(search: Search) -> list[Genome]:
     for _ in range(LOOKS):
         await search.race(fresh, "select", SELECT)
         finalists += fresh
-        best_first = sorted(search.front(), key=lambda point: -point[1])
-        fresh = [genome for genome, _, _ in best_first if genome not in finalists][:AT_ONCE]
+        search.polish()
+        fresh = search.promising(finalists)
         if not fresh:
             break
     return finalists
@@ -130,10 +130,19 @@ def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, A
         "id": None,
         "name": str(genome),
         "genome": genome.to_dict(),
-        "predicted": {str(target): forecaster.given(genome, target, evaluation.seen()).to_dict()},
+        "predicted": {str(target): forecaster.given(genome, target, _together(search, genome, evaluation)).to_dict()},
         "law": None if law is None else str(law),
         "slope": slope.to_dict(),
     }
+
+
+def _together(search: Search, genome: Genome, evaluation: Evaluation) -> Seen:
+    """All of a genome's runs, those by which it was chosen and those of the last measurement."""
+    seen = dict(search.bench.seen(genome))
+    for size, (right, count) in evaluation.seen().items():
+        before, runs = seen.get(size, (0.0, 0))
+        seen[size] = (before + right, runs + count)
+    return seen
 
 
 def _cost_at_target(search: Search, item: dict[str, Any]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -16,7 +16,7 @@ from undercut.search.bench import Bench
 from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, known_unit
-from undercut.search.front import front, thinned
+from undercut.search.front import STEP, TWIN, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
@@ -24,10 +24,10 @@ from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.errors import TaskError
 from undercut.spaces.genome import Genome
+from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import bare, normal
 from undercut.spaces.operators.base import SIZES
 from undercut.spaces.space import Space
-from undercut.spaces.variation import neighbours
 
 Progress: TypeAlias = Callable[[str, int, int, str], None]
 """`progress(phase, done, total, words)`."""
@@ -69,6 +69,8 @@ class Search:
     _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
     _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
+    _current: set[Genome] = field(default_factory=set)
+    _far: set[Genome] = field(default_factory=set)
     _cheapest: float = math.inf
 
     def __post_init__(self) -> None:
@@ -119,8 +121,9 @@ class Search:
         quiet, batches = 0, WARM_UP
         while quiet < QUIET:
             asked = sum(self._propose() for _ in range(batches))
-            self._polish()
-            chosen = self._promising()
+            self.polish()
+            left = self.settings.evaluations - len(self.bench.outcomes)
+            chosen = self.promising(self.bench.outcomes, min(AT_ONCE, left))
             if not chosen and not asked:
                 return "every decomposition of the space was looked at"
             quiet, batches = (0 if chosen else quiet + 1), 1
@@ -146,15 +149,30 @@ class Search:
         self.tell("search")
         return self._proposer.batch
 
-    def _polish(self) -> None:
-        """Turn every gene of the genomes on the forecast's front by one step."""
-        for genome, _, _ in self.front():
-            for near in neighbours(self.space, genome):
-                if normal(near) not in self._known:
-                    self._forecast(normal(near))
+    def polish(self) -> None:
+        """Forecast all that is one step away from the best of each size, until nothing new comes to them.
+
+        What was forecast before the table learned of more calls is forecast again. The best of small genomes are
+        footholds: operators that add next to nothing to the best of all leave no room for a step.
+        """
+        polished: set[Genome] = set()
+        while fresh := [genome for genome in self._footholds() if genome not in polished]:
+            for genome in fresh:
+                polished.add(genome)
+                if genome not in self._current or not self._holds_far(genome):
+                    self._forecast(genome)
+                if self._known[genome] != WRONG:
+                    for near in map(normal, neighbours(self.space, genome)):
+                        if near not in self._current:
+                            self._forecast(near)
+
+    def _footholds(self) -> list[Genome]:
+        """The fronts of what is known among the genomes of at most so many nodes, for every number."""
+        return list(dict.fromkeys(g for most in range(1, self.space.max_size + 1) for g, _, _ in self.front(most)))
 
     def _forecast(self, genome: Genome) -> None:
         """Work out what a genome is worth by what is known now, and tell the proposer."""
+        self._current.add(genome)
         worth = self._known[genome] = self.worth(genome)
         if worth[0] > 0 and (genome in self.bench.outcomes or not self.forecaster.unjudged(genome)):
             self._cheapest = min(self._cheapest, worth[1])
@@ -194,6 +212,24 @@ class Search:
             self._rehearsed[core] = rehearse(core, self._checks, self.task, self.toolbox).right
         return self._rehearsed[core]
 
+    def _holds_far(self, genome: Genome) -> bool:
+        """Whether a genome that would be right so far would be so at the target and beyond it as well.
+
+        Numbers within numbers reach further than either: pieces of 12 by the 20 are one piece up to 240. Only what is
+        near the front is held against problems as large as that, since they take their time.
+        """
+        core = bare(genome)
+        if core not in self._far:
+            self._far.add(core)
+            if self._rehearsed[core] and rehearse(core, self._far_checks, self.task, self.toolbox).right is False:
+                self._rehearsed[core] = False
+        return self._rehearsed[core] is not False
+
+    @cached_property
+    def _far_checks(self) -> list[Instance]:
+        reach = self._reach(CALIBRATED)
+        return self._instances([reach, beyond(reach)])
+
     @cached_property
     def _checks(self) -> list[Instance]:
         """Instances for rehearsals: small ones first, which most wrong genomes fail already.
@@ -202,7 +238,10 @@ class Search:
         far off, it is beyond all numbers that genes propose.
         """
         reach = self._reach(REHEARSED)
-        sizes = [*self.settings.sizes, self.settings.sizes[0], reach, beyond(reach)]
+        return self._instances([*self.settings.sizes, self.settings.sizes[0], reach, beyond(reach)])
+
+    def _instances(self, sizes: Sequence[int]) -> list[Instance]:
+        """One instance of each size, without those that the task does not have and that are not to be run."""
         found: list[Instance] = []
         for position, size in enumerate(sizes):
             try:
@@ -216,26 +255,53 @@ class Search:
         """The target size, or where that is larger than `most`, the largest of what is run and `most`."""
         return min(self.settings.target_size, max(self.settings.sizes[-1], most))
 
-    def front(self) -> list[tuple[Genome, float, float]]:
-        """The front of what is known."""
-        return thinned(
-            front((g, *worth) for g, worth in self._known.items() if worth[0] > 0 and self._affordable(worth))
-        )
+    def front(self, most: float = math.inf) -> list[tuple[Genome, float, float]]:
+        """The front of what is known, among genomes of at most so many nodes."""
+        known = ((g, *worth) for g, worth in self._known.items() if worth[0] > 0 and self._affordable(worth))
+        return thinned(front(each for each in known if each[0].size <= most))
 
     def _near_front(self) -> list[Genome]:
-        """Genomes that some news could bring onto the front: none cheaper is more than `MARGIN` more accurate."""
+        """Genomes that some news could bring onto the front.
+
+        None cheaper is more than `MARGIN` more accurate, and none that costs less than half is as accurate.
+        """
         near, best = [], 0.0
-        for genome, (accuracy, _) in sorted(self._known.items(), key=lambda item: (item[1][1], -item[1][0])):
+        known = sorted(self._known.items(), key=lambda item: (item[1][1], -item[1][0]))
+        halves, half = iter(known), 0.0
+        _, (ahead, price) = next(halves, (None, WRONG))
+        for genome, (accuracy, cost) in known:
             best = max(best, accuracy)
-            if accuracy > 0 and accuracy > best - MARGIN:
+            while 2 * price < cost:
+                half = max(half, ahead)
+                _, (ahead, price) = next(halves)
+            if accuracy > max(best - MARGIN, half):
                 near.append(genome)
         return near
 
-    def _promising(self) -> list[Genome]:
-        """Genomes on the front of what is known that were not run yet, the most accurate first."""
-        left = self.settings.evaluations - len(self.bench.outcomes)
-        fresh = [point for point in self.front() if point[0] not in self.bench.outcomes]
-        return [genome for genome, _, _ in sorted(fresh, key=lambda point: -point[1])][: min(AT_ONCE, left)]
+    def promising(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
+        """Genomes on the front of what is known that were not run yet, the most accurate first.
+
+        One that is forecast to be next to the same as one that was run is passed over: runs bring down what was hoped
+        for too much, and would make every twin look better than what was run, for as long as there are any.
+        """
+        fresh = [point for point in self.front() if point[0] not in done and not self._is_twin(point[0], done)]
+        return [genome for genome, _, _ in sorted(fresh, key=lambda point: -point[1])][:most]
+
+    def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
+        """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.
+
+        Beyond what is within the noise, and unless its runs rule that out.
+        """
+        target = self.settings.target_size
+        accuracy, cost = self._known[genome]
+        hoped = self.forecaster.at(genome, target).accuracy or 0.0
+        return any(
+            self._known[other][1] <= cost * TWIN
+            and (self.forecaster.at(other, target).accuracy or 0.0) > hoped - STEP
+            and self.forecaster.most(self.bench.seen(other), target) >= accuracy
+            for other in done
+            if not self.forecaster.unjudged(other)
+        )
 
     def _reached(self) -> bool:
         """Whether a genome that was run is as accurate as the user asked for."""
@@ -298,6 +364,7 @@ class Search:
         shapes = [model.shape for model in self.models]
         rates = self.bench.calibration.rates(self.toolbox, shapes, [price_of(model) for model in self.models])
         self.forecaster = Forecaster(rates, self.task, self.toolbox, self.settings.workers, self._spoiling)
+        self._current.clear()
 
 
 def silent(phase: str, done: int, total: int, words: str) -> None:

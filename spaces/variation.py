@@ -38,7 +38,7 @@ def crossover(space: Space, first: Genome, second: Genome, generator: random.Ran
     for _ in range(TRIES):
         place = generator.choice(ours)
         other = generator.choice(theirs[place.want[:2]])
-        child = _replaced(first, place, other.expression)
+        child = replaced(first, place, other.expression)
         if place.want.takes(other.expression, other.want) and child not in (first, second) and _fits(space, child):
             return child
     return mutate(space, first, generator)
@@ -48,26 +48,26 @@ def rebuild(space: Space, genome: Genome, library: Library, generator: random.Ra
     """The genome with a part grown afresh around parts of the library."""
     for _ in range(TRIES):
         place = generator.choice(space.places(genome))
-        changed = _replaced(genome, place, space.grow(place.want, _room(space, genome, place), generator, library))
+        changed = replaced(genome, place, space.grow(place.want, room_at(space, genome, place), generator, library))
         if changed != genome and _fits(space, changed):
             return changed
     return mutate(space, genome, generator)
 
 
-def neighbours(space: Space, genome: Genome) -> Iterator[Genome]:
+def turned(space: Space, genome: Genome) -> Iterator[Genome]:
     """All genomes that differ in one gene, by one step where the gene is ordered."""
     for place in space.places(genome):
         if isinstance(place.expression, Node):
             for gene in _free_genes(space, place):
                 for value in _near(gene, place.expression):
-                    yield _replaced(genome, place, _with_gene(place.expression, gene.name, value))
+                    yield replaced(genome, place, _with_gene(place.expression, gene.name, value))
 
 
 def _fits(space: Space, genome: Genome) -> bool:
     return genome.size <= space.max_size
 
 
-def _room(space: Space, genome: Genome, place: Place) -> int:
+def room_at(space: Space, genome: Genome, place: Place) -> int:
     """The most nodes that can stand at the place."""
     return space.max_size - genome.size + Genome(place.expression).size
 
@@ -85,13 +85,13 @@ def _turn(space: Space, genome: Genome, generator: random.Random) -> Genome | No
     place, node, gene = generator.choice(turnable)
     near = list(_near(gene, node))
     values = near if gene.ordered and near and generator.random() < 0.5 else list(gene.values)
-    return _replaced(genome, place, _with_gene(node, gene.name, generator.choice(values)))
+    return replaced(genome, place, _with_gene(node, gene.name, generator.choice(values)))
 
 
 def _regrow(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
     """A fresh part at any place, the whole genome included."""
     place = generator.choice(space.places(genome))
-    return _replaced(genome, place, space.grow(place.want, _room(space, genome, place), generator))
+    return replaced(genome, place, space.grow(place.want, room_at(space, genome, place), generator))
 
 
 def _reform(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
@@ -113,7 +113,7 @@ def _with_form(
     space: Space, genome: Genome, place: Place, parts: Sequence[Place], generator: random.Random
 ) -> Genome | None:
     """A node at the place, of a form that has a use for the given parts."""
-    room = _room(space, genome, place)
+    room = room_at(space, genome, place)
     usable: list[tuple[Form, dict[int, Expression]]] = []
     for form in space.forms(place.want):
         given = {
@@ -128,37 +128,35 @@ def _with_form(
         return None
     operator = generator.choice(sorted({form.op for form, _ in usable}))
     form, given = generator.choice([choice for choice in usable if choice[0].op == operator])
-    return _replaced(genome, place, space.fill(form, place.want, room, generator, given))
+    return replaced(genome, place, space.fill(form, place.want, room, generator, given))
+
+
+def hoisted(space: Space, genome: Genome) -> Iterator[Genome]:
+    """The genome with an operator cut out: a part of a part in its place, in every way."""
+    places = space.places(genome)
+    for outer in places:
+        for inner in places:
+            below = len(inner.path) > len(outer.path) and inner.path[: len(outer.path)] == outer.path
+            if below and isinstance(outer.expression, Node) and outer.want.takes(inner.expression, inner.want):
+                yield replaced(genome, outer, inner.expression)
 
 
 def _hoist(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
-    """A part of a part in its place: an operator cut out."""
-    places = space.places(genome)
-    pairs = [
-        (outer, inner)
-        for outer in places
-        if isinstance(outer.expression, Node)
-        for inner in places
-        if outer.want.takes(inner.expression, inner.want)
-        and len(inner.path) > len(outer.path)
-        and inner.path[: len(outer.path)] == outer.path
-    ]
-    if not pairs:
-        return None
-    outer, inner = generator.choice(pairs)
-    return _replaced(genome, outer, inner.expression)
+    """An operator cut out."""
+    found = list(hoisted(space, genome))
+    return generator.choice(found) if found else None
 
 
-def _lift(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
-    """A node made the body of an operator that takes the same inputs: voted on, tried again, guarded, done by blocks.
+def lifting_forms(
+    space: Space, genome: Genome, places: Sequence[Place], place: Place
+) -> list[tuple[Form, dict[int, Expression]]]:
+    """Forms of operators that take the same inputs as the node at a place, with that node for their body.
 
-    Where an operator has several such bodies, as a route has branches, it becomes all of them.
+    It is voted on, tried again, guarded, done by blocks; where an operator has several such bodies, as a route has
+    branches, it becomes all of them.
     """
-    places = space.places(genome)
-    place = generator.choice(places)
     node = place.expression
-    if not isinstance(node, Node):
-        return None
+    assert isinstance(node, Node)
     parts = {part.path: part.want.target for part in places}
     inputs = tuple(parts[*place.path, slot] for slot in range(len(node.inputs)))
     body = Node(node.op, [Input(index) for index in range(len(inputs))], node.genes, node.bodies)
@@ -169,15 +167,22 @@ def _lift(space: Space, genome: Genome, generator: random.Random) -> Genome | No
         if form.inputs == inputs and bodies:
             given = {**dict(enumerate(node.inputs)), **dict.fromkeys(bodies, body)}
             under = slots(form, place.want)[bodies[0]]
-            if under.takes(body, Want(*under[:2])) and space.need(form, place.want, given) <= _room(
-                space, genome, place
-            ):
+            fits = under.takes(body, Want(*under[:2]))
+            if fits and space.need(form, place.want, given) <= room_at(space, genome, place):
                 usable.append((form, given))
+    return usable
+
+
+def _lift(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
+    """A node made the body of an operator that takes the same inputs."""
+    places = space.places(genome)
+    place = generator.choice(places)
+    usable = [] if isinstance(place.expression, Input) else lifting_forms(space, genome, places, place)
     if not usable:
         return None
     operator = generator.choice(sorted({form.op for form, _ in usable}))
     form, given = generator.choice([choice for choice in usable if choice[0].op == operator])
-    return _replaced(genome, place, space.fill(form, place.want, _room(space, genome, place), generator, given))
+    return replaced(genome, place, space.fill(form, place.want, room_at(space, genome, place), generator, given))
 
 
 MUTATIONS: tuple[Mutation, ...] = (_turn, _regrow, _reform, _wrap, _lift, _hoist)
@@ -208,7 +213,7 @@ def _with_gene(node: Node, name: str, value: int | float | str | bool) -> Node:
     return Node(node.op, node.inputs, {**node.genes, name: value}, node.bodies)
 
 
-def _replaced(genome: Genome, place: Place, new: Expression) -> Genome:
+def replaced(genome: Genome, place: Place, new: Expression) -> Genome:
     """The genome with `new` at the place."""
     return Genome(_put(genome.output, place.path, new))
 

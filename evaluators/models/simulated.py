@@ -156,9 +156,13 @@ class SimulatedModel:
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""
 
+    def success(self, question: Question) -> float | None:
+        """Probability of a right answer to a question; None where nothing is declared."""
+        return self.capability.success(question.primitive.name, question_size(question))
+
     def _text(self, question: Question, prompt: str) -> str:
         primitive = question.primitive
-        success = self.capability.success(primitive.name, question_size(question))
+        success = self.success(question)
         if primitive.reference is None or success is None:
             lacks = "has no reference" if primitive.reference is None else "is not in its table"
             raise ModelError(

@@ -107,9 +107,9 @@ def _sorter(seed: int) -> list[SimulatedModel]:
     return [SimulatedModel("sorts-16", Capability(tables), seed=seed, shape=NOMINAL)]
 
 
-def merges(by_code: bool) -> Iterator[Genome]:
+def merges() -> Iterator[Genome]:
     """Pieces of every size, sorted and then merged as a tree, as a chain or while they are read."""
-    merge = Node("code", [Input(0), Input(1)], {"function": "merge"}) if by_code else call("merge", Input(0), Input(1))
+    merge = call("merge", Input(0), Input(1))
     for chunk in range(1, 65):
         pieces = Node("split", [Input(0)], {"size": chunk, "overlap": 0})
         mapped = Node("map", [pieces], {}, [Genome(call("sort", Input(0)))])
@@ -124,19 +124,8 @@ T8 = Row(
     "sort where the model merges",
     ORDER,
     _sorter,
-    lambda: merges(by_code=False),
+    merges,
     "sorted pieces, merged as a tree: Θ(n log(n/m)); one after another they cost Θ(n²/m)",
     turned=("split.size",),
     continuous={"split.size": SHORT},
-)
-T8_CODE = Row(
-    "T8 code",
-    "sort where code may merge",
-    ORDER,
-    _sorter,
-    lambda: merges(by_code=True),
-    "sorted pieces, merged in code: Θ(n)",
-    turned=("split.size", "fold.size"),
-    continuous={"split.size": SHORT},
-    settings=CODE,
 )

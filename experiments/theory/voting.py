@@ -126,7 +126,14 @@ HANOI = Task(
 
 
 class Stepper(SimulatedModel):
-    """A model that leaves a step out where it is wrong, and is one step behind from there to the end of its walk."""
+    """A model that leaves a step out where it is wrong, and is one step behind from there to the end of its walk.
+
+    Each step that is asked for is one that can go wrong; how much of the walk before it is shown changes nothing.
+    """
+
+    def success(self, question: Question) -> float | None:
+        """Probability that all of the steps are right."""
+        return self.capability.success(question.primitive.name, len(question.values[1]))
 
     def _text(self, question: Question, prompt: str) -> str:
         text = super()._text(question, prompt)

@@ -327,6 +327,19 @@ def test_what_chance_explains_is_no_likeness(right: int, alike: bool) -> None:
     assert found > 0.2 if alike else found == 0.0
 
 
+@pytest.mark.parametrize(("stubborn", "alike"), [(0, False), (4, True), (8, True)])
+def test_a_prompt_that_comes_right_once_is_not_one_that_never_does(stubborn: int, alike: bool) -> None:
+    """Of calls that are right four times in five, each wrong one is asked twice again; some are never right."""
+    table = Calibration()
+    first = [record(f"{i}", 8, i % 5 > 0) for i in range(50)]
+    table.add(first)
+    for index, one in enumerate(each for each in first if not each.right):
+        for again in (True, False):
+            table.add_repeat(one, False, again and index >= stubborn)
+    found = table.rates(Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
+    assert found > 0.3 if alike else found == 0.0
+
+
 def test_constants_have_intervals() -> None:
     noisy = [record(f"{size}/{index}", size) for size in (2, 4, 8) for index in range(5)]
     (exact,) = fitted(noisy).constants()

@@ -32,7 +32,9 @@ from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST
 from undercut.spaces.errors import BudgetError, ModelError, RunFolderError
-from undercut.spaces.genome import Genome, Input, call
+from undercut.spaces.genome import Genome, Input, Node, call
+from undercut.spaces.neighbours import neighbours
+from undercut.spaces.normal import normal
 
 SETTINGS = Settings(
     "sum", ("simulated/gpt-3.5",), "random", sizes=(4, 8), target_size=16, evaluations=6, samples=10, max_size=5
@@ -256,6 +258,61 @@ def test_what_cannot_win_drops_out_of_the_race(tmp_path: Path) -> None:
     assert [genome for genome, outcomes in search.bench.outcomes.items() if len(outcomes) == 16] == [good]
     assert search.ledger.spent.calls == 16
     search.store.close()
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Iterator[Search]:
+    """A search for sums at up to 256 that knows what a few calls showed."""
+    settings = replace(SETTINGS, target_size=256)
+    opened = Search(
+        settings,
+        open_task("sum"),
+        [open_model("simulated/gpt-3.5")],
+        Store.create(tmp_path, settings),
+        lambda *told: None,
+    )
+    opened.refit()
+    asyncio.run(opened.race([Genome(call("sum", Input(0)))], "search", (8,)))
+    yield opened
+    opened.store.close()
+
+
+def chunked(size: int, width: int) -> Genome:
+    """Sums of pieces, so many of them added up at a time, and all but the last of that thrown away."""
+    pieces = Node("map", [Node("split", [Input(0)], {"size": size, "overlap": 0})], {}, [SUMMED])
+    last = Node("fold", [pieces], {"size": width, "start": "number"}, [Genome(call("sum", Input(1)))])
+    return Genome(last)
+
+
+SUMMED = Genome(call("sum", Input(0)))
+
+
+def test_what_is_right_only_up_to_the_target_is_found_out(search: Search) -> None:
+    """Pieces of 12, 20 at a time, are one piece up to 240, and no more than the last one beyond."""
+    for size, width, holds in ((12, 20, False), (64, 64, True)):
+        genome = chunked(size, width)
+        assert search.right(genome)
+        assert search._holds_far(genome) is holds
+        assert search.right(genome) is holds
+
+
+def test_the_best_are_polished_until_no_step_is_left_untried(search: Search) -> None:
+    search._forecast(SUMMED)
+    search.polish()
+    assert len(search._known) > 5
+    for most in range(1, SETTINGS.max_size + 1):
+        for genome, _, _ in search.front(most):
+            assert all(normal(near) in search._known for near in neighbours(search.space, genome))
+
+
+def test_a_twin_of_what_was_run_is_not_run(search: Search) -> None:
+    twin = Genome(Node("retry", [Input(0)], {"tries": 2}, [SUMMED]))
+    cost = search.worth(SUMMED)[1]
+    search._known = {SUMMED: (0.5, cost), twin: (0.6, cost * 1.02)}
+    assert search.promising([]) == [twin, SUMMED]
+    assert search.promising([SUMMED]) == []
+    search.bench.outcomes[SUMMED] = [Outcome(4, 0.0, None, NO_COST) for _ in range(40)]
+    assert search.promising([SUMMED]) == [twin]  # the twin was run in vain: this one may still do better
 
 
 def test_progress_tells_of_all_phases(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from undercut.spaces.operators.base import Signature
 from undercut.spaces.space import Space, slots
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import NUMBER, NUMBERS, TRUTH
-from undercut.spaces.variation import crossover, mutate, neighbours
+from undercut.spaces.variation import crossover, mutate, turned
 
 X, Y = Input(0), Input(1)
 NAMES = ("sort", "sum", "count")
@@ -73,10 +73,10 @@ def test_crossings_are_legal(space: Any, name: str, seed: int) -> None:
 
 @seeded
 @given(st.sampled_from(NAMES), st.integers(0, 10**6))
-def test_neighbours_are_legal_and_differ_in_one_gene(space: Any, name: str, seed: int) -> None:
+def test_turned_genomes_are_legal_and_differ_in_one_gene(space: Any, name: str, seed: int) -> None:
     here = space(name)
     genome = here.sample(random.Random(seed))
-    for other in neighbours(here, genome):
+    for other in turned(here, genome):
         here.validate(other)
         assert other.size == genome.size
         assert differences(genome.output, other.output) == 1
@@ -99,7 +99,7 @@ def test_neighbours_of_an_ordered_gene_are_next_to_it() -> None:
     made = Node("map", [Node("split", [X], {"size": 8, "overlap": 0})], {}, [Genome(call("sort", X))])
     sizes = {
         node.genes["size"]
-        for other in neighbours(here, Genome(Node("join", [made])))
+        for other in turned(here, Genome(Node("join", [made])))
         for node in other.nodes
         if node.op == "split"
     }

@@ -1,0 +1,104 @@
+"""One step away: what is named is legal, and the same each time; what ought to be one step away is."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from undercut.evaluators.tasks import TASKS
+from undercut.search.rehearse import rehearse
+from undercut.spaces.genome import Genome, Input, Node, call
+from undercut.spaces.neighbours import neighbours
+from undercut.spaces.normal import normal
+from undercut.spaces.space import Space
+
+X0, X1 = Input(0), Input(1)
+seeded = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+MERGING = call("merge", X0, X1).genes
+
+
+def space_of(name: str, max_size: int = 7) -> Space:
+    return Space(TASKS[name].signature, TASKS[name].toolbox(["m"]), max_size=max_size)
+
+
+SPACES = {name: space_of(name) for name in ("sort", "sum", "count")}
+
+
+def fold(size: int, body: Node, *shared: Input) -> Genome:
+    return Genome(Node("fold", [X0, *shared], {"size": size, "start": body_type(body)}, [Genome(body)]))
+
+
+def body_type(body: Node) -> str:
+    return "[number]" if body.genes["primitive"] == "merge" else "number"
+
+
+def steps(name: str, genome: Genome) -> set[Genome]:
+    return set(neighbours(SPACES[name], genome))
+
+
+@seeded
+@given(st.sampled_from(list(SPACES)), st.integers(0, 10**6))
+def test_neighbours_are_legal_and_in_the_same_order_each_time(name: str, seed: int) -> None:
+    genome = SPACES[name].sample(random.Random(seed))
+    found = list(neighbours(SPACES[name], genome))
+    assert found == list(neighbours(space_of(name), genome))
+    for near in found:
+        SPACES[name].validate(near)
+
+
+FOLDS = {
+    "sort": fold(4, call("merge", X0, call("sort", X1))),
+    "sort, the other way round": fold(4, call("merge", call("sort", X1), X0)),
+    "sum": fold(4, call("add", X0, call("sum", X1))),
+    "count": fold(4, call("add", X0, call("count", X1, Input(2))), X1),
+}
+
+
+@pytest.mark.parametrize("name", FOLDS)
+def test_a_fold_that_joins_is_one_step_from_a_tree_of_pieces_and_back(name: str) -> None:
+    task, whole = TASKS[name.split(",")[0]], FOLDS[name]
+    (tree,) = [near for near in steps(task.name, whole) if any(node.op == "split" for node in near.nodes())]
+    assert [node.op for node in tree.nodes()] == ["split", "map", "reduce"]
+    assert tree.nodes()[0].genes["size"] == 4
+    problems = [problem for size in (3, 8, 21) for problem in task.instances(size, 2)]
+    assert rehearse(tree, problems, task, task.toolbox(["m"])).right
+    assert whole in steps(task.name, tree)
+
+
+def test_a_fold_whose_step_needs_its_state_has_no_tree() -> None:
+    genome = fold(4, call("merge", X0, call("merge", X0, X1)))
+    assert not [near for near in steps("sort", genome) if near.output.op == "reduce"]  # type: ignore[union-attr]
+
+
+def test_an_operator_is_put_around_a_call_and_cut_out_again() -> None:
+    asked = Genome(call("sort", X0))
+    for genes in ({"rule": "ahead", "lead": 2}, {"rule": "majority", "votes": 3}):
+        voted = Genome(Node("vote", [X0], genes, [Genome(call("sort", X0, temperature=0.7))]))
+        assert voted in steps("sort", asked)
+        assert asked in set(map(normal, steps("sort", voted)))
+
+
+def test_one_rule_of_voting_is_one_step_from_the_other() -> None:
+    body = [Genome(call("sort", X0, temperature=0.7))]
+    ahead, majority = (
+        Genome(Node("vote", [X0], genes, body))
+        for genes in ({"rule": "ahead", "lead": 2}, {"rule": "majority", "votes": 3})
+    )
+    assert ahead in steps("sort", majority) and majority in steps("sort", ahead)
+
+
+def test_what_was_done_to_each_piece_is_done_to_the_whole() -> None:
+    inner = fold(4, call("merge", X0, call("sort", X1)))
+    outer = fold(32, Node("call", [X0, Node("fold", [X1], inner.output.genes, inner.output.bodies)], MERGING))  # type: ignore[union-attr]
+    assert inner in steps("sort", outer)
+
+
+def test_no_step_leads_out_of_the_room_there_is() -> None:
+    small = space_of("sort", 3)
+    genome = fold(4, call("merge", X0, call("sort", X1)))
+    assert all(near.size <= 3 for near in neighbours(small, genome))
