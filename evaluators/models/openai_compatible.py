@@ -56,6 +56,8 @@ class OpenAICompatibleModel:
         self._timeout = timeout
         self._most_samples = MOST_SAMPLES
         self._url = URL(f"{self._base}/chat/completions")
+        self._who = f"the model {name!r} at {self._base}"
+        self._key: str | None = None
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -86,7 +88,7 @@ class OpenAICompatibleModel:
             TransientError: no answer came, which may pass.
             ModelError: the request was refused.
         """
-        return (await self.sample(request, 1)).completions[0]
+        return read_reply(await self._post(asked(self._name, request)), self._who).completions[0]
 
     async def sample(self, request: Request, samples: int) -> Samples:
         """Answer one request so many times, in one attempt; fewer answers come from a server that gives fewer.
@@ -112,10 +114,6 @@ class OpenAICompatibleModel:
         if session is not None and self._loop is asyncio.get_running_loop():
             await session.close()
 
-    @property
-    def _who(self) -> str:
-        return f"the model {self._name!r} at {self._base}"
-
     async def _post(self, body: dict[str, Any]) -> Any:
         """Send once and give what came back as data."""
         import aiohttp
@@ -133,9 +131,8 @@ class OpenAICompatibleModel:
             raise TransientError(f"{self._who} gave no answer within {self._timeout:g} s", charged=True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError(f"{self._who} dropped a connection ({type(error).__name__})", charged=True) from None
-        key = os.environ.get(KEY)
-        if key:  # a server may send back what it was sent, and answers are kept
-            content = content.replace(key.encode(), b"***")
+        if self._key:  # a server may send back what it was sent, and answers are kept
+            content = content.replace(self._key.encode(), b"***")
         if status == 404:
             raise ModelError(f"{self._who} is not there (HTTP 404){await self._offered()}")
         if status != 200:
@@ -169,8 +166,9 @@ class OpenAICompatibleModel:
 
         loop = asyncio.get_running_loop()
         if self._session is None or loop is not self._loop:
-            key = os.environ.get(KEY)
-            headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+            self._key = os.environ.get(KEY)
+            authorization = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+            headers = {"Content-Type": "application/json", **authorization}
             self._loop, self._session = (
                 loop,
                 aiohttp.ClientSession(
