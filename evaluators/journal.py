@@ -146,8 +146,10 @@ def _opened(path: Path) -> sqlite3.Connection:
             f"the store of answers must be a file in a folder that exists, and {path} cannot be opened: {error}"
         ) from error
     try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        with connection:  # one look at both: another process may be making the tables
+            connection.execute("BEGIN")
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (1, VERSION) and (version or tables):
             raise RunFolderError(
                 f"the store of answers must be of version {VERSION}, and {path} is another database, of version "

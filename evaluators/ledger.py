@@ -55,7 +55,8 @@ class Spent(msgspec.Struct, frozen=True):
 
     def bill(self) -> dict[str, Any]:
         """What a result tells of it, in JSON form."""
-        return {"calls": self.calls, "tokens": self.tokens, "usd": self.usd, "uncertain": self.uncertain}
+        sums = {"calls": self.calls, "tokens": self.tokens, "usd": self.usd}
+        return {**sums, "unmetered": self.unmetered, "uncertain": self.uncertain}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Spent:
@@ -150,6 +151,15 @@ class Ledger:
     def spent(self) -> Spent:
         """What is spent so far, without what our own calls under way may yet spend."""
         return self._base + self._unwritten + self._elsewhere
+
+    @property
+    def elsewhere(self) -> Spent:
+        """The part of `spent` that other ledgers have reserved in the journal, at its most.
+
+        It stays on the bill when their process was killed: what was under way then may have been paid for, and nobody
+        can tell. A call that is asked again after that is counted again, for what it takes.
+        """
+        return self._elsewhere
 
     def check_time(self) -> None:
         """Do nothing while there is time.

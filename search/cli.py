@@ -24,7 +24,7 @@ from undercut.search.task_commands import check, init
 from undercut.spaces.errors import BudgetError, ModelError, UndercutError, UsageError
 
 if TYPE_CHECKING:
-    pass
+    from undercut.search.store import Store
 
 FORMATS = ("python", "json", "mermaid")
 
@@ -124,6 +124,7 @@ def resume(folder: Path, storage: str | None, concurrency: int, as_json: bool, *
     store = Store.open(folder, storage)
     raised = {name: value for name, value in limits.items() if value is not None}
     settings = Settings.from_dict({**store.settings.to_dict(), **raised})
+    _tell_of_others(store)
     store.close()
     _run(settings, folder, storage, concurrency, as_json, resume=True)
 
@@ -251,6 +252,19 @@ def _run(
         database = "" if storage is None else " --storage URL"
         file = f"{folder.name.rsplit('-', 1)[0]}.py"
         click.echo(f"\nNext: undercut export {folder}{database} --pick best --format python -o {file}")
+
+
+def _tell_of_others(store: Store) -> None:
+    """Say what stands on the bill of a run although nobody can tell whether it was spent."""
+    from undercut.evaluators.ledger import Ledger
+
+    others = Ledger(journal=store.answers.journal).elsewhere
+    if others.calls:
+        click.echo(
+            f"another process is at work on this run, or was killed with up to {others.calls:,} calls under way: these "
+            f"stay on the bill at their most, {others.tokens:,} tokens",
+            err=True,
+        )
 
 
 def _result(folder: Path, storage: str | None) -> dict[str, Any]:

@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import json
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -197,3 +199,17 @@ def test_a_key_stands_for_all_that_an_answer_depends_on(
 
 def test_a_key_does_not_tell_0_from_0() -> None:
     assert answer_key("m", "p", 0, 16, ()) == answer_key("m", "p", 0.0, 16, [])
+
+
+def test_processes_that_open_a_new_store_at_once_all_get_it(tmp_path: Path) -> None:
+    gate = threading.Barrier(4)
+
+    def opened(path: Path) -> int:
+        gate.wait()
+        cache = AnswerCache(path)
+        cache.close()
+        return 1
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            assert sum(pool.map(opened, [tmp_path / f"{number}.sqlite"] * 4)) == 4
