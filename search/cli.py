@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from undercut.search.options import (
     models_options,
     on_terms,
     sizes_option,
+    timeout_option,
 )
 from undercut.search.serve import serve
 from undercut.search.task_commands import check, init
@@ -109,20 +111,30 @@ def search(
 @commands.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @limit_options
+@timeout_option
 @click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
 @concurrency_option
 @json_option
-def resume(folder: Path, storage: str | None, concurrency: int, as_json: bool, **limits: int | float | None) -> None:
+def resume(
+    folder: Path,
+    storage: str | None,
+    timeout: float | None,
+    concurrency: int,
+    as_json: bool,
+    **limits: int | float | None,
+) -> None:
     """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised."""
     from undercut.search.settings import Settings
     from undercut.search.store import Store
     from undercut.search.streaming import holds_stream, work_of
 
     if holds_stream(folder):
-        stream(work_of(folder), folder, as_json, concurrency=concurrency, **limits)
+        work = work_of(folder)
+        work = work if timeout is None else replace(work, timeout=timeout)
+        stream(work, folder, as_json, concurrency=concurrency, **limits)
         return
     store = Store.open(folder, storage)
-    raised = {name: value for name, value in limits.items() if value is not None}
+    raised = {name: value for name, value in {**limits, "timeout": timeout}.items() if value is not None}
     settings = Settings.from_dict({**store.settings.to_dict(), **raised})
     _tell_of_others(store)
     store.close()

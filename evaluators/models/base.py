@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from undercut.spaces.question import Question
 
 __all__ = [
+    "TIMEOUT",
     "Completion",
     "Model",
     "Price",
@@ -28,6 +29,10 @@ __all__ = [
     "most_samples_of",
     "price_of",
 ]
+
+
+TIMEOUT = 300.0
+"""The longest wait for one attempt, in seconds, unless somebody says otherwise."""
 
 
 class PromptRefusedError(ModelError):
