@@ -23,7 +23,11 @@ _COLUMNS = "text, finish, prompt, completion, cached"
 
 def answer_key(model: str, prompt: str, temperature: float, max_tokens: int, sample: Sequence[int]) -> str:
     """Digest of all that an answer depends on: the model's identity, the prompt, its parameters and the sample."""
-    asked = json.dumps([VERSION, model, prompt, float(temperature), int(max_tokens), list(sample)])
+    # The JSON of the list of these, put together by hand: this is done for every call.
+    asked = (
+        f"[{VERSION}, {json.dumps(model)}, {json.dumps(prompt)}, {float(temperature)!r}, {int(max_tokens)}, "
+        f"{list(sample)}]"
+    )
     return hashlib.sha256(asked.encode()).hexdigest()
 
 
@@ -72,15 +76,19 @@ class AnswerCache:
         """
         return (await self.put_all([(key, completion)]))[0]
 
-    async def put_all(self, answers: Sequence[tuple[str, Completion]]) -> list[Completion]:
+    async def put_all(self, answers: Sequence[tuple[str, Completion]], *, now: bool = False) -> list[Completion]:
         """Store several answers at once, all of them or none; returns those stored under their keys from now on.
+
+        They are committed with all that this turn of the event loop writes, or `now`.
 
         Raises:
             RunFolderError: they could not be written.
         """
         if self.journal is None:
             return [self._memory.setdefault(key, completion) for key, completion in answers]
-        return await self.journal.write(lambda connection: [_inserted(connection, *answer) for answer in answers])
+        return await self.journal.write(
+            lambda connection: [_inserted(connection, *answer) for answer in answers], now=now
+        )
 
     def close(self) -> None:
         """Commit what is pending and close the file; a second call does nothing."""

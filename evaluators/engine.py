@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -35,6 +36,7 @@ from undercut.spaces.cost import UNKNOWN
 from undercut.spaces.errors import InvalidAnswer, ModelError
 from undercut.spaces.execution import Execution
 from undercut.spaces.genome import Genome
+from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Answer, Ask, Question
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import size_of
@@ -49,13 +51,14 @@ SEEDS = 2**31
 """So many seeds there are: the most that every provider takes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     """A question made ready to be sent."""
 
     model: Model
     request: Request
     key: str
+    sizes: tuple[int, ...]  # of the question's values
 
 
 class Engine:
@@ -85,6 +88,7 @@ class Engine:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.models = tuple(models)
+        self._identities = tuple(identity_of(model) for model in self.models)
         self.cache = cache
         self.ledger = ledger
         self.concurrency = concurrency
@@ -93,10 +97,10 @@ class Engine:
         self._sleep = sleep
         self._judge = Judge()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots = asyncio.Semaphore(concurrency)
         self._in_flight: dict[str, list[asyncio.Future[Completion]]] = {}
         self._gathering: dict[tuple[Any, ...], list[_Call]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._queue: deque[Sequence[_Call]] = deque()
+        self._tasks: set[asyncio.Task[Any] | None] = set()
         self._sent: set[asyncio.Task[Any] | None] = set()
         self._closed = False
         self._broken: ModelError | None = None
@@ -142,22 +146,26 @@ class Engine:
         cancelled, and billed at their most.
         """
         self._closed = True
-        for group in list(self._gathering):
-            self._gathered(group)
-        tasks = set(self._tasks)
+        self._gathering.clear()
+        self._queue.clear()
+        tasks = [task for task in self._tasks if task is not None]
         for task in tasks:
             if not wait or task not in self._sent:
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for key in list(self._in_flight):  # what was never sent
+            for future in self._in_flight.pop(key):
+                future.cancel()
         await self.ledger.close()
 
     def _prepared(self, question: Question) -> _Call:
         model = self.models[question.model]
         prompt = question.primitive.prompt(question.values, question.prompt)
-        cap = question.cap or default_cap(question)
+        sizes = question.primitive.sizes(question.values)
+        cap = question.cap or default_cap(question.primitive, sizes)
         request = Request(prompt, question.temperature, cap, seed_of(prompt, question.sample), question)
-        key = answer_key(identity_of(model), prompt, question.temperature, cap, question.sample)
-        return _Call(model, request, key)
+        identity = self._identities[question.model]
+        return _Call(model, request, answer_key(identity, prompt, question.temperature, cap, question.sample), sizes)
 
     def _under_way(self, call: _Call) -> tuple[asyncio.Future[Completion], bool]:
         """A future of one's own for an answer, which others may wait for too, and whether it is on its way already."""
@@ -165,8 +173,8 @@ class Engine:
             raise ModelError("an engine sends nothing after it was closed; open another one")
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
-            self._loop, self._slots = loop, asyncio.Semaphore(self.concurrency)
-            self._in_flight, self._gathering, self._tasks = {}, {}, set()
+            self._loop, self._in_flight, self._gathering = loop, {}, {}
+            self._queue, self._tasks, self._sent = deque(), set(), set()
         future: asyncio.Future[Completion] = loop.create_future()
         waiting = self._in_flight.get(call.key)
         if waiting is not None:
@@ -197,49 +205,53 @@ class Engine:
             self._launch(run)
 
     def _launch(self, calls: Sequence[_Call]) -> None:
-        """Send for answers, and hand them to whoever waits."""
+        """Send for answers to samples of one prompt, now or when a call under way has ended."""
+        if len(self._tasks) >= self.concurrency:
+            self._queue.append(calls)
+            return
         assert self._loop is not None
+        self._tasks.add(self._loop.create_task(self._deliver(calls)))
 
-        async def deliver() -> None:
-            for call, completion in zip(calls, await self._fetched(calls), strict=True):
+    async def _deliver(self, calls: Sequence[_Call]) -> None:
+        """Hand answers to whoever waits; those that do not come with the first are asked for one by one."""
+        task = asyncio.current_task()
+        try:
+            found = await self._asked(calls, task)
+            for call in calls[len(found) :]:
+                found += await self._asked([call], task)
+            for call, completion in zip(calls, found, strict=True):
                 for future in self._in_flight.pop(call.key):
                     if not future.done():  # whoever asked may be gone
                         future.set_result(completion)
-
-        def landed(task: asyncio.Task[None]) -> None:
+        except Exception as error:
+            for future in self._abandoned(calls):
+                if not future.done():
+                    future.set_exception(error)
+        finally:
+            for future in self._abandoned(calls):
+                future.cancel()
             self._tasks.discard(task)
             self._sent.discard(task)
-            error = None if task.cancelled() else task.exception()
-            for future in chain(*(self._in_flight.pop(call.key, ()) for call in calls)):
-                if error is None:
-                    future.cancel()
-                elif not future.done():
-                    future.set_exception(error)
+            if self._queue:
+                self._launch(self._queue.popleft())
 
-        task = self._loop.create_task(deliver())
-        self._tasks.add(task)
-        task.add_done_callback(landed)
+    def _abandoned(self, calls: Sequence[_Call]) -> Iterator[asyncio.Future[Completion]]:
+        """Those who wait for calls that will have no answer."""
+        return chain.from_iterable(self._in_flight.pop(call.key, ()) for call in calls)
 
-    async def _fetched(self, calls: Sequence[_Call]) -> list[Completion]:
-        """Answers to samples of one prompt; those that do not come with the first are asked for one by one."""
-        async with self._slots:
-            found = await self._asked(calls)
-            for call in calls[len(found) :]:
-                found += await self._asked([call])
-            return found
-
-    async def _asked(self, calls: Sequence[_Call]) -> list[Completion]:
+    async def _asked(self, calls: Sequence[_Call], task: asyncio.Task[Any] | None) -> list[Completion]:
         """What one request gives, committed."""
         seed = calls[0].request.seed
         try:
-            samples = await retrying(lambda: self._attempt(calls), self.policy, seed=seed, sleep=self._sleep)
+            samples = await retrying(lambda: self._attempt(calls, task), self.policy, seed=seed, sleep=self._sleep)
         except ModelError as error:
             self._broken = error
             raise
         keys = (call.key for call in calls)
-        return await self.cache.put_all(list(zip(keys, samples.completions, strict=False)))
+        alone = len(self._tasks) == 1  # no other call can end in this turn of the loop
+        return await self.cache.put_all(list(zip(keys, samples.completions, strict=False)), now=alone)
 
-    async def _attempt(self, calls: Sequence[_Call]) -> Samples:
+    async def _attempt(self, calls: Sequence[_Call], task: asyncio.Task[Any] | None) -> Samples:
         """Send one request, its worst case reserved before and settled after."""
         if self._closed:
             raise ModelError("an engine sends nothing after it was closed; open another one")
@@ -249,7 +261,6 @@ class Engine:
         reservation = await self.ledger.reserve(
             most_prompt_tokens(model, request.prompt), len(calls) * request.max_tokens, billed_price_of(model)
         )
-        task = asyncio.current_task()
         self._sent.add(task)
         try:
             samples = await _samples(model, request, len(calls))
@@ -290,7 +301,7 @@ class Engine:
                 prompt=question.prompt,
                 model=question.model,
                 temperature=question.temperature,
-                input_sizes=primitive.sizes(question.values),
+                input_sizes=call.sizes,
                 output_size=None if flag is not None else size_of(value, primitive.output),
                 usage=usage,
                 flagged=flag is not None,
@@ -321,14 +332,14 @@ def seed_of(prompt: str, sample: Sequence[int]) -> int:
     the same ones as if it were asked for each of them alone.
     """
     path = list(sample) or [0]
-    digest = hashlib.sha256(json.dumps([prompt, path[:-1]]).encode()).digest()
+    digest = hashlib.sha256(f"[{json.dumps(prompt)}, {path[:-1]}]".encode()).digest()  # the JSON of both
     return (int.from_bytes(digest[:4], "big") + path[-1]) % SEEDS
 
 
-def default_cap(question: Question) -> int:
-    """Most tokens of an answer where the genome sets no limit, by the output's expected size in items."""
-    expected = question.primitive.answer_size(*question.primitive.sizes(question.values))
-    return min(MOST_TOKENS, LEAST_TOKENS + question.primitive.room + math.ceil(TOKENS_PER_ITEM * expected))
+def default_cap(primitive: Primitive, sizes: Sequence[float]) -> int:
+    """Most tokens of an answer to inputs of these sizes, in items, where the genome sets no limit."""
+    expected = primitive.answer_size(*sizes)
+    return min(MOST_TOKENS, LEAST_TOKENS + primitive.room + math.ceil(TOKENS_PER_ITEM * expected))
 
 
 def most_prompt_tokens(model: Model, prompt: str) -> int:

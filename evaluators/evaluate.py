@@ -91,7 +91,9 @@ async def run_once(genome: Genome, instance: Instance, task: Task, toolbox: Tool
     return Outcome(instance.size, score, failure, trace.cost(engine.models), trace.output, tuple(trace.records))
 
 
-def open_judges(task: Task, *, api_base: str | None = None, sheet: Sheet | None = None) -> list[Model]:
+def open_judges(
+    task: Task, *, api_base: str | None = None, sheet: Sheet | None = None, timeout: float | None = None
+) -> list[Model]:
     """The model that judges a task's outputs, where it has one of its own; it stands behind the run's models.
 
     Raises:
@@ -99,7 +101,7 @@ def open_judges(task: Task, *, api_base: str | None = None, sheet: Sheet | None 
     """
     if task.judge is None or task.judge_model is None:
         return []
-    return open_models([task.judge_model], api_base=api_base, primitives=[task.judge], sheet=sheet)
+    return open_models([task.judge_model], api_base=api_base, primitives=[task.judge], sheet=sheet, timeout=timeout)
 
 
 async def _scored(output: Any, instance: Instance, task: Task, toolbox: Toolbox, engine: Engine) -> float:

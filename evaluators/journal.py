@@ -1,6 +1,7 @@
 """The file that a run cannot lose: answers that were paid for, and the bill.
 
-Everything that is written in one turn of the event loop is one transaction, and is committed before it is used.
+Everything that is written in one turn of the event loop is one transaction, and is committed before it is used. Who
+knows that nobody else will write in this turn need not wait for its end.
 """
 
 from __future__ import annotations
@@ -65,15 +66,18 @@ class Journal:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def write(self, operation: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+    def write(self, operation: Callable[[sqlite3.Connection], T], *, now: bool = False) -> asyncio.Future[T]:
         """Let an operation be part of this turn's transaction, in the order in which they came.
 
-        The future has its result once that is committed, or a `RunFolderError` where nothing of it could be.
+        The future has its result once that is committed, or a `RunFolderError` where nothing of it could be. That is
+        at the end of the turn, or `now`.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._pending.append((operation, future))
-        if len(self._pending) == 1 or loop is not self._loop:
+        if now:
+            self._commit()
+        elif len(self._pending) == 1 or loop is not self._loop:
             self._loop = loop
             loop.call_soon(self._commit)
         return future
@@ -142,8 +146,10 @@ def _opened(path: Path) -> sqlite3.Connection:
             f"the store of answers must be a file in a folder that exists, and {path} cannot be opened: {error}"
         ) from error
     try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        with connection:  # one look at both: another process may be making the tables
+            connection.execute("BEGIN")
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version not in (1, VERSION) and (version or tables):
             raise RunFolderError(
                 f"the store of answers must be of version {VERSION}, and {path} is another database, of version "

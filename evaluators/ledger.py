@@ -11,9 +11,12 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from operator import le
 from typing import Any
+
+import msgspec
+from msgspec.structs import asdict, replace
 
 from undercut.evaluators.journal import Journal
 from undercut.evaluators.models.base import Usage
@@ -21,8 +24,7 @@ from undercut.spaces.errors import BudgetError, RunFolderError, UsageError
 from undercut.spaces.pricing import Price
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(msgspec.Struct, frozen=True):
     """What was sent so far, answers from our own cache not counted.
 
     Attributes:
@@ -53,12 +55,13 @@ class Spent:
 
     def bill(self) -> dict[str, Any]:
         """What a result tells of it, in JSON form."""
-        return {"calls": self.calls, "tokens": self.tokens, "usd": self.usd, "uncertain": self.uncertain}
+        sums = {"calls": self.calls, "tokens": self.tokens, "usd": self.usd}
+        return {**sums, "unmetered": self.unmetered, "uncertain": self.uncertain}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Spent:
         """Read the JSON form back."""
-        return cls(**{field.name: data[field.name] for field in fields(cls) if field.name in data})
+        return msgspec.convert(data, cls)
 
     def __add__(self, other: Spent) -> Spent:
         return Spent(
@@ -142,11 +145,21 @@ class Ledger:
         self._worst, self._unpriced = NOTHING, 0  # of all that is reserved, and how many of them have no price
         self._wishes: list[_Wish] = []
         self._syncing: asyncio.Future[list[_Wish]] | None = None
+        self._heard: asyncio.Future[list[_Wish]] | None = None
 
     @property
     def spent(self) -> Spent:
         """What is spent so far, without what our own calls under way may yet spend."""
         return self._base + self._unwritten + self._elsewhere
+
+    @property
+    def elsewhere(self) -> Spent:
+        """The part of `spent` that other ledgers have reserved in the journal, at its most.
+
+        It stays on the bill when their process was killed: what was under way then may have been paid for, and nobody
+        can tell. A call that is asked again after that is counted again, for what it takes.
+        """
+        return self._elsewhere
 
     def check_time(self) -> None:
         """Do nothing while there is time.
@@ -249,9 +262,11 @@ class Ledger:
             _tell(self._granted())
             return
         loop = asyncio.get_running_loop()
-        if self._syncing is None or self._syncing.get_loop() is not loop:
+        if self._syncing is None or self._syncing.done() or self._syncing.get_loop() is not loop:
             self._syncing = self._journal.write(self._sync)
-            self._syncing.add_done_callback(self._synced)
+        if self._wishes and self._heard is not self._syncing:  # without a wish, nobody waits to be told
+            self._heard = self._syncing
+            self._heard.add_done_callback(self._synced)
 
     def _sync(self, connection: sqlite3.Connection) -> list[_Wish]:
         """Write what was settled, read what others did, grant what can be granted, write what is reserved."""
@@ -264,7 +279,7 @@ class Ledger:
         # What was reserved once stays so while it may, for the calls that follow: that saves a transaction a call.
         most = _row(self._most())
         lease = tuple(map(max, most, self._leased))
-        self._lease(connection, lease if self._exceeded(self.spent + _spent(lease)) is None else most)
+        self._lease(connection, lease if self._exceeded(self.spent + _spent(*lease)) is None else most)
         return granted
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
@@ -294,6 +309,8 @@ class Ledger:
 
     def _granted(self) -> list[_Wish]:
         """Reserve what wishes can be granted, the oldest first, and refuse those that can never be."""
+        if not self._wishes:
+            return []
         granted: list[_Wish] = []
         waiting: list[_Wish] = []
         for wish in self._wishes:
@@ -361,10 +378,11 @@ def _row(spent: Spent) -> tuple[Any, ...]:
     return spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.usd or 0.0, int(spent.usd is None)
 
 
-def _spent(row: Sequence[Any]) -> Spent:
+def _spent(
+    calls: int, prompt: int, completion: int, usd: float, unpriced: int, unmetered: int = 0, uncertain: int = 0
+) -> Spent:
     """The other way round."""
-    calls, prompt, completion, usd, unpriced = row
-    return Spent(int(calls), int(prompt), int(completion), None if unpriced else usd)
+    return Spent(calls, prompt, completion, None if unpriced else usd, unmetered, uncertain)
 
 
 def _add(connection: sqlite3.Connection, spent: Spent) -> None:
@@ -378,10 +396,10 @@ def _add(connection: sqlite3.Connection, spent: Spent) -> None:
 def _read(rows: Iterable[Sequence[Any]], owner: str) -> tuple[Spent, Spent]:
     """What is settled, and the most that calls of other ledgers may spend, or have spent where they were killed."""
     settled = elsewhere = NOTHING
-    for of, *sums, unmetered, uncertain in rows:
+    for of, *sums in rows:
         if not of:
-            settled = replace(_spent(sums), unmetered=unmetered, uncertain=uncertain)
+            settled = _spent(*sums)
         elif of != owner:
-            most = _spent(sums)
+            most = _spent(*sums)
             elsewhere += replace(most, unmetered=most.calls, uncertain=most.tokens)
     return settled, elsewhere

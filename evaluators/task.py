@@ -51,6 +51,7 @@ class Task:
         make: `make(size, generator) -> (inputs, target)`, a random problem; the generator is a `random.Random`.
         score: `score(output, target) -> [0, 1]`; exact equality, if not given.
         functions: what may be done in code, where the user allows code.
+        selectors: functions that only say which way to go, by a choice; they are always allowed.
         sizes: the sizes that a search runs at, unless the user says otherwise.
         overlaps: how many items two windows of a split may share.
         summary: one line for lists.
@@ -75,6 +76,7 @@ class Task:
     make: Callable[[int, random.Random], tuple[tuple[Any, ...], Any]] = field(compare=False)
     score: Callable[[Any, Any], float] = field(default=exact, compare=False)
     functions: tuple[Function, ...] = ()
+    selectors: tuple[Function, ...] = ()
     sizes: tuple[int, ...] = (8, 16, 32)
     overlaps: tuple[int, ...] = (0,)
     summary: str = ""
@@ -90,7 +92,7 @@ class Task:
 
     def toolbox(self, models: Sequence[str], allow_code: bool = False) -> Toolbox:
         """What genomes of this task may use, over these models."""
-        functions = self.functions if allow_code else ()
+        functions = (*self.selectors, *(self.functions if allow_code else ()))
         return Toolbox(self.primitives, functions, models, overlaps=self.overlaps)
 
     def extents(self, size: int) -> tuple[Extent, ...]:

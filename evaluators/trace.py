@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from undercut.evaluators.models.base import Model, Usage, price_of
 from undercut.spaces.cost import NO_COST, UNKNOWN, Cost
@@ -97,7 +99,7 @@ class Trace:
         """JSON form; an unknown depth is null."""
         data = {name: getattr(self, name) for name in ("output", "failure", "reason")}
         depth = None if math.isnan(self.depth) else self.depth
-        return {**data, "depth": depth, "records": [asdict(record) for record in self.records]}
+        return {**data, "depth": depth, "records": msgspec.to_builtins(self.records)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Trace:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,14 @@ from undercut.search.options import (
     models_options,
     on_terms,
     sizes_option,
+    timeout_option,
 )
 from undercut.search.serve import serve
 from undercut.search.task_commands import check, init
 from undercut.spaces.errors import BudgetError, ModelError, UndercutError, UsageError
 
 if TYPE_CHECKING:
-    pass
+    from undercut.search.store import Store
 
 FORMATS = ("python", "json", "mermaid")
 
@@ -109,21 +111,32 @@ def search(
 @commands.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @limit_options
+@timeout_option
 @click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
 @concurrency_option
 @json_option
-def resume(folder: Path, storage: str | None, concurrency: int, as_json: bool, **limits: int | float | None) -> None:
+def resume(
+    folder: Path,
+    storage: str | None,
+    timeout: float | None,
+    concurrency: int,
+    as_json: bool,
+    **limits: int | float | None,
+) -> None:
     """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised."""
     from undercut.search.settings import Settings
     from undercut.search.store import Store
     from undercut.search.streaming import holds_stream, work_of
 
     if holds_stream(folder):
-        stream(work_of(folder), folder, as_json, concurrency=concurrency, **limits)
+        work = work_of(folder)
+        work = work if timeout is None else replace(work, timeout=timeout)
+        stream(work, folder, as_json, concurrency=concurrency, **limits)
         return
     store = Store.open(folder, storage)
-    raised = {name: value for name, value in limits.items() if value is not None}
+    raised = {name: value for name, value in {**limits, "timeout": timeout}.items() if value is not None}
     settings = Settings.from_dict({**store.settings.to_dict(), **raised})
+    _tell_of_others(store)
     store.close()
     _run(settings, folder, storage, concurrency, as_json, resume=True)
 
@@ -251,6 +264,19 @@ def _run(
         database = "" if storage is None else " --storage URL"
         file = f"{folder.name.rsplit('-', 1)[0]}.py"
         click.echo(f"\nNext: undercut export {folder}{database} --pick best --format python -o {file}")
+
+
+def _tell_of_others(store: Store) -> None:
+    """Say what stands on the bill of a run although nobody can tell whether it was spent."""
+    from undercut.evaluators.ledger import Ledger
+
+    others = Ledger(journal=store.answers.journal).elsewhere
+    if others.calls:
+        click.echo(
+            f"another process is at work on this run, or was killed with up to {others.calls:,} calls under way: these "
+            f"stay on the bill at their most, {others.tokens:,} tokens",
+            err=True,
+        )
 
 
 def _result(folder: Path, storage: str | None) -> dict[str, Any]:

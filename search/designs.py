@@ -6,15 +6,20 @@ from collections.abc import Iterator
 
 from undercut.evaluators.task import Task
 from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node, call
+from undercut.spaces.operators.route import BRANCH
+from undercut.spaces.operators.split import LARGEST
 from undercut.spaces.primitive import Primitive
-from undercut.spaces.types import TRUTH, Atom, ListOf, Type, empty_of
+from undercut.spaces.types import NEED, TRUTH, Atom, ListOf, Type, empty_of
 
 VOTES, TRIES, WARM = 5, 3, 0.7
 """How often the designs that ask again do so, and at which temperature."""
 
 
-def known_designs(task: Task, chunk: int) -> Iterator[tuple[str, Genome]]:
-    """Named designs that the task's primitives allow, with chunks of about size `chunk`; some may be wrong for it."""
+def known_designs(task: Task, chunk: int, models: int = 1) -> Iterator[tuple[str, Genome]]:
+    """Named designs that the task's primitives allow, with chunks of about size `chunk`; some may be wrong for it.
+
+    Of several models the first is taken to be the cheapest, and the last the dearest.
+    """
     direct = [tool for tool in task.primitives if tool.output == task.output and set(tool.inputs) <= set(task.inputs)]
     everything = [Input(index) for index in range(len(task.inputs))]
     for tool in direct:
@@ -27,6 +32,8 @@ def known_designs(task: Task, chunk: int) -> Iterator[tuple[str, Genome]]:
             if check.output == TRUTH and check.inputs == (task.output, *task.inputs):
                 tested = Genome(_ask(check, (task.output, *task.inputs)))
                 yield "verify and retry", Genome(Node("retry", everything, {"tries": TRIES}, [again, tested]))
+        yield from _cascades(task, tool, models)
+        yield from _by_size(task, tool, chunk, models)
         for first in task.primitives:
             before = first.output in task.inputs and first.output != task.output
             if before and first.output == tool.inputs[0] and set(first.inputs) <= set(task.inputs):
@@ -40,6 +47,33 @@ def known_designs(task: Task, chunk: int) -> Iterator[tuple[str, Genome]]:
             and set(last.inputs[1:]) <= set(task.inputs)
         ):
             yield from _by_way_of(task, last, _items(task, chunk))
+
+
+def _cascades(task: Task, tool: Primitive, models: int) -> Iterator[tuple[str, Genome]]:
+    """An answer had cheaply, and worked out again where it is doubted: by another model, or with another prompt."""
+    dear: dict[str, float] = {"model": models - 1} if models > 1 else {"prompt": 1}
+    if models == 1 and len(tool.prompts) == 1:
+        return
+    given = (task.output, *task.inputs)
+    for doubt in task.primitives:
+        if doubt.output == NEED and doubt.inputs == given:
+            sources = [_ask(tool, task.inputs), *(Input(index) for index in range(len(task.inputs)))]
+            again = Genome(_ask(tool, given, first=1, **dear))
+            yield "cascade", Genome(Node("guard", sources, {}, [Genome(_ask(doubt, given)), again]))
+
+
+def _by_size(task: Task, tool: Primitive, chunk: int, models: int) -> Iterator[tuple[str, Genome]]:
+    """One call for a short problem, and for a long one what is done in chunks, or by the dearest model."""
+    everything = [Input(index) for index in range(len(task.inputs))]
+    listed = isinstance(task.inputs[0], ListOf)
+    cut = list(_chunked(task, tool, _items(task, chunk))) if listed and tool.inputs[0] == task.inputs[0] else []
+    if models > 1:
+        cut.append(("", Genome(_ask(tool, task.inputs, model=models - 1))))
+    for selector in task.selectors[:1] if cut else ():
+        seen = [Input(index) for index in range(len(selector.inputs))]
+        bodies = [Genome(Node("code", seen, {"function": selector.name})), Genome(_ask(tool, task.inputs)), cut[0][1]]
+        genes: dict[str, GeneValue] = {"pick": BRANCH, **({"read": LARGEST} if listed else {})}
+        yield "route by size", Genome(Node("route", everything, genes, bodies))
 
 
 def _chunked(task: Task, tool: Primitive, chunk: int) -> Iterator[tuple[str, Genome]]:

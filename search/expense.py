@@ -29,7 +29,7 @@ from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
 from undercut.spaces.question import Question
 from undercut.spaces.space import Space
-from undercut.spaces.types import Atom, ListOf, Type, render, size_of
+from undercut.spaces.types import NEED, Atom, ListOf, Type, render, size_of
 
 TRIED = 3
 """Problems of each size that the designs are played through on."""
@@ -137,6 +137,8 @@ def _made(kind: Type, size: int, draw: int) -> str:
         return str(choices[draw % len(choices)])
     if kind.name == "truth":
         return "no" if draw % 4 == 0 else "yes"
+    if kind == NEED:
+        return "yes" if draw % 4 == 0 else "no"
     if kind.name in ("number", "grade"):
         return str(draw % 10)
     if kind.name == "record":
@@ -165,7 +167,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
     counts = {split: problems_of(settings, task, split) for split in SPLITS}
     designs: dict[str, Genome] = {}
     few = {size: task.instances(size, TRIED, "search", settings.seed) for size in counts["test"]}
-    for name, genome in known_designs(task, settings.sizes[0]):
+    for name, genome in known_designs(task, settings.sizes[0], len(models)):
         if name not in designs and rehearse(genome, few[settings.sizes[0]][:1], task, toolbox).right is not False:
             designs[name] = genome
     together, alone = dict[int, Spend](), dict[int, Spend]()

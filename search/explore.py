@@ -311,7 +311,7 @@ class Search:
     def designs(self) -> dict[str, Genome]:
         """Known designs that are right for this task when every call is."""
         found: dict[str, Genome] = {}
-        for name, genome in known_designs(self.task, self.settings.sizes[0]):
+        for name, genome in known_designs(self.task, self.settings.sizes[0], len(self.models)):
             if name not in found and self.right(genome) is not False:
                 found[name] = genome
         return found

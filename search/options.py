@@ -37,12 +37,19 @@ def several(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
     return decorate
 
 
+timeout_option = click.option(
+    "--timeout", type=float, metavar="SECONDS", help="Longest wait for one answer of a model.  [default: 300]"
+)
 models_options = several(
     click.option(
         "-m", "--model", "models", multiple=True, default=("embedded",), show_default=True, metavar="MODEL",
         help="embedded, simulated/NAME, or any litellm name such as openai/gpt-5-mini; may be given several times.",
     ),
-    click.option("--api-base", metavar="URL", help="An OpenAI-compatible server that has the models."),
+    click.option(
+        "--api-base", metavar="URL",
+        help="An OpenAI-compatible server that has the models; asked through the proxy that the environment names.",
+    ),
+    timeout_option,
     click.option(
         "--prices", type=click.Path(path_type=Path), metavar="FILE",
         help="TOML sheet with a date and, by model, price and shape.  [default: what undercut and litellm know]",

@@ -55,8 +55,9 @@ def run_search(
         primitives=found.primitives,
         sheet=settings.sheet,
         batch=settings.batch,
+        timeout=settings.timeout,
     )
-    judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet)
+    judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet, timeout=settings.timeout)
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
 
     def timed(phase: str, done: int, total: int, words: str) -> None:

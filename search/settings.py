@@ -34,6 +34,7 @@ class Settings:
         sheet: prices and shapes of models that the user gave.
         batch: whether prices are those of requests that may wait.
         api_base: where the models are served; None for their own provider.
+        timeout: longest wait for one answer, in seconds; None is the models' own. No result depends on it.
         data: a file with the task's instances; None generates them.
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
         max_minutes: limit of the time from one start or resumption to the next; None is no limit.
@@ -59,6 +60,7 @@ class Settings:
     sheet: Sheet = field(default_factory=Sheet)
     batch: bool = False
     api_base: str | None = None
+    timeout: float | None = field(default=None, compare=False)
     data: str | None = None
     max_calls: int | None = None
     max_tokens: int | None = None

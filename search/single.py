@@ -45,6 +45,7 @@ def evaluate_genome(
     allow_code: bool = False,
     data: str | None = None,
     api_base: str | None = None,
+    timeout: float | None = None,
     sheet: Sheet | None = None,
     batch: bool = False,
     workers: int | None = None,
@@ -65,8 +66,10 @@ def evaluate_genome(
     _validated(genome, task, models, allow_code)
     measured_at = sorted(set(sizes or task.sizes))
     instances = [i for size in measured_at for i in task.instances(size, samples, "test", seed)]
-    opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
-    judges = open_judges(task, api_base=api_base, sheet=sheet)
+    opened = open_models(
+        models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
+    )
+    judges = open_judges(task, api_base=api_base, sheet=sheet, timeout=timeout)
     ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
     engine = Engine([*opened, *judges], cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
     work = evaluate(genome, instances, task, task.toolbox(models, allow_code), engine)
@@ -100,6 +103,7 @@ def run_genome(
     *,
     allow_code: bool = False,
     api_base: str | None = None,
+    timeout: float | None = None,
     sheet: Sheet | None = None,
     batch: bool = False,
     workers: int | None = None,
@@ -119,7 +123,9 @@ def run_genome(
     task = open_task(task_name)
     _validated(genome, task, models, allow_code)
     values = read_inputs(inputs, task, task_name)
-    opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
+    opened = open_models(
+        models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
+    )
     ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
     engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
     trace = _blocking(engine.run(genome, values, task.toolbox(models, allow_code)), engine, opened)
@@ -164,6 +170,7 @@ def declared_costs(
     models: Sequence[str] = ("embedded",),
     allow_code: bool = False,
     api_base: str | None = None,
+    timeout: float | None = None,
     sheet: Sheet | None = None,
     batch: bool = False,
     workers: int | None = None,
@@ -178,7 +185,9 @@ def declared_costs(
         UsageError: a genome, the task or a model cannot be used.
     """
     task = open_task(task_name)
-    opened = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch)
+    opened = open_models(
+        models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
+    )
     measure = known_unit(unit, opened)
     estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code), workers)
     items = []

@@ -47,7 +47,7 @@ class Work:
         task: what the user called the task.
         inputs: JSON texts, one of them `@FILE` with one item of a list in JSON on each line.
         models: names of the models.
-        allow_code, api_base, sheet, batch, workers: as in a search's settings.
+        allow_code, api_base, timeout, sheet, batch, workers: as in a search's settings.
     """
 
     genome: dict[str, Any]
@@ -56,6 +56,7 @@ class Work:
     models: tuple[str, ...] = ("embedded",)
     allow_code: bool = False
     api_base: str | None = None
+    timeout: float | None = field(default=None, compare=False)
     sheet: Sheet = field(default_factory=Sheet)
     batch: bool = False
     workers: int | None = None
@@ -149,7 +150,12 @@ def run_stream(
         if place.items == 0:
             place.state = start
         opened = models or open_models(
-            work.models, api_base=work.api_base, primitives=found.primitives, sheet=work.sheet, batch=work.batch
+            work.models,
+            api_base=work.api_base,
+            primitives=found.primitives,
+            sheet=work.sheet,
+            batch=work.batch,
+            timeout=work.timeout,
         )
         _keep(folder, work, place)
         with closing(AnswerCache(folder / ANSWERS)) as answers:

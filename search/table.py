@@ -147,7 +147,12 @@ def _share(found: dict[str, float] | None) -> str:
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     spent, uncached = result["spent"], result.get("uncached")
     doubt = spent.get("uncertain")
-    most = f" (at most: {doubt:,} of them are of answers that never came, or came without a count)" if doubt else ""
+    most = (
+        f" (at most: {doubt:,} of them are of {spent.get('unmetered', 0):,} calls whose answer never came, "
+        "came without a count, or was under way when a process was killed)"
+        if doubt
+        else ""
+    )
     shared = (
         f"; without shared answers the runs alone would have been {uncached['calls']:,.0f} calls" if uncached else ""
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from undercut.spaces.errors import GenomeError, InvalidAnswer
@@ -48,11 +49,10 @@ class Primitive:
     def prompt(self, values: Sequence[Any], variant: int = 0) -> str:
         """Write the prompt that asks for this primitive on these inputs."""
         pieces = []
-        for text, name, spec, _ in string.Formatter().parse(self.prompts[variant]):
+        for text, position, separator in _pieces(self.prompts[variant]):
             pieces.append(text)
-            if name is not None:
-                position = int(name)
-                pieces.append(render(values[position], self.inputs[position], spec or None))
+            if position is not None:
+                pieces.append(render(values[position], self.inputs[position], separator))
         return "".join(pieces)
 
     def read(self, text: str, values: Sequence[Any]) -> Any:
@@ -68,7 +68,7 @@ class Primitive:
 
     def sizes(self, values: Sequence[Any]) -> tuple[int, ...]:
         """Sizes of inputs in items, one for each."""
-        return tuple(size_of(value, kind) for value, kind in zip(values, self.inputs, strict=True))
+        return tuple([size_of(value, kind) for value, kind in zip(values, self.inputs, strict=True)])
 
     def answer_size(self, *sizes: float) -> float:
         """The answer's size in items, by the law.
@@ -103,3 +103,12 @@ class Primitive:
     def permutable(self) -> bool:
         """Whether some list input can be shuffled without changing the true answer."""
         return any(isinstance(self.inputs[position], ListOf) for position in self.symmetric)
+
+
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[tuple[str, int | None, str | None], ...]:
+    """A prompt taken apart: each text with the position, and the separator if one is told, of the input after it."""
+    return tuple(
+        (text, None if name is None else int(name), spec or None)
+        for text, name, spec, _ in string.Formatter().parse(template)
+    )

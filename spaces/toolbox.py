@@ -22,6 +22,8 @@ class Function:
         output: the type of its result.
         run: the function itself; it must not change its arguments.
         law: the result's size in items as a function of the inputs' sizes.
+        shares: how often each option of a result that is a choice comes, as a function of the inputs' sizes; all alike,
+            if not given.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Function:
     output: Type
     run: Callable[..., Any] = field(compare=False)
     law: Callable[..., float] = field(compare=False)
+    shares: Callable[..., tuple[float, ...]] | None = field(default=None, compare=False)
 
 
 class Toolbox:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+import msgspec
+
 from undercut.spaces.errors import ModelError
 from undercut.spaces.pricing import Price, Shape
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from undercut.spaces.question import Question
 
 __all__ = [
+    "TIMEOUT",
     "Completion",
     "Model",
     "Price",
@@ -28,6 +31,10 @@ __all__ = [
 ]
 
 
+TIMEOUT = 300.0
+"""The longest wait for one attempt, in seconds, unless somebody says otherwise."""
+
+
 class PromptRefusedError(ModelError):
     """One prompt is not answered: the fault of what wrote it, not of the model; the run goes on."""
 
@@ -36,8 +43,7 @@ class PromptTooLongError(PromptRefusedError):
     """One prompt does not fit into the model's context."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens of one request. None is unknown, never 0.
 
     Attributes:
@@ -71,8 +77,7 @@ class Request:
     question: Question | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True):
     """One answer of a model: its text, what it cost, and why it ended."""
 
     text: str
@@ -80,8 +85,7 @@ class Completion:
     finish: Literal["stop", "length"] = "stop"
 
 
-@dataclass(frozen=True, slots=True)
-class Samples:
+class Samples(msgspec.Struct, frozen=True):
     """Several answers to one request.
 
     Attributes:

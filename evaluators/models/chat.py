@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from undercut.evaluators.models.base import Completion, PromptRefusedError, PromptTooLongError, Request, Samples, Usage
@@ -52,16 +51,16 @@ def read_reply(data: Any, who: str, samples: int = 1) -> Samples:
     if not isinstance(choices, list):
         raise TransientError(f"{who} sent JSON that is no chat completion", charged=True)
     found = [choice for choice in choices if isinstance(choice, dict)][:samples]
-    texts = [_text(choice) for choice in found]
+    texts, ends = [_text(choice) for choice in found], [_finish(choice) for choice in found]
     usage = _usage(data.get("usage"), any(texts))
-    if not found or not (any(texts) or usage.completion or any(_finish(choice) for choice in found)):
+    if not found or not (any(texts) or usage.completion or any(ends)):
         empty = Samples((Completion("", usage),), usage)
         raise TransientError(f"{who} sent an empty answer", charged=True, answer=empty)
     shares = _shares(found, texts, usage.completion)
-    completions = (
-        Completion(text, replace(usage, completion=share), "length" if _finish(choice) == "length" else "stop")
-        for choice, text, share in zip(found, texts, shares, strict=True)
-    )
+    completions = [
+        Completion(text, Usage(usage.prompt, share, usage.cached), "length" if end == "length" else "stop")
+        for text, end, share in zip(texts, ends, shares, strict=True)
+    ]
     return Samples(tuple(completions), usage)
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-from undercut.evaluators.models.base import Completion, Price, PromptTooLongError, Request, Shape
+from undercut.evaluators.models.base import TIMEOUT, Completion, Price, PromptTooLongError, Request, Shape
 from undercut.evaluators.models.chat import read_reply, refusal
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError
@@ -35,7 +35,7 @@ class LitellmModel:
         timeout: longest wait for one attempt, in seconds.
     """
 
-    def __init__(self, name: str, *, api_base: str | None = None, timeout: float = 300.0) -> None:
+    def __init__(self, name: str, *, api_base: str | None = None, timeout: float = TIMEOUT) -> None:
         self._name = name
         self._api_base = api_base
         self._timeout = timeout
@@ -147,7 +147,7 @@ class LitellmModel:
         if _not_sent(error):  # which litellm may call a timeout, a lost connection or a status of 500
             return UnreachableError(f"{self._who} cannot be reached ({type(error).__name__})")
         if isinstance(error, known.Timeout):
-            return TransientError(f"{self._who} gave no answer within {self._timeout:g} s", charged=True)
+            return TransientError(f"{self._who} gave no answer within {self._timeout:g} s (--timeout)", charged=True)
         if isinstance(error, known.APIConnectionError):
             return TransientError(f"{self._who} dropped a connection ({type(error).__name__})", charged=True)
         headers = getattr(error, "litellm_response_headers", None) or {}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies, proxy_bypass
 
 import msgspec
 from yarl import URL
 
-from undercut.evaluators.models.base import Completion, Request, Samples, Shape
+from undercut.evaluators.models.base import TIMEOUT, Completion, Request, Samples, Shape
 from undercut.evaluators.models.chat import asked, read_reply, refusal, without_secrets
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError, ModelNameError
@@ -40,7 +42,7 @@ class OpenAICompatibleModel:
         ModelNameError: the name or the address cannot be used.
     """
 
-    def __init__(self, name: str, api_base: str, *, timeout: float = 300.0) -> None:
+    def __init__(self, name: str, api_base: str, *, timeout: float = TIMEOUT) -> None:
         # The address is not repeated in an error: it may hold a password.
         if not re.fullmatch(r"https?://[^/\s@?#]+(/[^\s@?#]*)?", api_base):
             raise ModelNameError(
@@ -56,6 +58,9 @@ class OpenAICompatibleModel:
         self._timeout = timeout
         self._most_samples = MOST_SAMPLES
         self._url = URL(f"{self._base}/chat/completions")
+        self._who = f"the model {name!r} at {self._base}"
+        self._key: str | None = None
+        self._proxy: URL | None = None
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -86,7 +91,7 @@ class OpenAICompatibleModel:
             TransientError: no answer came, which may pass.
             ModelError: the request was refused.
         """
-        return (await self.sample(request, 1)).completions[0]
+        return read_reply(await self._post(asked(self._name, request)), self._who).completions[0]
 
     async def sample(self, request: Request, samples: int) -> Samples:
         """Answer one request so many times, in one attempt; fewer answers come from a server that gives fewer.
@@ -112,30 +117,32 @@ class OpenAICompatibleModel:
         if session is not None and self._loop is asyncio.get_running_loop():
             await session.close()
 
-    @property
-    def _who(self) -> str:
-        return f"the model {self._name!r} at {self._base}"
-
     async def _post(self, body: dict[str, Any]) -> Any:
         """Send once and give what came back as data."""
         import aiohttp
 
         try:
             async with self._opened().post(
-                self._url, data=msgspec.json.encode(body), allow_redirects=False
+                self._url, data=msgspec.json.encode(body), allow_redirects=False, proxy=self._proxy
             ) as response:
                 status, content, headers = response.status, await response.read(), response.headers
         except aiohttp.ClientSSLError as error:
             raise ModelError(f"{self._who} has no certificate that holds ({type(error).__name__})") from None
+        except aiohttp.ClientHttpProxyError as error:
+            raise ModelError(
+                f"{self._who} is asked through a proxy, and that refuses (HTTP {error.status}); the environment "
+                "variable HTTPS_PROXY names it, and NO_PROXY the hosts that do without"
+            ) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise UnreachableError(f"{self._who} cannot be reached ({type(error).__name__})") from None
         except TimeoutError:
-            raise TransientError(f"{self._who} gave no answer within {self._timeout:g} s", charged=True) from None
+            raise TransientError(
+                f"{self._who} gave no answer within {self._timeout:g} s (--timeout)", charged=True
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError(f"{self._who} dropped a connection ({type(error).__name__})", charged=True) from None
-        key = os.environ.get(KEY)
-        if key:  # a server may send back what it was sent, and answers are kept
-            content = content.replace(key.encode(), b"***")
+        if self._key:  # a server may send back what it was sent, and answers are kept
+            content = content.replace(self._key.encode(), b"***")
         if status == 404:
             raise ModelError(f"{self._who} is not there (HTTP 404){await self._offered()}")
         if status != 200:
@@ -157,7 +164,7 @@ class OpenAICompatibleModel:
         import aiohttp
 
         try:
-            async with self._opened().get(f"{self._base}/models", allow_redirects=False) as response:
+            async with self._opened().get(f"{self._base}/models", allow_redirects=False, proxy=self._proxy) as response:
                 names = [str(each["id"]) for each in msgspec.json.decode(await response.read())["data"]]
         except (aiohttp.ClientError, OSError, msgspec.DecodeError, LookupError, TypeError):
             return "; --api-base must be the address up to and without /chat/completions"
@@ -169,8 +176,9 @@ class OpenAICompatibleModel:
 
         loop = asyncio.get_running_loop()
         if self._session is None or loop is not self._loop:
-            key = os.environ.get(KEY)
-            headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+            self._key, self._proxy = os.environ.get(KEY), _proxy_to(self._url)
+            authorization = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+            headers = {"Content-Type": "application/json", **authorization}
             self._loop, self._session = (
                 loop,
                 aiohttp.ClientSession(
@@ -181,3 +189,36 @@ class OpenAICompatibleModel:
                 ),
             )
         return self._session
+
+
+def _proxy_to(url: URL) -> URL | None:
+    """The proxy that the environment has for an address (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY), if any.
+
+    It is looked up once: aiohttp's own `trust_env` does so for every request, and takes keys from ~/.netrc. A server
+    on this machine is always asked directly.
+
+    Raises:
+        ModelError: it is none that can be used.
+    """
+    host, proxies = url.host or "", getproxies()
+    found = proxies.get(url.scheme) or proxies.get("all")
+    if not found or _is_here(host) or proxy_bypass(f"{host}:{url.port}"):
+        return None
+    try:
+        proxy = URL(found if "://" in found else f"http://{found}")
+        if proxy.scheme in ("http", "https") and proxy.host:
+            return proxy
+    except ValueError:
+        pass
+    # The address is not repeated: it may hold a password.
+    raise ModelError(
+        f"a proxy must be a URL such as http://proxy:3128, and the one in {url.scheme.upper()}_PROXY is not; NO_PROXY "
+        "names the hosts that do without"
+    )
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from undercut.evaluators.models import gpt35
-from undercut.evaluators.models.base import Model, Shape
+from undercut.evaluators.models.base import TIMEOUT, Model, Shape
 from undercut.evaluators.models.sheet import Sheet, on_terms
 from undercut.evaluators.models.simulated import Capability, SimulatedModel, count_pieces
 from undercut.evaluators.plugins import plugin, plugin_names
-from undercut.spaces.errors import ModelNameError
+from undercut.spaces.errors import ModelNameError, UsageError
 from undercut.spaces.primitive import Primitive
 
 PERFECT = {1: 1.0}
@@ -43,7 +44,13 @@ def list_models() -> list[tuple[str, str]]:
     ]
 
 
-def open_model(name: str, *, api_base: str | None = None, primitives: Iterable[Primitive] | None = None) -> Model:
+def open_model(
+    name: str,
+    *,
+    api_base: str | None = None,
+    primitives: Iterable[Primitive] | None = None,
+    timeout: float | None = None,
+) -> Model:
     """Open a model by its name; nothing is sent yet.
 
     Args:
@@ -51,10 +58,15 @@ def open_model(name: str, *, api_base: str | None = None, primitives: Iterable[P
             or, with `api_base`, any name.
         api_base: URL of a server of one's own; embedded and simulated models do without it.
         primitives: what it will be asked; a simulated model is refused where it could not answer one of them.
+        timeout: longest wait for one attempt, in seconds; `TIMEOUT`, if not given. Models on this machine do without.
 
     Raises:
+        UsageError: the timeout is none.
         ModelNameError: no such model, its key is not set, or it cannot answer one of the primitives.
     """
+    if timeout is not None and not 0 < timeout < math.inf:
+        raise UsageError(f"--timeout must be a number of seconds above 0, as in 60, not {timeout}")
+    wait = TIMEOUT if timeout is None else timeout
     if name == "embedded":
         return _embedded()
     if name.startswith("simulated/"):
@@ -62,10 +74,10 @@ def open_model(name: str, *, api_base: str | None = None, primitives: Iterable[P
     if name in plugin_names("models"):
         return _announced(name)
     if api_base is not None:
-        return _served(name, api_base)
+        return _served(name, api_base, wait)
     if not re.fullmatch(r"[^/\s]+/\S+", name):
         raise _unknown(name)
-    return _litellm(name)
+    return _litellm(name, wait)
 
 
 def open_models(
@@ -75,15 +87,16 @@ def open_models(
     primitives: Iterable[Primitive] | None = None,
     sheet: Sheet | None = None,
     batch: bool = False,
+    timeout: float | None = None,
 ) -> list[Model]:
     """Open models by name, on the terms of a sheet where it has them.
 
     Raises:
         ModelNameError: as `open_model`.
-        UsageError: batch prices are wanted, and the sheet has none.
+        UsageError: batch prices are wanted, and the sheet has none; or the timeout is none.
     """
     wanted = list(primitives or ())
-    opened = [open_model(name, api_base=api_base, primitives=wanted) for name in names]
+    opened = [open_model(name, api_base=api_base, primitives=wanted, timeout=timeout) for name in names]
     return [on_terms(model, sheet or Sheet(), batch) for model in opened]
 
 
@@ -126,13 +139,13 @@ def _simulated(name: str, primitives: Iterable[Primitive]) -> Model:
     return SimulatedModel(name, capability, shape=shape, count=count_pieces)
 
 
-def _served(name: str, api_base: str) -> Model:
+def _served(name: str, api_base: str, timeout: float) -> Model:
     from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel
 
-    return OpenAICompatibleModel(name, api_base)
+    return OpenAICompatibleModel(name, api_base, timeout=timeout)
 
 
-def _litellm(name: str) -> Model:
+def _litellm(name: str, timeout: float) -> Model:
     from undercut.evaluators.models.litellm_model import LitellmModel, import_litellm
 
     litellm = import_litellm()
@@ -148,7 +161,7 @@ def _litellm(name: str) -> Model:
             f"the model {name!r} needs a key in the environment variable {' or '.join(keys)}, which is not set; set "
             "it, or name a server of your own with --api-base"
         )
-    return LitellmModel(name)
+    return LitellmModel(name, timeout=timeout)
 
 
 def _unknown(name: str) -> ModelNameError:

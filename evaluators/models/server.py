@@ -77,6 +77,10 @@ class ChatServer:
         models: what is served, each under its name with `undercut/` before it.
         primitives: those whose prompts a simulated model is to understand.
         key: what requests must bring as a bearer token; None asks for none.
+
+    Attributes:
+        calls: requests answered so far.
+        tokens: tokens of these, in and out; a prompt with several answers was read once.
     """
 
     def __init__(self, models: Sequence[Model], primitives: Iterable[Primitive] = (), key: str | None = None) -> None:
@@ -85,6 +89,7 @@ class ChatServer:
         self._key = key
         self._decoder = msgspec.json.Decoder(ChatRequest)
         self._began = int(time.time())
+        self.calls = self.tokens = 0
 
     @property
     def names(self) -> list[str]:
@@ -155,6 +160,8 @@ class ChatServer:
         usages = [completion.usage for completion in completions]
         prompt, written = usages[0].prompt or 0, sum(usage.completion or 0 for usage in usages)
         stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
+        self.calls += 1
+        self.tokens += prompt + written
         choices = []
         for index, completion in enumerate(completions):
             text, finish = _stopped(completion, stops)

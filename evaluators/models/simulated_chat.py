@@ -129,6 +129,7 @@ def by_heart(problems: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[str, Calla
         "conclude": conclude,
         "compare": better,
         "verify": lambda given, *inputs: given == answer(*inputs),
+        "doubt": lambda given, *inputs: given != answer(*inputs),
         "combine": common,
         "rewrite": lambda question: question,
     }
@@ -164,4 +165,5 @@ def by_reading(
         "combine": join,
         "compare": better,
         "verify": lambda given, *inputs: given == answer(*inputs),
+        "doubt": lambda given, *inputs: given != answer(*inputs),
     }

@@ -16,7 +16,8 @@ from typing import Any
 
 from undercut.spaces.errors import TaskError
 from undercut.spaces.primitive import Primitive
-from undercut.spaces.types import NOTHING, Atom, ListOf, Type
+from undercut.spaces.toolbox import Function
+from undercut.spaces.types import NEED, NOTHING, Atom, ListOf, Type
 
 ROOM = 512
 """Tokens that a model may think in before it answers."""
@@ -130,6 +131,12 @@ ITEMS = ListOf(Atom("item", separator=", "))
 REFERENCE = Atom("reference", size=words)
 GRADE = Atom("grade", parse=read_grade, render=lambda share: str(round(10 * share)))
 VERDICT = Atom("truth", parse=read_truth, render=lambda value: "yes" if value else "no")
+
+
+DOUBT = Atom(NEED.name, parse=read_truth, render=VERDICT.render, options=2)
+"""Whether an answer has to be worked out again: what a cascade asks."""
+LENGTH = Atom("length", parse=int, options=2)
+"""Whether a problem is a long one: what a route by size goes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +277,13 @@ def text_primitives(inputs: Mapping[str, Type], form: Answering, about: str = ""
             ("An answer is given to what is below. Is it right? Write yes or no only.",),
             {"answer": out, **inputs}, VERDICT, lambda *_: 1,
         ),
+        "doubt": Wording(
+            (
+                "An answer is given to what is below. Does it have to be worked out again with more care? "
+                "Write yes or no only.",
+            ),
+            {"answer": out, **inputs}, DOUBT, lambda *_: 1,
+        ),
         "combine": Wording(
             (f"Each of the answers below comes from one part of the whole. Combine them into one. {said}",),
             {"answers": ListOf(out), **others}, out, fixed,
@@ -307,6 +321,27 @@ def judging(inputs: Mapping[str, Type], form: Answering, rubric: str) -> Primiti
     seen = {**inputs, "answer to be judged": form.kind, "right answer": REFERENCE}
     wording = Wording((f"{start}\n\nRubric:\n{rubric}",), seen, GRADE, lambda *_: 1)
     return replace(wording.primitive("judge"), room=ROOM)
+
+
+def by_length(kinds: Sequence[Type], bound: float) -> Function:
+    """What tells problems apart whose last of these inputs has more than so many words or items.
+
+    The inputs are the first ones of a problem, since it is these that a route's selector sees.
+    """
+    return Function(
+        f"longer than {bound:g}",
+        tuple(kinds),
+        LENGTH,
+        partial(is_longer, bound),
+        law=lambda *_: 1,
+        shares=lambda *sizes: (0.0, 1.0) if sizes[-1] > bound else (1.0, 0.0),
+    )
+
+
+def is_longer(bound: float, *inputs: Any) -> int:
+    """Whether the last of some inputs has more than so many words or items, as a choice."""
+    last = inputs[-1]
+    return int((sum(map(words, last)) if isinstance(last, list) else words(last)) > bound)
 
 
 def _filled(template: str, name: str, labels: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ import math
 import random
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -33,11 +33,13 @@ from undercut.evaluators.tasks.text import (
     Answering,
     Wording,
     answering,
+    by_length,
     judging,
     text_primitives,
 )
 from undercut.spaces.errors import InvalidAnswer, TaskError
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.toolbox import Function
 from undercut.spaces.types import ListOf, Type, render, size_of
 
 BUCKETS = 3
@@ -183,6 +185,7 @@ def _task(given: TaskFile, path: Path) -> Task:
     }
     sizes = _sizes([size for _, _, size in problems], data.sizes)
     instances = tuple(Instance(inputs, target, _nearest(size, sizes)) for inputs, target, size in problems)
+    shapes = tuple(_shape(place, kind, instances) for place, kind in enumerate(kinds.values()))
     return Task(
         given.name or path.stem,
         tuple(kinds.values()),
@@ -190,10 +193,11 @@ def _task(given: TaskFile, path: Path) -> Task:
         tuple(_primitives(given, kinds, form).values()),
         _made,
         scorer,
+        selectors=tuple(_selectors(list(kinds.values()), shapes, sorted({problem.size for problem in instances}))),
         sizes=tuple(sorted({problem.size for problem in instances})),
         summary=given.summary,
         problems=instances,
-        shapes=tuple(_shape(place, kind, instances) for place, kind in enumerate(kinds.values())),
+        shapes=shapes,
         judge=judging(kinds, form, given.scorer.rubric or "") if given.scorer.kind == "judge" else None,
         judge_model=given.scorer.model,
     )
@@ -317,6 +321,17 @@ def _shape(place: int, kind: Type, problems: Sequence[Instance]) -> tuple[float,
     if height - slope * middle < 0:
         return 0.0, height / middle
     return height - slope * middle, slope
+
+
+def _selectors(
+    kinds: Sequence[Type], shapes: Sequence[tuple[float, float]], sizes: Sequence[int]
+) -> Iterator[Function]:
+    """What tells the problems of one size from those of the next, by the input that grows the most."""
+    place = max(range(len(kinds)), key=lambda each: shapes[each][1])
+    constant, slope = shapes[place]
+    if slope > 0:
+        for one, other in pairwise(sizes):
+            yield by_length(kinds[: place + 1], round(constant + slope * math.sqrt(one * other)))
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class Bench:
 
     async def _ask(self, question: Question) -> Answer:
         prompt = question.primitive.prompt(question.values, question.prompt)
-        cap = question.cap or default_cap(question)
+        cap = question.cap or default_cap(question.primitive, question.primitive.sizes(question.values))
         self.distinct.add(hash((prompt, question.temperature, question.sample)))
         request = Request(prompt, question.temperature, cap, seed_of(prompt, question.sample), question)
         completion = await self.model.generate(request)

@@ -22,7 +22,6 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -35,6 +34,7 @@ from hostile import FAULTS, UNTOLD, Books, Hostile
 from undercut.evaluators.cache import AnswerCache, answer_key
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.loopback import on_loopback
 from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.models.retrying import RetryPolicy
@@ -69,37 +69,26 @@ class Served:
         server = ChatServer([open_model(NAME)], PRIMITIVES.values(), key)
         self._hostile = Hostile(server, share, seed, stall=stall, echo=key)
         self._delay = delay
-        self._loop = asyncio.new_event_loop()
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
-        self._thread.start()
-        ready.wait()
+        self._running = on_loopback(self._application)
+        self.base = self._running.__enter__()
 
     @property
     def books(self) -> Books:
         return self._hostile.books
 
-    def _run(self, ready: threading.Event) -> None:
+    def _application(self) -> web.Application:
         @web.middleware
         async def late(request: web.Request, handler: Any) -> web.StreamResponse:
             await asyncio.sleep(self._delay)
             response: web.StreamResponse = await handler(request)
             return response
 
-        asyncio.set_event_loop(self._loop)
         app = self._hostile.application()
         app.middlewares.append(late)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        self._loop.run_until_complete(runner.setup())
-        self._loop.run_until_complete(web.TCPSite(runner, "127.0.0.1", 0).start())
-        self.base = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        ready.set()
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
+        return app
 
     def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._running.__exit__(None, None, None)
 
 
 def searched(base: str, folder: Path, **options: Any) -> dict[str, Any]:

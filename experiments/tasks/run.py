@@ -37,8 +37,8 @@ def study(case: Case) -> dict[str, Any]:
         limits = {"target_size": task.sizes[-1], "evaluations": EVALUATIONS, "samples": SAMPLES}
         foretold = checked(task, str(path), (), task.sizes, **limits)["cost"]
         began = time.perf_counter()
-        with served(case.model(path)) as server:
-            result = optimize(str(path), models=("chat",), api_base=server.url, out=folder / "run", **limits)
+        with served(case.model(path)) as (base, server):
+            result = optimize(str(path), models=("chat",), api_base=base, out=folder / "run", **limits)
         seconds = time.perf_counter() - began
     return {
         "sizes": list(task.sizes),

@@ -35,4 +35,6 @@ class Code(Operator):
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """Nothing: only work of the model is counted."""
         function = estimator.toolbox.functions[str(node.genes["function"])]
-        return Estimate(of_size(function.law(*(total(extent) for extent in inputs)), function.output))
+        sizes = [total(extent) for extent in inputs]
+        shares = () if function.shares is None else function.shares(*sizes)
+        return Estimate(of_size(function.law(*sizes), function.output), shares=shares)

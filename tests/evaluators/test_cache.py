@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,6 +57,32 @@ def test_an_answer_is_committed_before_it_is_used(tmp_path: Path) -> None:
     asyncio.run(use())
     cache.close()
     witness.close()
+
+
+def test_who_writes_alone_waits_for_no_turn_of_the_loop(tmp_path: Path) -> None:
+    path = tmp_path / "answers.sqlite"
+    cache, witness = AnswerCache(path), AnswerCache(path)
+
+    async def use() -> None:
+        pending = asyncio.ensure_future(cache.put("a", OTHER))
+        await asyncio.sleep(0)  # it is written, and not yet committed
+        later: list[str] = []
+        asyncio.get_running_loop().call_soon(later.append, "another turn")
+        assert await cache.put_all([("b", ANSWER)], now=True) == [ANSWER]
+        assert not later and witness.get("b") == ANSWER and witness.get("a") == OTHER
+        assert await pending == OTHER
+
+    asyncio.run(use())
+    cache.close()
+    witness.close()
+
+
+@given(st.text(), st.text(), st.floats(0, 2), st.integers(1, 10**6), st.lists(st.integers(0, 99), max_size=3))
+def test_a_key_is_the_digest_of_the_json_of_all_that_an_answer_depends_on(
+    model: str, prompt: str, temperature: float, cap: int, sample: list[int]
+) -> None:
+    asked = json.dumps([1, model, prompt, temperature, cap, sample])
+    assert answer_key(model, prompt, temperature, cap, tuple(sample)) == hashlib.sha256(asked.encode()).hexdigest()
 
 
 def test_answers_of_one_turn_are_committed_together(tmp_path: Path) -> None:
@@ -169,3 +199,17 @@ def test_a_key_stands_for_all_that_an_answer_depends_on(
 
 def test_a_key_does_not_tell_0_from_0() -> None:
     assert answer_key("m", "p", 0, 16, ()) == answer_key("m", "p", 0.0, 16, [])
+
+
+def test_processes_that_open_a_new_store_at_once_all_get_it(tmp_path: Path) -> None:
+    gate = threading.Barrier(4)
+
+    def opened(path: Path) -> int:
+        gate.wait()
+        cache = AnswerCache(path)
+        cache.close()
+        return 1
+
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            assert sum(pool.map(opened, [tmp_path / f"{number}.sqlite"] * 4)) == 4

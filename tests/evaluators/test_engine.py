@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -198,7 +199,7 @@ def test_one_unknown_branch_makes_the_depth_unknown() -> None:
     class Moody(ScriptedModel):
         async def generate(self, request: Request) -> Completion:
             completion = await super().generate(request)
-            return replace(completion, usage=Usage(1, None)) if "9" in request.prompt else completion
+            return Completion(completion.text, Usage(1, None)) if "9" in request.prompt else completion
 
     model = Moody(truth)
     for numbers in ([9, 1, 2, 3, 4, 5], [3, 4, 5, 9, 1, 2]):
@@ -371,9 +372,9 @@ def test_a_flag_that_nobody_mends_is_a_failure_in_the_trace() -> None:
 
 
 def test_the_default_limit_follows_the_expected_output() -> None:
-    assert default_cap(Question(SORT, (NUMBERS,))) == 16 + 8 * 13
-    assert default_cap(Question(PRIMITIVES["sum"], (NUMBERS,))) == 24
-    assert default_cap(Question(SORT, (list(range(500)),))) == 1024
+    assert default_cap(SORT, (13,)) == 16 + 8 * 13
+    assert default_cap(PRIMITIVES["sum"], (13,)) == 24
+    assert default_cap(SORT, (500,)) == 1024
     model = ScriptedModel(truth)
     ask(engine_of(model), [Question(SORT, ([2, 1],)), Question(SORT, ([2, 1],), cap=7)])
     assert [request.max_tokens for request in model.requests] == [32, 7]
@@ -441,6 +442,12 @@ def test_a_seed_is_of_31_bits_and_of_prompt_and_sample() -> None:
     seeds = [seed_of("p", ()), seed_of("p", (1,)), seed_of("p", (0, 1)), seed_of("q", ())]
     assert len(set(seeds)) == 4 and all(0 <= seed < 2**31 for seed in seeds)
     assert seed_of("p", ()) == seed_of("p", [])
+
+
+@given(st.text(), st.lists(st.integers(0, 99), min_size=1, max_size=3))
+def test_a_seed_is_the_digest_of_the_json_of_prompt_and_sample(prompt: str, sample: list[int]) -> None:
+    digest = hashlib.sha256(json.dumps([prompt, sample[:-1]]).encode()).digest()
+    assert seed_of(prompt, sample) == (int.from_bytes(digest[:4], "big") + sample[-1]) % 2**31
 
 
 def test_a_prompt_is_never_longer_than_was_reserved() -> None:

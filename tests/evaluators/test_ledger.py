@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from undercut.evaluators.journal import Journal
 from undercut.evaluators.ledger import Ledger, Spent
 from undercut.evaluators.models.base import Usage
-from undercut.spaces.errors import BudgetError, UsageError
+from undercut.spaces.errors import BudgetError, RunFolderError, UsageError
 from undercut.spaces.pricing import Price
 
 PRICE = Price(prompt=0.001, completion=0.004, cached=0.0005)
@@ -261,6 +261,19 @@ def _used(ledger: Ledger) -> Coroutine[Any, Any, None]:
         ledger.settle(await ledger.reserve(10, 10), Usage(1, 1))
 
     return use()
+
+
+def test_a_bill_that_cannot_be_written_refuses_everyone_who_asks(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "bill.sqlite")
+    ledger = Ledger(journal=journal)
+    journal.close()
+
+    async def run() -> None:
+        for _ in range(2):
+            with pytest.raises(RunFolderError, match="must stay readable and writable"):
+                await asyncio.wait_for(ledger.reserve(1, 1), 10)
+
+    asyncio.run(run())
 
 
 def test_a_failed_call_is_a_call_without_tokens() -> None:

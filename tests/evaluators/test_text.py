@@ -61,7 +61,7 @@ def test_every_primitive_asks_with_all_that_it_takes(tmp_path: Path) -> None:
     task = task_of(tmp_path, 'about = "Mind the {braces}."\n' + WHOLE)
     names = [primitive.name for primitive in task.primitives]
     assert names == [
-        "answer", "extract", "conclude", "compare", "verify", "combine", "filter", "summarise", "update"
+        "answer", "extract", "conclude", "compare", "verify", "doubt", "combine", "filter", "summarise", "update"
     ]  # fmt: skip
     for primitive in task.primitives:
         for variant in range(len(primitive.prompts)):
@@ -81,7 +81,8 @@ def test_known_designs_of_text_are_legal_and_have_a_price(tmp_path: Path) -> Non
     estimator = Estimator(DeclaredRates([ScriptedModel({})]), toolbox)
     designs = dict(known_designs(task, 2))
     assert set(designs) == {
-        "one call", "step by step", "self-consistency", "verify and retry", "filter then answer", "map-reduce",
+        "one call", "step by step", "self-consistency", "verify and retry", "cascade", "route by size",
+        "filter then answer", "map-reduce",
         "extract then answer", "map, summarise, answer", "fold with notes",
     }  # fmt: skip
     for genome in designs.values():

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from undercut.evaluators.journal import Journal
+from undercut.evaluators.ledger import Ledger, Spent
 from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.cli import commands, main
 from undercut.search.proposers.at_random import AtRandom
+from undercut.search.store import ANSWERS
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.operators import OPERATORS
 
@@ -128,6 +133,23 @@ def test_front_and_resume_of_a_finished_run(done: Path, undercut: Command) -> No
     result = json.loads(undercut(f"front {done} --json")[1])
     code, out, _ = undercut(f"resume {done} --json")
     assert code == 0 and json.loads(out) == result
+
+
+def test_what_a_killed_process_had_under_way_is_told_and_stays_on_the_bill(
+    done: Path, tmp_path: Path, undercut: Command
+) -> None:
+    folder = tmp_path / "sum-1"
+    shutil.copytree(done, folder)
+    journal = Journal(folder / ANSWERS)
+    before = Ledger(journal=journal).spent
+    asyncio.run(Ledger(journal=journal).reserve(70, 30))  # and nobody ever settles it
+    journal.close()
+    code, _, err = undercut(f"resume {folder} --json")
+    assert code == 0
+    assert "killed with up to 1 calls under way: these stay on the bill at their most, 100 tokens" in err
+    journal = Journal(folder / ANSWERS)
+    assert Ledger(journal=journal).spent == before + Spent(1, 70, 30, None, 1, 100)
+    journal.close()
 
 
 @pytest.mark.parametrize("pick", ["best", "cheapest", "a", "one call"])

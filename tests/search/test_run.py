@@ -109,7 +109,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_a_result_has_exactly_its_keys(whole: dict[str, Any]) -> None:
     assert whole.keys() == KEYS
-    assert whole["spent"].keys() == {"calls", "tokens", "usd", "uncertain"}
+    assert whole["spent"].keys() == {"calls", "tokens", "usd", "unmetered", "uncertain"}
     assert whole["front"] and whole["baselines"]
     for item in (*whole["front"], *whole["baselines"]):
         assert item.keys() == ITEM_KEYS

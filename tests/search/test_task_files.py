@@ -67,9 +67,9 @@ def test_a_search_over_http_finds_how_to_cut_a_text_up(home: Path, capsys: pytes
     reads = Capability({"answer": {130: 1.0, 250: 0.5, 400: 0.05}}, {1: 1.0})
     task = open_task("task.toml")
     model = ChatModel("chat", task.primitives, facts.knowledge("count"), reads)
-    with served(model) as server:
+    with served(model) as (base, server):
         options = "--strategy random --evaluations 8 --samples 8 --max-size 4 --target-size 400 --json"
-        code = main(shlex.split(f"search task.toml -m chat --api-base {server.url} {options}"))
+        code = main(shlex.split(f"search task.toml -m chat --api-base {base} {options}"))
         said = capsys.readouterr()
         assert code == 0, said.err
         result = json.loads(said.out)
@@ -117,8 +117,8 @@ def test_the_example_is_checked_and_runs(tmp_path: Path, capsys: pytest.CaptureF
     model = ChatModel("chat", task.primitives, facts.knowledge("several"), PERFECT)
     design = dict(known_designs(task, 100))["fold with notes"]
     (folder / "fold.json").write_text(design.to_json(), encoding="utf-8")
-    with served(model) as server:
-        asked = f"eval {folder}/fold.json {path} -m chat --api-base {server.url} --sizes 100,400 --samples 4 --json"
+    with served(model) as (base, _):
+        asked = f"eval {folder}/fold.json {path} -m chat --api-base {base} --sizes 100,400 --samples 4 --json"
         assert main(shlex.split(asked)) == 0
     measured = json.loads(capsys.readouterr().out)["front"][0]["accuracy"]
     assert {size: found["mean"] for size, found in measured.items()} == {"100": 1.0, "400": 1.0}
@@ -128,8 +128,8 @@ def test_check_says_what_a_search_will_cost(home: Path, capsys: pytest.CaptureFi
     (home / "sheet.toml").write_text(
         'date = 2026-11-01\n[models."chat"]\nprice = {prompt = 1.0, completion = 10.0}\n', encoding="utf-8"
     )
-    with served(ChatModel("chat", [], {}, PERFECT)) as server:
-        asked = f"check task.toml -m chat --api-base {server.url} --prices sheet.toml --json"
+    with served(ChatModel("chat", [], {}, PERFECT)) as (base, server):
+        asked = f"check task.toml -m chat --api-base {base} --prices sheet.toml --json"
         assert main(shlex.split(asked)) == 0
         assert server.calls == 0
     cost = json.loads(capsys.readouterr().out)["cost"]
@@ -217,12 +217,12 @@ def test_the_studys_models_know_the_answers_over_http(
     for kind, genome in known_designs(task, task.sizes[0] // 2):
         if rehearse(genome, task.instances(task.sizes[0], 2), task, task.toolbox(["chat"])).right is not False:
             designs.setdefault(kind, genome)
-    with served(replace(case, capability=PERFECT).model(path)) as server:
+    with served(replace(case, capability=PERFECT).model(path)) as (base, _):
         for design in ("one call", "map, summarise, answer", "tree"):
             if design not in designs:
                 continue
             (tmp_path / "genome.json").write_text(designs[design].to_json(), encoding="utf-8")
-            asked = f"eval {tmp_path}/genome.json {path} -m chat --api-base {server.url} --samples 3 --json"
+            asked = f"eval {tmp_path}/genome.json {path} -m chat --api-base {base} --samples 3 --json"
             assert main(shlex.split(asked)) == 0
             measured = json.loads(capsys.readouterr().out)["front"][0]["accuracy"]
             # What the public answers of keyword counting call a mention is not always one; all else is exact.
