@@ -62,9 +62,9 @@ FOLDS = {
 @pytest.mark.parametrize("name", FOLDS)
 def test_a_fold_that_joins_is_one_step_from_a_tree_of_pieces_and_back(name: str) -> None:
     task, whole = TASKS[name.split(",")[0]], FOLDS[name]
-    (tree,) = [near for near in steps(task.name, whole) if any(node.op == "split" for node in near.nodes())]
-    assert [node.op for node in tree.nodes()] == ["split", "map", "reduce"]
-    assert tree.nodes()[0].genes["size"] == 4
+    (tree,) = [near for near in steps(task.name, whole) if any(node.op == "split" for node in near.nodes)]
+    assert [node.op for node in tree.nodes] == ["split", "map", "reduce"]
+    assert tree.nodes[0].genes["size"] == 4
     problems = [problem for size in (3, 8, 21) for problem in task.instances(size, 2)]
     assert rehearse(tree, problems, task, task.toolbox(["m"])).right
     assert whole in steps(task.name, tree)
