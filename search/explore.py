@@ -22,6 +22,7 @@ from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
 from undercut.search.store import Store
+from undercut.spaces.cost import Cost
 from undercut.spaces.errors import TaskError
 from undercut.spaces.genome import Genome
 from undercut.spaces.neighbours import neighbours
@@ -72,6 +73,7 @@ class Search:
     _current: set[Genome] = field(default_factory=set)
     _far: set[Genome] = field(default_factory=set)
     _cheapest: float = math.inf
+    _least_work: float = math.inf
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -198,7 +200,14 @@ class Search:
         else:
             near = self.forecaster.at(genome, largest).accuracy or 0.0
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
-        return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
+        unlimited = math.isnan(cost) or self._is_too_much_work(forecast.cost, accuracy)
+        return accuracy, math.inf if unlimited else cost * (1 + RAZOR * genome.size)
+
+    def _is_too_much_work(self, cost: Cost, accuracy: float) -> bool:
+        """Whether it takes more forward passes than the ceiling allows, whatever the unit: votes make nobody wait."""
+        if accuracy > 0:
+            self._least_work = min(self._least_work, cost.passes)
+        return cost.passes > self.settings.ceiling * self._least_work
 
     @cached_property
     def _blind(self) -> bool:
