@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercut.evaluators.fitting import Cell, Key, OutcomeFit, TokenFit
 from undercut.evaluators.statistics import Accuracy, wilson
@@ -35,12 +35,28 @@ ENOUGH = 4
 """Further samples that should have come out right, from which on their number can show that there is no likeness."""
 
 
+class Repeat(NamedTuple):
+    """A further sample of a call whose first answer was wrong.
+
+    Attributes:
+        first: the first one's record.
+        shuffled: whether its items were in another order.
+        right: whether it is right this time.
+        same: whether it is the same wrong answer; None where one of the two is no answer, or right.
+    """
+
+    first: CallRecord
+    shuffled: bool
+    right: bool
+    same: bool | None = None
+
+
 @dataclass
 class Calibration:
     """Counts of calls by key and input sizes; an answer that several candidates share counts once."""
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
-    repeats: list[tuple[CallRecord, bool, bool]] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)
 
@@ -71,9 +87,9 @@ class Calibration:
             else:
                 cell.completion += written
 
-    def add_repeat(self, first: CallRecord, shuffled: bool, right: bool) -> None:
-        """Count a further sample of a call whose first answer was wrong, and whether its items were shuffled."""
-        self.repeats.append((first, shuffled, right))
+    def add_repeat(self, repeat: Repeat) -> None:
+        """Count a further sample of a call whose first answer was wrong."""
+        self.repeats.append(repeat)
 
     def successes(self, primitive: str) -> Successes | None:
         """How often a primitive's answers are right, by size; None where none was judged."""
@@ -231,6 +247,11 @@ class FittedRates:
         found = self._alike.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled))
         return unmeasured if found is None else found.mean
 
+    def agreement(self, node: Node) -> float:
+        """How often two wrong answers to a prompt are the same; 1 until measured."""
+        shuffled = bool(node.genes.get("shuffle"))
+        return self._agreement.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled), 1.0)
+
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """How often each option of a choice came, smoothed over the sizes; as declared where none was seen."""
         outcomes = self._outcomes.get(primitive.name)
@@ -238,10 +259,17 @@ class FittedRates:
         return measured or primitive.expected_shares()
 
     @cached_property
+    def _agreement(self) -> dict[tuple[str, int, bool], float]:
+        found: dict[tuple[str, int, bool], list[Repeat]] = {}
+        for repeat in self._calibration.repeats:
+            found.setdefault((repeat.first.primitive, repeat.first.model, repeat.shuffled), []).append(repeat)
+        return {key: _agreement(repeats) for key, repeats in found.items()}
+
+    @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:
         """How alike samples are: how often the next one of a wrong one was right, against how often such calls are."""
         found: dict[tuple[str, int, bool], dict[str, tuple[float, list[bool]]]] = {}
-        for first, shuffled, right in self._calibration.repeats:
+        for first, shuffled, right, _ in self._calibration.repeats:
             successes = self._outcomes[first.primitive].right
             if successes is not None:
                 usual = successes.chance(key_of(first).asked, first.input_sizes).at()
@@ -250,6 +278,12 @@ class FittedRates:
         return {
             key: _likeness([*prompts.values()], ALIKE_SHUFFLED if key[2] else ALIKE) for key, prompts in found.items()
         }
+
+
+def _agreement(repeats: Sequence[Repeat]) -> float:
+    """Share of wrong answers that were the same wrong ones again, held back towards all of them being so."""
+    told = [repeat.same for repeat in repeats if repeat.same is not None]
+    return (sum(told) + 1) / (len(told) + 1)
 
 
 def _likeness(prompts: Sequence[tuple[float, Sequence[bool]]], prior: float) -> Accuracy:

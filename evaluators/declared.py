@@ -38,6 +38,10 @@ class DeclaredRates:
         """All samples are right, and so alike."""
         return 1.0
 
+    def agreement(self, node: Node) -> float:
+        """None is wrong."""
+        return 1.0
+
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """As the primitive declares them."""
         return primitive.expected_shares()

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from statistics import fmean
 from typing import Any
 
-from undercut.evaluators.calibrate import Calibration, key_of
+from undercut.evaluators.calibrate import Calibration, Repeat, key_of
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.success import Asked
 from undercut.evaluators.task import Instance, Task
@@ -126,6 +126,7 @@ async def calibrate(
     models = len(space.toolbox.models)
     primitives = space.toolbox.primitives
     table, asked = Calibration(), list[tuple[Question, CallRecord]]()
+    answered: dict[str, Any] = {}
 
     def next_inputs(name: str, size: int, count: int) -> list[Question]:
         values = inputs[name][size]
@@ -134,13 +135,13 @@ async def calibrate(
 
     done = total = 0
 
-    async def one(question: Question) -> CallRecord:
+    async def one(question: Question) -> tuple[CallRecord, Any]:
         nonlocal done
         trace = Trace()
-        await engine.asker(trace)(question)
+        answer = await engine.asker(trace)(question)
         done += 1
         progress(done, total)
-        return trace.records[0]
+        return trace.records[0], answer.value
 
     for wave in range(1 + WAVES):
         questions = [
@@ -151,14 +152,18 @@ async def calibrate(
             for question in next_inputs(name, size, SAMPLES if wave else SAMPLES * GRID // len(chosen))
         ]
         total += len(questions)
-        records = await asyncio.gather(*(one(question) for question in questions))
+        answers = await asyncio.gather(*(one(question) for question in questions))
+        records = [record for record, _ in answers]
+        answered |= {record.key: value for record, value in answers}
         table.add(records)
         asked += zip(questions, records, strict=True)
     # The further samples say how alike answers are, and not how often they are right: they were chosen for failing.
     again = repeats(asked, table)
     total += len(again)
-    for (_, record, shuffle), repeat in zip(again, await asyncio.gather(*(one(q) for q, _, _ in again)), strict=True):
-        table.add_repeat(record, shuffle, bool(repeat.right))
+    repeated = await asyncio.gather(*(one(question) for question, _, _ in again))
+    for (_, first, shuffle), (record, value) in zip(again, repeated, strict=True):
+        wrong = not (first.flagged or record.flagged or record.right)
+        table.add_repeat(Repeat(first, shuffle, bool(record.right), value == answered[first.key] if wrong else None))
     return table, right
 
 

@@ -238,6 +238,10 @@ class _Watch:
         """The rates' dependence."""
         return self._rates.dependence(node)
 
+    def agreement(self, node: Node) -> float:
+        """The rates' agreement."""
+        return self._rates.agreement(node)
+
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """The rates' shares."""
         return self._rates.shares(node, primitive, sizes)

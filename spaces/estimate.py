@@ -89,6 +89,10 @@ class Rates(Protocol):
         """How alike two samples of one prompt are: 0 independent, 1 the same answer."""
         ...
 
+    def agreement(self, node: Node) -> float:
+        """Chance that two independent wrong answers to one prompt are the same; 1 is the worst case for a vote."""
+        ...
+
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """How often each option of a choice is the answer to inputs of these sizes; their sum is 1."""
         ...
@@ -113,6 +117,10 @@ class CostWalk(Protocol):
 
     def alikeness(self, genome: Genome) -> float:
         """How alike two samples of a body are: 0 independent, 1 the same answer."""
+        ...
+
+    def agreement(self, genome: Genome) -> float:
+        """Chance that two independent wrong results of a body are the same."""
         ...
 
 

@@ -58,6 +58,10 @@ class Estimator:
         """How alike two samples of a body are: as those of its most repeatable call; code always repeats itself."""
         return max((self.rates.dependence(node) for node in genome.walk() if node.op == "call"), default=1.0)
 
+    def agreement(self, genome: Genome) -> float:
+        """Chance that two wrong results of a body are the same: as for the call whose wrong answers agree most."""
+        return max((self.rates.agreement(node) for node in genome.walk() if node.op == "call"), default=1.0)
+
     def _one_of(self, jobs: float) -> Estimator:
         """The walk of one of so many jobs that share the workers."""
         workers = share(self.workers, jobs)

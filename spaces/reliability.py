@@ -7,54 +7,130 @@ from functools import lru_cache
 from typing import NamedTuple
 
 MANY = 101
-"""More votes than this are summed over their mean only."""
+"""More votes than this are summed over their mean only, and their wrong answers are taken to agree."""
+SETTLED, LONGEST = 12, 100
+"""Rounds after which expected votes have settled, and the most of them for each vote of a lead."""
+FEWEST_AGREE = 1e-3
+"""The least chance that two wrong answers are the same which is told from none."""
 
 
 @lru_cache(maxsize=1 << 14)
-def majority(right: float, votes: int) -> float:
-    """Chance that more than half of `votes` independent answers are right, each right with chance `right`.
+def majority(right: float, votes: int, agreement: float = 1.0) -> float:
+    """Chance that most of `votes` independent answers are right, each right with chance `right`.
 
-    Wrong answers are taken to agree, which is the worst case: a plurality over scattered errors does better. A tie,
-    possible for an even number, is broken by the first answer, so half of the ties are won.
+    `agreement` is the chance that two wrong answers are the same. At 1, the worst case, it takes more than half of the
+    votes; less lets a plurality win: wrong answers are taken to be 1/`agreement` different ones, each as likely. Of
+    ties half are won, those between single answers by whichever came first. Past `MANY` votes wrong ones agree.
     """
-    terms = [math.comb(votes, k) * right**k * (1 - right) ** (votes - k) for k in range(votes + 1)]
-    won = sum(terms[votes // 2 + 1 :])
-    return won + (terms[votes // 2] / 2 if votes % 2 == 0 else 0.0)
+    won = _won(votes, 1.0 if votes > MANY else max(FEWEST_AGREE, agreement))
+    return math.fsum(
+        math.comb(votes, k) * right**k * (1 - right) ** (votes - k) * chance for k, chance in enumerate(won)
+    )
 
 
-def valid_majority(right: float, valid: float, votes: int) -> float:
+@lru_cache(maxsize=1 << 12)
+def _won(votes: int, agreement: float) -> tuple[float, ...]:
+    """Chance that k right ones of so many answers win the vote, for k from 0 on."""
+    if agreement >= 1:
+        return tuple(0.5 * ((2 * k > votes) + (2 * k >= votes)) for k in range(votes + 1))
+    below = [_none_has(count, votes - count, agreement) for count in range(votes + 1)]
+    reached = [_none_has(count + 1, votes - count, agreement) for count in range(votes + 1)]
+    tied = [0.0, 1 / votes, *(0.5,) * (votes - 1)]
+    return tuple(
+        0.0 if not k else less + (most - less) * share
+        for k, (less, most, share) in enumerate(zip(below, reached, tied, strict=True))
+    )
+
+
+def _none_has(count: int, answers: int, agreement: float) -> float:
+    """Chance that so many wrong answers leave none of the different ones with `count` votes.
+
+    The multinomial sum as a coefficient of (Σ_{j<count} x^j/j!)^(1/agreement), where different ones need not be a whole
+    number; powers of series by the recurrence of J. C. P. Miller.
+
+    Source: Knuth 1997, The Art of Computer Programming 2, Sec. 4.7.
+    """
+    if count > answers:
+        return 1.0
+    kinds, series = 1 / agreement, [agreement**j / math.factorial(j) for j in range(count)]
+    if not series:
+        return 0.0
+    power = [1.0]
+    for n in range(1, answers + 1):
+        terms = ((kinds * j - n + j) * series[j] * power[n - j] for j in range(1, min(n, count - 1) + 1))
+        power.append(math.fsum(terms) / n)
+    return min(1.0, max(0.0, power[answers] * math.factorial(answers)))
+
+
+def valid_majority(right: float, valid: float, votes: int, agreement: float = 1.0) -> float:
     """Chance that the majority of those of `votes` answers that are valid is right.
 
     Each is valid with chance `valid`, and a valid one right with chance `right`. Past `MANY` votes the number of valid
     ones is taken as expected.
     """
-    if valid >= 1:
-        return majority(right, votes)
     if votes > MANY:
         return majority(right, max(1, round(votes * valid)))
+    if valid >= 1:
+        return majority(right, votes, agreement)
     return sum(
-        math.comb(votes, k) * valid**k * (1 - valid) ** (votes - k) * majority(right, k) for k in range(1, votes + 1)
+        math.comb(votes, k) * valid**k * (1 - valid) ** (votes - k) * majority(right, k, agreement)
+        for k in range(1, votes + 1)
     )
 
 
-def ahead(right: float, lead: int) -> float:
+def ahead(right: float, lead: int, agreement: float = 1.0) -> float:
     """Chance that the right answer is the first to be `lead` votes ahead.
+
+    Exact where wrong answers agree. Where they are 1/`agreement` different ones, that answer which is ahead is taken to
+    be as far ahead of all others as of the second.
 
     Source: Meyerson et al. 2025 (arXiv 2511.09030), gambler's ruin.
     """
     if right <= 0 or right >= 1:
         return float(right > 0)
-    return 1 / (1 + ((1 - right) / right) ** lead)
+    agreement = max(FEWEST_AGREE, agreement)
+    return 1 / (1 + ((1 - right) * agreement / right) ** lead / agreement)
 
 
-def ahead_votes(right: float, lead: int) -> float:
-    """Expected votes until one of two answers is `lead` ahead.
+def ahead_votes(right: float, lead: int, agreement: float = 1.0) -> float:
+    """Expected votes until one answer is `lead` ahead.
+
+    Exact where wrong answers agree. Else between what one wrong answer holds up, whatever goes to the others, and what
+    the best of all of them does: within a tenth of draws for answers that are mostly right, a third for rare ones.
 
     Source: Meyerson et al. 2025 (arXiv 2511.09030): K(2P − 1)/(2p − 1), whose limit at p = ½ is K².
     """
-    if abs(right - 0.5) < 1e-6:
-        return float(lead * lead)
-    return lead * (2 * ahead(right, lead) - 1) / (2 * right - 1)
+    agreement = max(FEWEST_AGREE, agreement)
+    counted = right + (1 - right) * agreement
+    share = right / counted
+    if abs(share - 0.5) < 1e-6:
+        of_two = lead * lead / counted
+    else:
+        of_two = lead * (2 * ahead(share, lead) - 1) / (2 * share - 1) / counted
+    if agreement >= 1:
+        return of_two
+    return agreement * of_two + (1 - agreement) * _votes_against_the_best(round(right, 3), lead, agreement)
+
+
+@lru_cache(maxsize=1 << 14)
+def _votes_against_the_best(right: float, lead: int, agreement: float) -> float:
+    """Votes after which the right answer is expected to be `lead` ahead of the commonest of 1/`agreement` wrong ones.
+
+    The votes of each are taken to follow a Poisson distribution.
+    """
+    votes = float(lead)
+    for _ in range(SETTLED):
+        mean = (1 - right) * agreement * votes
+        term, more, most = math.exp(-mean), 1.0, 0.0
+        for count in range(1, MANY):
+            more -= term
+            some = -math.expm1(math.log1p(-min(more, 1 - 1e-12)) / agreement) if more > 0 else 0.0
+            most += some
+            if some < 1e-3:
+                break
+            term *= mean / count
+        votes = min(LONGEST * lead, (lead + most) / max(right, 1e-9))
+    return votes
 
 
 def lead_for(right: float, steps: float, target: float) -> int:

@@ -87,6 +87,10 @@ class Constant:
         """None."""
         return 0.0
 
+    def agreement(self, node: Node) -> float:
+        """All wrong answers are the same."""
+        return 1.0
+
 
 class Row(NamedTuple):
     """One figure that the walk gives and a formula gives."""

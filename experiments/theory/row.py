@@ -47,6 +47,10 @@ class TrueRates:
         """How alike two samples are; greedy ones are the same."""
         return self._models[int(node.genes["model"])].capability.dependence if node.genes["temperature"] else 1.0
 
+    def agreement(self, node: Node) -> float:
+        """All wrong answers are taken to be the same, as theory has it."""
+        return 1.0
+
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """How often each option of a choice comes, as the primitive declares."""
         return primitive.expected_shares()

@@ -62,17 +62,17 @@ class Vote(Operator):
         ((one, _),), together = estimator.parallel(body, [(inputs, first)])
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
-        same = estimator.alikeness(body)
+        same, agreement = estimator.alikeness(body), estimator.agreement(body)
         votes: float = first
         most, depth = first, together.cost.depth
         if node.genes["rule"] == "majority":
-            chance = valid_majority(right, valid, most)
+            chance = valid_majority(right, valid, most, agreement)
         else:
             most = first * PATIENCE
-            votes = min(ahead_votes(right, first) / valid, most) if valid > 0 else most
+            votes = min(ahead_votes(right, first, agreement) / valid, most) if valid > 0 else most
             votes = blended(votes, first + (1 - valid) * (most - first), same)
             depth += estimator.apply(body, inputs).cost.depth * (votes - first)
-            chance = ahead(right, first) * once(valid, most)
+            chance = ahead(right, first, agreement) * once(valid, most)
         return Estimate(
             one.extent,
             one.cost.repeated(votes, depth),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undercut.evaluators.cache import AnswerCache
-from undercut.evaluators.calibrate import Calibration, FittedRates
+from undercut.evaluators.calibrate import Calibration, FittedRates, Repeat
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate, mean_cost
@@ -309,7 +309,7 @@ def test_how_alike_samples_are_is_measured(again: bool, low: float, high: float)
     first = [record(f"{i}", 8, i % 2 == 0) for i in range(60)]
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
-        table.add_repeat(one, False, again and index % 2 == 0)
+        table.add_repeat(Repeat(one, False, again and index % 2 == 0))
     rates = table.rates(Toolbox([SORT]), [None], [None])
     assert low <= rates.dependence(node(temperature=0.7)) <= high
     assert rates.dependence(node()) == 1.0
@@ -322,7 +322,7 @@ def test_what_chance_explains_is_no_likeness(right: int, alike: bool) -> None:
     first = [record(f"{i}", 8, i % 2 == 0) for i in range(60)]
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
-        table.add_repeat(one, False, index < right)
+        table.add_repeat(Repeat(one, False, index < right))
     found = table.rates(Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
     assert found > 0.2 if alike else found == 0.0
 
@@ -335,9 +335,21 @@ def test_a_prompt_that_comes_right_once_is_not_one_that_never_does(stubborn: int
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
         for again in (True, False):
-            table.add_repeat(one, False, again and index >= stubborn)
+            table.add_repeat(Repeat(one, False, again and index >= stubborn))
     found = table.rates(Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
     assert found > 0.3 if alike else found == 0.0
+
+
+@pytest.mark.parametrize(("same", "low", "high"), [(None, 1.0, 1.0), (False, 0.0, 0.1), (True, 1.0, 1.0)])
+def test_how_often_wrong_answers_agree_is_measured(same: bool | None, low: float, high: float) -> None:
+    table = Calibration()
+    first = [record(f"{i}", 8, i % 2 == 0) for i in range(60)]
+    table.add(first)
+    for one in first:
+        if not one.right:
+            table.add_repeat(Repeat(one, False, same is None, same))
+    rates = table.rates(Toolbox([SORT]), [None], [None])
+    assert low <= rates.agreement(node(temperature=0.7)) <= high
 
 
 def test_constants_have_intervals() -> None:

@@ -100,6 +100,9 @@ class UnitRates:
     def dependence(self, node: Node) -> float:
         return 0.0
 
+    def agreement(self, node: Node) -> float:
+        return 1.0
+
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """All answers are the last option."""
         return (0.0,) * (primitive.options - 1) + (1.0,)

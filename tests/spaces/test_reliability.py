@@ -5,10 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from undercut.evaluators.tasks.primitives import ADD, CHECK, MERGE, SORT, SUM
 from undercut.spaces.cost import Cost
@@ -220,6 +223,9 @@ class SameAgain:
     def dependence(self, node: Node) -> float:
         return 1.0
 
+    def agreement(self, node: Node) -> float:
+        return 1.0
+
 
 @pytest.mark.parametrize("name", ["majority of 3", "ahead by 2", "retry 3", "retry 3 with a check"])
 def test_repeating_what_repeats_itself_does_not_help(name: str, make_rates: Any) -> None:
@@ -341,3 +347,35 @@ def test_a_chain_whose_steps_grow_is_billed_about_right(make_rates: Any) -> None
     estimator = Estimator(make_rates(1.0, valid), TOOLBOX, ends=True)
     exact = sum(estimator.apply(step, (((1, k),), ((1, 1),))).cost.tokens * valid**k for k in range(steps))
     assert estimator.apply(genome, [((1, steps),)]).cost.tokens == pytest.approx(exact, rel=0.01)
+
+
+@pytest.mark.parametrize("kinds", [1, 2, 3])
+@pytest.mark.parametrize("votes", [1, 2, 3, 4, 5])
+def test_a_plurality_wins_as_often_as_all_sequences_say(votes: int, kinds: int) -> None:
+    """Every sequence of answers, the right one 0 and so many wrong ones, each as likely as the others."""
+    right = 0.45
+    chances = [right, *[(1 - right) / kinds] * kinds]
+    won = 0.0
+    for sequence in itertools.product(range(kinds + 1), repeat=votes):
+        if Counter(sequence).most_common(1)[0][0] == 0:  # the earliest of equals
+            won += math.prod(chances[answer] for answer in sequence)
+    assert majority(right, votes, 1 / kinds) == pytest.approx(won)
+
+
+@given(st.floats(0.05, 0.95), st.integers(1, 9), st.floats(0.01, 1.0))
+def test_scattered_wrong_answers_never_win_more_votes(right: float, votes: int, agreement: float) -> None:
+    assert majority(right, votes, agreement) >= majority(right, votes) - 1e-9
+
+
+@pytest.mark.parametrize(("right", "lead", "kinds"), [(0.5, 2, 4), (0.6, 3, 5), (0.8, 2, 2), (0.3, 2, 1)])
+def test_a_lead_over_scattered_wrong_answers_is_about_what_draws_show(right: float, lead: int, kinds: int) -> None:
+    generator = random.Random(f"{right}/{lead}/{kinds}")
+    won = asked = 0
+    for _ in range(4000):
+        seen: Counter[int] = Counter()
+        while (top := sorted([*seen.values(), 0, 0]))[-1] - top[-2] < lead:
+            seen[0 if generator.random() < right else generator.randint(1, kinds)] += 1
+            asked += 1
+        won += seen.most_common(1)[0][0] == 0
+    assert ahead(right, lead, 1 / kinds) == pytest.approx(won / 4000, abs=0.08)
+    assert ahead_votes(right, lead, 1 / kinds) == pytest.approx(asked / 4000, rel=0.05 if right > 0.5 else 0.3)
