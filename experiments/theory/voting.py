@@ -189,6 +189,7 @@ T4 = Row(
     continuous=best_steps("gpt-oss-20B", 256, 0.9),
     sizes=HANOI.sizes,
     problems=60,
+    settings={"samples": 50},
 )
 
 # -- T5: n answers, all of which must be right ------------------------------------------------------------------------
