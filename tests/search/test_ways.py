@@ -24,6 +24,7 @@ from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import facts, open_task
 from undercut.search import calibration
 from undercut.search.designs import known_designs
+from undercut.search.expense import foretold
 from undercut.search.export import to_python
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.run import run_search
@@ -155,3 +156,13 @@ def test_a_route_by_size_is_exported_as_the_engine_runs_it(task: Task) -> None:
             return asyncio.run(model.generate(Request(prompt))).text
 
         assert file.solve(llm, *problem.inputs) == problem.target
+
+
+def test_what_is_foretold_reads_a_prompt_once_for_several_answers(task: Task) -> None:
+    class Prefilled(ScriptedModel):
+        def most_samples(self) -> int:
+            return 64
+
+    asked = Settings("single", ("m",), sizes=(60, 240), target_size=240, evaluations=12, samples=12)
+    one, many = foretold(asked, task, [ScriptedModel({})]), foretold(asked, task, [Prefilled({})])
+    assert many.mean.calls < one.mean.calls and many.mean.tokens < one.mean.tokens
