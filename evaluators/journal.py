@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -137,6 +138,19 @@ class Journal:
         return RunFolderError(f"the store of answers must stay readable and writable, and {self._path} is not: {error}")
 
 
+def _ahead(connection: sqlite3.Connection) -> None:
+    """Have changes written ahead. Where two do that at once, SQLite lets neither wait, and tells one of them off."""
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+
+
 def _opened(path: Path) -> sqlite3.Connection:
     # Transactions are opened by hand: the module's own rules differ between Python versions.
     try:
@@ -155,7 +169,7 @@ def _opened(path: Path) -> sqlite3.Connection:
                 f"the store of answers must be of version {VERSION}, and {path} is another database, of version "
                 f"{version}; choose another folder"
             )
-        connection.execute("PRAGMA journal_mode = WAL")
+        _ahead(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         with connection:
             connection.execute("BEGIN IMMEDIATE")

@@ -154,11 +154,7 @@ class Ledger:
 
     @property
     def elsewhere(self) -> Spent:
-        """The part of `spent` that other ledgers have reserved in the journal, at its most.
-
-        It stays on the bill when their process was killed: what was under way then may have been paid for, and nobody
-        can tell. A call that is asked again after that is counted again, for what it takes.
-        """
+        """The part of `spent` that other ledgers have reserved, at its most; it stays when their process was killed."""
         return self._elsewhere
 
     def check_time(self) -> None:
@@ -378,11 +374,9 @@ def _row(spent: Spent) -> tuple[Any, ...]:
     return spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.usd or 0.0, int(spent.usd is None)
 
 
-def _spent(
-    calls: int, prompt: int, completion: int, usd: float, unpriced: int, unmetered: int = 0, uncertain: int = 0
-) -> Spent:
-    """The other way round."""
-    return Spent(calls, prompt, completion, None if unpriced else usd, unmetered, uncertain)
+def _spent(calls: int, prompt: int, completion: int, usd: float, unpriced: int, *doubt: int) -> Spent:
+    """The other way round; `doubt` is what is unmetered, and uncertain."""
+    return Spent(calls, prompt, completion, None if unpriced else usd, *doubt)
 
 
 def _add(connection: sqlite3.Connection, spent: Spent) -> None:

@@ -25,8 +25,8 @@ summary = "find several facts in a long text"
 # about = "List the countries that are named in the text."
 
 # What a model can be asked for. Without this line, all that suits the inputs and the output:
-# answer (or classify, for a label), extract, conclude, compare, verify, combine; for documents also filter, summarise,
-# update; for questions also rewrite. Fewer of them make the search faster.
+# answer (or classify, for a label), extract, conclude, compare, verify, doubt, combine; for documents also filter,
+# summarise, update; for questions also rewrite. Fewer of them make the search faster.
 primitives = ["answer", "extract", "conclude", "verify", "combine", "summarise", "update"]
 
 [data]

@@ -10,13 +10,23 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import evaluate
 from undercut.evaluators.ledger import Ledger
-from undercut.evaluators.models.base import Completion, Model, Price, Request, Shape, Usage, price_of
+from undercut.evaluators.models.base import (
+    Completion,
+    Model,
+    Price,
+    Request,
+    Samples,
+    Shape,
+    Usage,
+    most_samples_of,
+    price_of,
+)
 from undercut.evaluators.models.scripted import written
 from undercut.evaluators.models.simulated import count_pieces
 from undercut.evaluators.task import SPLITS, Split, Task
@@ -107,6 +117,17 @@ class MadeUp:
         thinks = request.question.primitive.room and request.question.prompt
         usage = Usage(made.usage.prompt, (made.usage.completion or 0) + self.end + (THOUGHTS if thinks else 0))
         return Completion(made.text, usage, made.finish)
+
+    def most_samples(self) -> int:
+        """As many as the model that it stands in for gives on one prompt."""
+        return most_samples_of(self._model)
+
+    async def sample(self, request: Request, samples: int) -> Samples:
+        """Make several answers up to a prompt that is read once."""
+        seeds = (request.seed + index for index in range(samples))
+        made = [await self.generate(replace(request, seed=seed)) for seed in seeds]
+        written = sum(each.usage.completion or 0 for each in made)
+        return Samples(tuple(made), Usage(made[0].usage.prompt, written))
 
     async def close(self) -> None:
         """Do nothing: there is nothing to release."""

@@ -35,9 +35,9 @@ def study(case: Case) -> dict[str, Any]:
         path = case.write(folder)
         task = open_task(str(path))
         limits = {"target_size": task.sizes[-1], "evaluations": EVALUATIONS, "samples": SAMPLES}
-        foretold = checked(task, str(path), (), task.sizes, **limits)["cost"]
         began = time.perf_counter()
         with served(case.model(path)) as (base, server):
+            foretold = checked(task, str(path), ("chat",), task.sizes, api_base=base, **limits)["cost"]
             result = optimize(str(path), models=("chat",), api_base=base, out=folder / "run", **limits)
         seconds = time.perf_counter() - began
     return {

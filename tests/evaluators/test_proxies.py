@@ -38,7 +38,7 @@ def asked(handler: Handler, make: Callable[[int], Model]) -> Completion:
     """What a model answers that is made for the port of a server on the loopback."""
 
     async def run() -> Completion:
-        runner = web.ServerRunner(web.Server(handler))
+        runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         model = make(runner.addresses[0][1])

@@ -24,6 +24,7 @@ from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import facts, open_task
 from undercut.search import calibration
 from undercut.search.designs import known_designs
+from undercut.search.expense import foretold
 from undercut.search.export import to_python
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.run import run_search
@@ -114,10 +115,11 @@ def test_a_cascade_asks_the_dear_model_where_the_cheap_one_was_wrong_and_nowhere
 def test_a_search_over_two_models_finds_what_is_as_right_as_the_dear_one_for_less(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(AtRandom, "batch", 60)
-    monkeypatch.setattr(calibration, "STRUCTURES", 100)
+    monkeypatch.setattr(AtRandom, "batch", 30)
+    monkeypatch.setattr(calibration, "STRUCTURES", 50)
+    monkeypatch.setattr(calibration, "DRAWS", 20)
     settings = Settings(
-        "single", MODELS, "random", sizes=(60, 240), target_size=240, cost="usd", evaluations=12, samples=12, max_size=5
+        "single", MODELS, "random", sizes=(60, 240), target_size=240, cost="usd", evaluations=8, samples=8, max_size=4
     )
     result = run_search(settings, tmp_path / "run", task=task, models=chat(task))
     cascade = next(item for item in result["baselines"] if item["id"] == "cascade")
@@ -155,3 +157,13 @@ def test_a_route_by_size_is_exported_as_the_engine_runs_it(task: Task) -> None:
             return asyncio.run(model.generate(Request(prompt))).text
 
         assert file.solve(llm, *problem.inputs) == problem.target
+
+
+def test_what_is_foretold_reads_a_prompt_once_for_several_answers(task: Task) -> None:
+    class Prefilled(ScriptedModel):
+        def most_samples(self) -> int:
+            return 64
+
+    asked = Settings("single", ("m",), sizes=(60, 240), target_size=240, evaluations=12, samples=12)
+    one, many = foretold(asked, task, [ScriptedModel({})]), foretold(asked, task, [Prefilled({})])
+    assert many.mean.calls < one.mean.calls and many.mean.tokens < one.mean.tokens
