@@ -13,6 +13,8 @@ from undercut.spaces.genome import Genome
 
 ENOUGH = 0.95
 """Share of the true front's hypervolume at which it counts as found."""
+PROMISING = 0.8
+"""Share as it was seen from which on a report is judged before the end: what was seen is mostly too good."""
 TRUE_RUNS = 500
 
 
@@ -32,8 +34,11 @@ class Judge:
     def share(self, genomes: Iterable[Genome]) -> float:
         """Share of the oracle's hypervolume; a little above 1 where luck had it so."""
         runs = min(TRUE_RUNS, self._problem.most_runs)
-        truths = [self._problem.world.truth(genome, self._problem.target, runs) for genome in genomes]
-        return volume(truths, self.most) / self._all
+        return self.share_of([self._problem.world.truth(genome, self._problem.target, runs) for genome in genomes])
+
+    def share_of(self, points: Sequence[tuple[float, float]]) -> float:
+        """The same of points of accuracy and cost."""
+        return volume(points, self.most) / self._all
 
 
 class OverError(Exception):
@@ -100,8 +105,15 @@ class Contest:
         self.asked += 1
 
     def _report(self) -> None:
-        """Judge the non-dominated of what was seen, but for what was never right, asked nothing or is too dear."""
-        worth = ((g, a, c) for g, (a, c) in self.seen.items() if a > 0 and 0 < c < self._judge.most)
-        now = [genome for genome, *_ in front(worth)]
+        """Find the non-dominated of what was seen, but for what was never right, asked nothing or is too dear."""
+        worth = [(g, a, c) for g, (a, c) in self.seen.items() if a > 0 and 0 < c < self._judge.most]
+        points = front(worth)
+        now = [genome for genome, *_ in points]
         if now != self._reported:
-            self._reported, self.share = now, self._judge.share(now)
+            self._reported = now
+            if self._judge.share_of([(a, c) for _, a, c in points]) >= PROMISING:
+                self.share = self._judge.share(now)
+
+    def end(self) -> None:
+        """Judge what is reported in the end."""
+        self.share = self._judge.share(self._reported)

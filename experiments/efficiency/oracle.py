@@ -224,16 +224,20 @@ def found_of(problem: Problem) -> dict[str, Any]:
     }
 
 
+def oracle_known(problem: Problem) -> bool:
+    """Whether the oracle stands in the file."""
+    return ORACLE.exists() and problem.name in json.loads(ORACLE.read_text())
+
+
 def oracle_of(problem: Problem) -> dict[str, Any]:
     """The oracle that stands in the file.
 
     Raises:
         LookupError: it was not made yet.
     """
-    found: dict[str, Any] = json.loads(ORACLE.read_text()) if ORACLE.exists() else {}
-    if problem.name not in found:
-        raise LookupError(f"make the oracle first: python experiments/efficiency/oracle.py --tasks {problem.name}")
-    return dict(found[problem.name])
+    if not oracle_known(problem):
+        raise LookupError(f"make the oracle first: python experiments/efficiency/oracle.py --tasks '{problem.name}'")
+    return dict(json.loads(ORACLE.read_text())[problem.name])
 
 
 def main() -> None:

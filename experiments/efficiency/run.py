@@ -29,7 +29,7 @@ from typing import Any
 from bench import Bench, LentBench, checks_of
 from contest import ENOUGH, Contest, Judge, OverError
 from metered import metered
-from oracle import MODEL, PROBLEMS, Problem
+from oracle import MODEL, PROBLEMS, Problem, oracle_known
 from reflective import INSTALL, available
 from results import add_line, lines_of, say
 from rivals import LENDABLE, RIVALS
@@ -66,6 +66,7 @@ def rival_run(problem: Problem, judge: Judge, searcher: str, seed: int, divisor:
     begin = time.process_time()
     with suppress(OverError):
         RIVALS[name](problem.space, contest, seed)
+    contest.end()
     found = contest.share >= ENOUGH
     return {
         "found": bench.calls if found else None,
@@ -147,6 +148,10 @@ def main() -> None:
     if not available():
         say(f"GEPA is not installed, and its searches are left out: {INSTALL}")
         asked.searchers = [name for name in asked.searchers if not name.startswith("gepa")]
+    lacking = [name for name in asked.tasks if not oracle_known(PROBLEMS[name])]
+    if lacking:
+        say(f"left out, since their oracle was not made yet (oracle.py --tasks NAME): {'; '.join(lacking)}")
+        asked.tasks = [name for name in asked.tasks if name not in lacking]
     done = {(line["task"], line["searcher"], line["seed"]) for line in lines_of(LINES)}
     for seed in range(seeds):
         for name in asked.tasks:

@@ -15,7 +15,7 @@ from undercut.evaluators.engine import default_cap, seed_of
 from undercut.evaluators.models.base import Completion, PromptRefusedError, Request
 from undercut.evaluators.models.embedded import EmbeddedModel
 from undercut.evaluators.models.simulated import MALFORMED, Capability, count_pieces, question_size
-from undercut.evaluators.models.wrong import wrong_answer
+from undercut.evaluators.models.wrong import plausible
 from undercut.evaluators.task import Task
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import Execution, run_now
@@ -26,8 +26,8 @@ from undercut.spaces.types import render
 
 MOST_KNOWN = 50_000
 """Questions whose prompt and right answer are kept, so that memory stays bounded."""
-CONTEXT = 16_385
-"""Tokens of a prompt and its answer, of gpt-3.5-turbo-0125: a question of more items is refused, and costs a call."""
+LONGEST = 4_096
+"""Tokens of an answer of gpt-3.5-turbo-0125 at the most: a question of more items is refused, and costs a call."""
 Pay: TypeAlias = Callable[[int], None]
 """Told the tokens, in and out, of each call before its answer is used. It may raise."""
 Problem: TypeAlias = tuple[Sequence[Any], Any]
@@ -118,7 +118,7 @@ class World:
         given: dict[tuple[str, float, tuple[int, ...]], tuple[Answer, int]] = {}
 
         async def answer(question: Question) -> tuple[Answer, int]:
-            if question_size(question) > CONTEXT:
+            if question_size(question) > LONGEST:
                 return _flagged("the prompt is too long"), 0
             name = f"{question.primitive.name}/{question.prompt}/{question.values!r}"
             key = (name, question.temperature, question.sample)
@@ -138,10 +138,10 @@ class World:
         if draw.random() < asked.chance:
             right = asked.right if asked.right.flag is None else _flagged(str(asked.right.flag))
             return right, asked.tokens + asked.right_tokens
-        text = wrong_answer(question.primitive, question.values, asked.right.value, draw)
-        if text is None:
+        wrong = plausible(question.primitive, question.values, asked.right.value, draw)
+        if wrong is None:
             return _flagged("there is no plausible wrong answer"), asked.tokens + count_pieces(MALFORMED)
-        return Answer(question.primitive.read(text, question.values)), asked.tokens + count_pieces(text)
+        return Answer(wrong[1]), asked.tokens + count_pieces(wrong[0])
 
     def _looked_up(self, question: Question) -> _Asked:
         primitive = question.primitive
