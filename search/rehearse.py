@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from undercut.evaluators.models.wrong import leaves, slipped, wrong_answer
+from undercut.evaluators.models.wrong import leaves, plausible, slipped
 from undercut.evaluators.task import Instance, Task
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import run_now
@@ -99,7 +99,7 @@ def spoiling(
 ) -> float:
     """Share of wrong calls that make the result wrong, in (0, 1]: the largest of parts is right though others are not.
 
-    Calls go wrong one at a time, those more often of which `doubt` is larger, in the small ways of `wrong_answer`. A
+    Calls go wrong one at a time, those more often of which `doubt` is larger, in the small ways of `plausible`. A
     fault that a check sees is counted neither way. 1 where nothing can be told.
     """
     walk = _Walk(genome, toolbox)
@@ -136,8 +136,8 @@ def _faulty(primitive: Primitive, values: Sequence[Any], truth: Any, draw: rando
     """A wrong answer, with other items where that can be had: to some tasks another order makes no difference."""
     wrong = truth
     for _ in range(SLIPS):
-        text = wrong_answer(primitive, values, truth, draw)
-        wrong = truth if text is None else primitive.read(text, values)
+        found = plausible(primitive, values, truth, draw)
+        wrong = truth if found is None else found[1]
         if sorted(map(repr, leaves(wrong))) != sorted(map(repr, leaves(truth))):
             break
     return wrong

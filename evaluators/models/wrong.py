@@ -16,6 +16,12 @@ ATTEMPTS = 64
 
 def wrong_answer(primitive: Primitive, values: Sequence[Any], truth: Any, draw: random.Random) -> str | None:
     """The text of a plausible wrong answer, or None where there seems to be none (the maximum of one number)."""
+    found = plausible(primitive, values, truth, draw)
+    return None if found is None else found[0]
+
+
+def plausible(primitive: Primitive, values: Sequence[Any], truth: Any, draw: random.Random) -> tuple[str, Any] | None:
+    """The text of a plausible wrong answer with what is read from it, or None where there seems to be none."""
     # A reader that knows some choices alone, as that of a label does, takes nothing else for an answer.
     choices = getattr(getattr(primitive.output, "parse", None), "keywords", {}).get("choices", ())
     known = [*leaves(values), *choices]
@@ -28,7 +34,7 @@ def wrong_answer(primitive: Primitive, values: Sequence[Any], truth: Any, draw: 
         except InvalidAnswer:
             continue
         if answer != truth:
-            return text
+            return text, answer
     return None
 
 

@@ -16,9 +16,11 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from contest import Judge
 from oracle import PROBLEMS
 from results import keep, say, table
-from run import Judge, median_of, our_run
+from run import our_run
+from summary import median_of
 
 from undercut.evaluators.calibrate import Calibration
 from undercut.search import calibration, explore

@@ -1,23 +1,17 @@
-"""How a searcher without our forecast tries a candidate: on every problem of a set, each call sent."""
+"""How a searcher without our forecast tries a candidate: on every problem of a set, each call paid for."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from metered import Metered
+from world import Outcome, World
 
-from undercut.evaluators.engine import default_cap, seed_of
-from undercut.evaluators.models.base import Request
 from undercut.evaluators.task import Instance, Task
 from undercut.search.explore import beyond
 from undercut.search.rehearse import rehearse
-from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.execution import Execution
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import normal
-from undercut.spaces.question import Answer, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,74 +23,101 @@ class Tried:
     cost: float
 
 
+class SpentError(Exception):
+    """All calls that there were have been made."""
+
+
 def checks_of(task: Task, sizes: Sequence[int], seed: int) -> list[Instance]:
     """Problems for rehearsals: as a search takes them, one of them beyond the largest size."""
     return [problem for size in (*sizes, beyond(sizes[-1])) for problem in task.instances(size, 1, "search", seed)]
 
 
 class Bench:
-    """Tries genomes of one task on a fixed set of problems with one metered model.
+    """Tries genomes on a fixed set of problems, as they come: whatever a genome asks is paid for.
 
-    Lent to whoever uses it, at no charge: the rehearsal, which tells what is wrong by construction, a limit on the
-    declared cost, and the memory of what was tried, by normal form. Whatever is tried sends all of its calls.
+    Nothing is lent: a genome that is wrong by construction costs the calls that it makes, and so does one that asks
+    far more than it is worth. Only the very same genome is not run on the same problem twice.
 
     Args:
-        task: the task.
-        model: counts what is sent.
+        world: the task, and the model that answers.
         problems: a candidate is tried on all of them.
-        checks: problems for the rehearsal.
-        affordable: whether a genome is cheap enough to be tried.
+        seed: another seed has other errors.
+        most_calls: there are no more.
 
     Attributes:
-        distinct: digests of prompts with their samples: what a cache would have left to send.
+        calls: calls so far.
+        tokens: tokens in and out so far.
+    """
+
+    def __init__(self, world: World, problems: Sequence[Instance], seed: int, most_calls: int) -> None:
+        self.calls = self.tokens = 0
+        self.problems = list(problems)
+        self._world = world
+        self._seed = seed
+        self._most_calls = most_calls
+        self._known: dict[tuple[Genome, int], Outcome] = {}
+
+    def tried(self, genome: Genome) -> Tried | None:
+        """What trying a genome on all problems shows; None where it is not tried.
+
+        Raises:
+            SpentError: the calls have come to their end within it.
+        """
+        found = self.runs(genome, range(len(self.problems)))
+        many = len(found)
+        return Tried(genome, sum(one.score for one in found) / many, sum(one.tokens for one in found) / many)
+
+    def runs(self, genome: Genome, places: Sequence[int]) -> list[Outcome]:
+        """What some of the problems show.
+
+        Raises:
+            SpentError: the calls have come to their end within it.
+        """
+        new = [place for place in places if (genome, place) not in self._known]
+        tags = [f"bench/{self._seed}/{genome.key}/{place}" for place in new]
+        problems = [(self.problems[place].inputs, self.problems[place].target) for place in new]
+        self._known |= {
+            (genome, place): one
+            for place, one in zip(new, self._world.runs(genome, problems, tags, self._pay), strict=True)
+        }
+        return [self._known[genome, place] for place in places]
+
+    def _pay(self, tokens: int) -> None:
+        if self.calls >= self._most_calls:
+            raise SpentError
+        self.calls += 1
+        self.tokens += tokens
+
+
+class LentBench(Bench):
+    """A bench that lends what is ours, at no charge, so that fewer calls are spent on it.
+
+    The rehearsal, which tells what is wrong by construction; a limit on the declared cost; the memory of what was
+    tried, by normal form.
+
+    Args:
+        checks: problems for the rehearsal.
+        affordable: whether a genome is cheap enough to be tried.
     """
 
     def __init__(
         self,
-        task: Task,
-        model: Metered,
+        world: World,
         problems: Sequence[Instance],
+        seed: int,
+        most_calls: int,
         checks: Sequence[Instance],
         affordable: Callable[[Genome], bool],
     ) -> None:
-        self.model = model
-        self.distinct: set[int] = set()
-        self._task = task
-        self._toolbox = task.toolbox([model.name])
-        self._problems, self._checks = list(problems), list(checks)
+        super().__init__(world, problems, seed, most_calls)
+        self._checks = list(checks)
         self._affordable = affordable
-        self._known: dict[Genome, Tried | None] = {}
+        self._worth: dict[Genome, bool] = {}
 
     def tried(self, genome: Genome) -> Tried | None:
-        """What trying a genome shows; None for one that is wrong by construction or too dear."""
+        """As plainly, in normal form; None for one that is wrong by construction or too dear."""
         genome = normal(genome)
-        if genome not in self._known:
-            right = rehearse(genome, self._checks, self._task, self._toolbox).right
-            self._known[genome] = asyncio.run(self._runs(genome)) if right and self._affordable(genome) else None
-        return self._known[genome]
-
-    async def _runs(self, genome: Genome) -> Tried:
-        before = self.model.tokens
-        scores = await asyncio.gather(*(self._run(genome, problem) for problem in self._problems))
-        many = len(self._problems)
-        return Tried(genome, sum(scores) / many, (self.model.tokens - before) / many)
-
-    async def _run(self, genome: Genome, problem: Instance) -> float:
-        try:
-            output = await Execution(self._ask, self._toolbox).apply(genome, problem.inputs)
-        except InvalidAnswer:
-            return 0.0
-        return float(self._task.score(output, problem.target))
-
-    async def _ask(self, question: Question) -> Answer:
-        prompt = question.primitive.prompt(question.values, question.prompt)
-        cap = question.cap or default_cap(question.primitive, question.primitive.sizes(question.values))
-        self.distinct.add(hash((prompt, question.temperature, question.sample)))
-        request = Request(prompt, question.temperature, cap, seed_of(prompt, question.sample), question)
-        completion = await self.model.generate(request)
-        try:
-            if completion.finish == "length":
-                raise InvalidAnswer("cut off")
-            return Answer(question.primitive.read(completion.text, question.values))
-        except InvalidAnswer as flag:
-            return Answer(None, flag=flag)
+        if genome not in self._worth:
+            right = rehearse(genome, self._checks, self._world.task, self._world.toolbox).right
+            self._worth[genome] = bool(right) and self._affordable(genome)
+        return super().tried(genome) if self._worth[genome] else None

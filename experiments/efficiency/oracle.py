@@ -2,12 +2,15 @@
 
     python experiments/efficiency/oracle.py             every task; the fronts stand in oracle.json
 
-A space is all genomes of a task of at most so many nodes, with every gene. On a simulated model three genes change
-nothing but the cost: prompts other than the first are longer and as good, and temperature and shuffling make no
-difference to answers that err independently. So the oracle takes each of these at its first value, and every other
-gene at all of its values; what is right by rehearsal and not dearer than `CEILING` times one call is run, the cheapest
-first, and the more often the nearer it comes to the front; of genomes that ask the very same questions one is run.
-No genome is left out by chance.
+A space is all genomes of a task of at most so many nodes, with every gene; of set intersection, whose best structures
+have four, those of the operators that they need. On a simulated model three genes change nothing but the cost: prompts
+other than the first are longer and as good, and temperature and shuffling make no difference to answers that err
+independently. So the oracle takes each of these at its first value, and every other gene at all of its values; what is
+right by rehearsal and not dearer than `CEILING` times one call is run, the cheapest first, and the more often the
+nearer it comes to the front; of genomes that ask the very same questions one is run. No genome is left out by chance.
+
+To the embedded model prompts and orders do make a difference. Its spaces have the first prompt alone and no shuffling,
+for every searcher, and the oracle takes both temperatures.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import checks_of
-from metered import World
 from results import say
+from world import EmbeddedWorld, World
 
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.models.registry import open_model
@@ -35,7 +38,8 @@ from undercut.search.front import front
 from undercut.search.rehearse import rehearse
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome
-from undercut.spaces.normal import SAMPLING, normal
+from undercut.spaces.normal import SAMPLING, bare, normal
+from undercut.spaces.primitive import Primitive
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Toolbox
 
@@ -45,20 +49,34 @@ CEILING = 32.0
 """Genomes that cost more than so many times one call are not tried; a search's own limit by default."""
 STAGES = ((16, 0.45), (100, 0.2), (500, 0.08))
 """Runs of a genome, and how far below a cheaper one it may lie to be run more often: about four standard errors."""
-MANY = 2000
-"""Runs that the front is chosen by; it is measured afresh by twice as many."""
+MANY, MANY_EMBEDDED = 2000, 300
+"""Runs that the front is chosen by; it is measured by twice as many. The embedded model takes a while for each."""
 STEP = 0.02
 """Once a genome's accuracy is so close to 1, dearer ones are not run: they could add no more."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One bounded problem of search: a task, the sizes run, the last of which is the target, and most nodes."""
+    """One bounded problem of search.
 
-    name: str
+    Attributes:
+        task_name: the task.
+        sizes: the sizes run, the last of which is the target.
+        nodes: the most nodes of a genome.
+        model: the model's name.
+        operators: those that genomes of rivals and oracle consist of; None: all.
+    """
+
+    task_name: str
     sizes: tuple[int, ...]
     nodes: int
     model: str = MODEL
+    operators: tuple[str, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """What the problem is called."""
+        return self.task_name if self.model == MODEL else f"{self.task_name}, {self.model}"
 
     @property
     def target(self) -> int:
@@ -67,18 +85,24 @@ class Problem:
 
     @cached_property
     def task(self) -> Task:
-        """The task."""
-        return open_task(self.name)
+        """The task; on the embedded model with one wording of each primitive, and nothing to shuffle."""
+        task = open_task(self.task_name)
+        return task if self.model == MODEL else replace(task, primitives=_bared(task))
 
     @cached_property
     def world(self) -> World:
         """What is true."""
-        return World(self.task, self.model)
+        return World(self.task, self.model) if self.model == MODEL else EmbeddedWorld(self.task, self.model)
+
+    @property
+    def most_runs(self) -> int:
+        """Runs that what is true of a genome rests on at the most."""
+        return MANY if self.model == MODEL else MANY_EMBEDDED
 
     @cached_property
     def space(self) -> Space:
         """What is searched."""
-        return Space(self.task.signature, self.task.toolbox([self.model]), max_size=self.nodes)
+        return Space(self.task.signature, self.task.toolbox([self.model]), self.operators, self.nodes)
 
     @cached_property
     def _estimator(self) -> Estimator:
@@ -102,17 +126,24 @@ PROBLEMS = {
     for problem in (
         Problem("sort", (8, 16, 32), 3),
         Problem("sum", (4, 8, 16), 3),
-        Problem("intersection", (6, 12, 24), 3),
+        Problem("intersection", (8, 16, 32), 4, operators=("call", "split", "join", "map", "vote", "retry")),
         Problem("count", (12, 24, 48), 3),
+        Problem("sort", (8, 16, 32), 3, "embedded"),
+        Problem("lookup", (16, 32, 64), 4, "embedded"),
     )
 }
 
 
+def _bared(task: Task) -> tuple[Primitive, ...]:
+    return tuple(replace(tool, prompts=tool.prompts[:1], symmetric=()) for tool in task.primitives)
+
+
 def slim(problem: Problem) -> Space:
     """The space without the genes that make no difference on a simulated model."""
-    tools = [replace(tool, prompts=tool.prompts[:1], symmetric=()) for tool in problem.task.primitives]
-    toolbox = Toolbox(tools, (), [problem.model], temperatures=(0.0,), overlaps=problem.task.overlaps)
-    return Space(problem.task.signature, toolbox, max_size=problem.nodes)
+    if problem.model != MODEL:
+        return problem.space
+    toolbox = Toolbox(_bared(problem.task), (), [problem.model], temperatures=(0.0,), overlaps=problem.task.overlaps)
+    return Space(problem.task.signature, toolbox, problem.operators, problem.nodes)
 
 
 def enumerated(problem: Problem) -> tuple[int, int, list[Genome]]:
@@ -125,11 +156,15 @@ def enumerated(problem: Problem) -> tuple[int, int, list[Genome]]:
     example = problem.task.instances(problem.target, 1, "select")
     toolbox = problem.task.toolbox([problem.model])
     right, alike = set[Genome](), dict[int, Genome]()
+    rehearsed: dict[Genome, bool] = {}  # by what is left of a genome where every answer is right
     walked = 0
     for genome in slim(problem).enumerate():
         walked += 1
         plain = normal(genome)
-        if plain in right or not rehearse(plain, checks, problem.task, toolbox).right:
+        core = bare(plain)
+        if core not in rehearsed:
+            rehearsed[core] = bool(rehearse(core, checks, problem.task, toolbox).right)
+        if plain in right or not rehearsed[core]:
             continue
         if problem.affordable(plain):
             right.add(plain)
@@ -142,21 +177,22 @@ def enumerated(problem: Problem) -> tuple[int, int, list[Genome]]:
 def true_front(problem: Problem, genomes: Sequence[Genome]) -> list[tuple[Genome, float, float]]:
     """The non-dominated by accuracy and cost at the target, the cheapest looked at first."""
     best, close, looked = 0.0, list[Genome](), 0
+    many = problem.most_runs
     for genome in sorted(genomes, key=problem.declared):
         if best >= 1 - STEP:
             break
         looked += 1
         accuracy = 0.0
         for runs, doubt in STAGES:
-            accuracy, _ = problem.world.truth(genome, problem.target, runs)
+            accuracy, _ = problem.world.truth(genome, problem.target, min(runs, many))
             if accuracy < best - doubt:
                 break
         else:
             close.append(genome)
             best = max(best, accuracy)
     say(f"{problem.name}: {len(genomes):,} unlike, {looked:,} run, {len(close):,} near the front")
-    chosen = front((genome, *problem.world.truth(genome, problem.target, MANY)) for genome in close)
-    return [(genome, *problem.world.truth(genome, problem.target, 2 * MANY)) for genome, _, _ in chosen]
+    chosen = front((genome, *problem.world.truth(genome, problem.target, many)) for genome in close)
+    return [(genome, *problem.world.truth(genome, problem.target, 2 * many)) for genome, _, _ in chosen]
 
 
 def volume(points: Sequence[tuple[float, float]], most: float) -> float:
@@ -188,16 +224,20 @@ def found_of(problem: Problem) -> dict[str, Any]:
     }
 
 
+def oracle_known(problem: Problem) -> bool:
+    """Whether the oracle stands in the file."""
+    return ORACLE.exists() and problem.name in json.loads(ORACLE.read_text())
+
+
 def oracle_of(problem: Problem) -> dict[str, Any]:
     """The oracle that stands in the file.
 
     Raises:
         LookupError: it was not made yet.
     """
-    found: dict[str, Any] = json.loads(ORACLE.read_text()) if ORACLE.exists() else {}
-    if problem.name not in found:
-        raise LookupError(f"make the oracle first: python experiments/efficiency/oracle.py --tasks {problem.name}")
-    return dict(found[problem.name])
+    if not oracle_known(problem):
+        raise LookupError(f"make the oracle first: python experiments/efficiency/oracle.py --tasks '{problem.name}'")
+    return dict(json.loads(ORACLE.read_text())[problem.name])
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ import json
 
 import matplotlib.pyplot as plt
 from results import RESULTS
-from run import MOST_CALLS, OURS
+from run import MOST_CALLS
+from summary import OURS
 
 PICTURE = RESULTS.with_name("calls.png")
 

@@ -1,26 +1,29 @@
 """The rivals: each names genomes of the same space, and sees what trying them on all problems shows.
 
-None of them has a forecast, a calibration, a race or a fresh set. All are lent what `Bench` lends. What is wrong by
-construction, or too dear, is told them as accuracy 0 at the highest cost, at no charge.
+None of them has a forecast, a calibration, a race or a fresh set. Each is there plainly, paying for whatever it tries,
+and lent what `LentBench` lends: what is wrong by construction, or too dear, is then told it as accuracy 0 at the
+highest cost, at no charge.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import optuna
-from bench import Bench, Tried
+from bench import Tried
+from contest import Contest
 from deap import base, tools
+from reflective import gepa_as_shipped, gepa_in_full
 
 from undercut.spaces.genome import Expression, Genome, Input
 from undercut.spaces.space import Space, Want, assemble, slots
 from undercut.spaces.variation import crossover, mutate
 
-Rival: TypeAlias = Callable[[Space, Bench, int], Iterator[Tried | None]]
-"""`rival(space, bench, seed)` tries genomes for ever, and gives what each trial showed."""
+Rival: TypeAlias = Callable[[Space, Contest, int], None]
+"""`rival(space, contest, seed)` tries genomes in the contest until that raises that it is over."""
 
 WORST = (0.0, 20.0)
 """Accuracy and log cost of what was not worth a trial."""
@@ -28,35 +31,33 @@ POPULATION = 40
 
 
 def worth(tried: Tried | None) -> tuple[float, float]:
-    """Accuracy and log cost, as optimisers are told."""
-    return WORST if tried is None else (tried.accuracy, math.log(tried.cost))
+    """Accuracy and log cost, as optimisers are told; a run without a call costs as little as can be told."""
+    return WORST if tried is None else (tried.accuracy, math.log(max(1.0, tried.cost)))
 
 
-def at_random(space: Space, bench: Bench, seed: int) -> Iterator[Tried | None]:
+def at_random(space: Space, contest: Contest, seed: int) -> None:
     """Independent draws."""
     generator = random.Random(f"rival/{seed}")
     while True:
-        yield bench.tried(space.sample(generator))
+        contest.tried(space.sample(generator))
 
 
-def optuna_tpe(space: Space, bench: Bench, seed: int) -> Iterator[Tried | None]:
+def optuna_tpe(space: Space, contest: Contest, seed: int) -> None:
     """Optuna's TPE over two objectives, with its defaults."""
-    return _optuna(optuna.samplers.TPESampler(seed=seed), space, bench)
+    _optuna(optuna.samplers.TPESampler(seed=seed), space, contest)
 
 
-def optuna_nsga2(space: Space, bench: Bench, seed: int) -> Iterator[Tried | None]:
+def optuna_nsga2(space: Space, contest: Contest, seed: int) -> None:
     """Optuna's NSGA-II, with its defaults but for the size of the population."""
-    return _optuna(optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION), space, bench)
+    _optuna(optuna.samplers.NSGAIISampler(seed=seed, population_size=POPULATION), space, contest)
 
 
-def _optuna(sampler: optuna.samplers.BaseSampler, space: Space, bench: Bench) -> Iterator[Tried | None]:
+def _optuna(sampler: optuna.samplers.BaseSampler, space: Space, contest: Contest) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(sampler=sampler, directions=["maximize", "minimize"])
     while True:
         trial = study.ask()
-        tried = bench.tried(Genome(flattened(space, trial, space.want, space.max_size, "g")))
-        study.tell(trial, worth(tried))
-        yield tried
+        study.tell(trial, worth(contest.tried(Genome(flattened(space, trial, space.want, space.max_size, "g")))))
 
 
 def flattened(space: Space, trial: optuna.Trial, want: Want, room: int, path: str) -> Expression:
@@ -97,7 +98,7 @@ class _Individual:
         self.fitness.values = values
 
 
-def deap_nsga2(space: Space, bench: Bench, seed: int) -> Iterator[Tried | None]:
+def deap_nsga2(space: Space, contest: Contest, seed: int) -> None:
     """DEAP's NSGA-II, (μ + λ), on this project's typed mutation and crossover."""
     generator = random.Random(f"rival/{seed}")
     members: list[Any] = []
@@ -106,10 +107,7 @@ def deap_nsga2(space: Space, bench: Bench, seed: int) -> Iterator[Tried | None]:
             children = [_child(space, members, generator) for _ in range(POPULATION)]
         else:
             children = [space.sample(generator) for _ in range(POPULATION)]
-        for genome in children:
-            tried = bench.tried(genome)
-            members.append(_Individual(genome, worth(tried)))
-            yield tried
+        members += [_Individual(genome, worth(contest.tried(genome))) for genome in children]
         members = tools.selNSGA2(members, POPULATION, nd="log")
 
 
@@ -127,4 +125,10 @@ RIVALS: Mapping[str, Rival] = {
     "optuna tpe": optuna_tpe,
     "optuna nsga-ii": optuna_nsga2,
     "deap nsga-ii": deap_nsga2,
+    "gepa": gepa_in_full,
+    "gepa as shipped": gepa_as_shipped,
 }
+"""All try every proposal in full, as it comes, but for GEPA as it ships."""
+FRUGAL = ("gepa as shipped",)
+LENDABLE = ("random", "optuna tpe", "optuna nsga-ii", "deap nsga-ii")
+"""Rivals that are run on what we lend, too."""

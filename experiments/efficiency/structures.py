@@ -20,8 +20,9 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from metered import Metered, World, simulated
+from metered import Metered, simulated
 from results import keep, say, table
+from world import World
 
 from undercut.evaluators.tasks import open_task
 from undercut.search.run import run_search

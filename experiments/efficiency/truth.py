@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bench import Bench, checks_of
-from metered import Metered, World, simulated
+from bench import LentBench, checks_of
+from metered import Metered, simulated
 from results import add_line, keep, lines_of, say, table
+from world import World
 
 from undercut.evaluators.statistics import wilson
 from undercut.evaluators.tasks import open_task
@@ -84,9 +86,9 @@ def searched(name: str, seed: int, world: World) -> list[dict[str, Any]]:
 def best_seen(name: str, seed: int, world: World) -> list[dict[str, Any]]:
     """The points of the naive report, at the largest size."""
     sizes, size, generator = TASKS[name], TASKS[name][-1], random.Random(f"naive/{seed}")
-    model = Metered(simulated(MODEL, seed))
     problems = world.task.instances(size, SAMPLES, "search", seed)
-    bench = Bench(world.task, model, problems, checks_of(world.task, sizes, seed), lambda genome: True)
+    checks = checks_of(world.task, sizes, seed)
+    bench = LentBench(world, problems, seed, sys.maxsize, checks, lambda genome: True)
     space = Space(world.task.signature, world.toolbox, max_size=NODES)
     seen: dict[Genome, tuple[float, float]] = {}
     while len(seen) < CANDIDATES:

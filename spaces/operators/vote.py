@@ -51,9 +51,11 @@ class Vote(Operator):
         jobs = [(node.bodies[0], inputs, (*execution.sample, index)) for index in range(first)]
         answers = await execution.parallel(jobs)
         if rule == "ahead":
-            while len(answers) < first * PATIENCE and _lead(answers) < first:
-                jobs = [(node.bodies[0], inputs, (*execution.sample, len(answers)))]
-                answers += await execution.parallel(jobs)
+            counts = _counts(answers)
+            while len(answers) < first * PATIENCE and _lead(counts) < first:
+                more = await execution.parallel([(node.bodies[0], inputs, (*execution.sample, len(answers)))])
+                answers += more
+                counts.update(_counts(more))
         return winner(answers)
 
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
@@ -99,6 +101,6 @@ def _counts(answers: Sequence[Any]) -> Counter[str]:
     return Counter(json.dumps(answer) for answer in answers if not isinstance(answer, InvalidAnswer))
 
 
-def _lead(answers: Sequence[Any]) -> int:
-    top = [count for _, count in _counts(answers).most_common(2)]
+def _lead(counts: Counter[str]) -> int:
+    top = [count for _, count in counts.most_common(2)]
     return (top[0] if top else 0) - (top[1] if len(top) > 1 else 0)

@@ -1,0 +1,119 @@
+"""The lines of runs.jsonl summed up: quartiles of every searcher, and our calls against those of the best rival."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from contest import ENOUGH
+from oracle import PROBLEMS, oracle_of
+from results import keep, lines_of, quartiles, table
+from rivals import FRUGAL
+
+LINES = Path(__file__).parent / "runs.jsonl"
+OURS = "undercut"
+LENT = ", lent"
+"""Ends the name of a rival that is lent what `LentBench` lends."""
+
+
+def median_of(values: Sequence[float | None]) -> list[float | None]:
+    """Quartiles where nothing found is infinite; None stands for infinite."""
+    ordered = sorted(math.inf if value is None else value for value in values)
+    if math.isinf(ordered[-1]):  # no interpolation with what is infinite
+        found = [ordered[round(share * (len(ordered) - 1))] for share in (0.25, 0.5, 0.75)]
+    else:
+        found = quartiles(ordered)
+    return [None if math.isinf(each) else each for each in found]
+
+
+def summed_up(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """One task's searchers, and our medians over those of the best rival of each kind."""
+    by: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        by.setdefault(line["searcher"], []).append(line)
+    searchers = {name: _searcher(name, runs) for name, runs in by.items()}
+    mine = searchers.get(OURS, {})
+    find, whole = (mine.get(key, [None] * 3)[1] for key in ("calls_to_find", "calls_in_all"))
+    ratios: dict[str, Any] = {}
+    for kind in ("", "frugal_", "lent_"):
+        best, calls, bound = _best({name: row for name, row in searchers.items() if _kind(name) == kind})
+        ratios |= {
+            f"ratio_to_best_{kind}rival": _ratio(whole, calls),
+            f"ratio_to_find_{kind}".rstrip("_"): _ratio(find, calls),
+            f"best_{kind}rival": best,
+            f"best_{kind}rival_calls": calls,
+            f"{kind}bound": bound,
+        }
+    return {**ratios, "searchers": searchers}
+
+
+def _kind(name: str) -> str | None:
+    """Plain rivals have none to name."""
+    return None if name == OURS else "lent_" if name.endswith(LENT) else "frugal_" if name in FRUGAL else ""
+
+
+def _searcher(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    found = {
+        "runs": len(runs),
+        "reached": sum(run["found"] is not None for run in runs),
+        "calls_to_find": median_of([run["found"] for run in runs]),
+        "tokens_to_find": median_of([run["found_tokens"] for run in runs]),
+        "calls_sent": quartiles([run["sent"] for run in runs]),
+        "mean_share_at_the_end": fmean(run["share"] for run in runs),
+    }
+    if name == OURS:
+        ends = [run["sent"] if run["share"] >= ENOUGH else None for run in runs]
+        return found | {
+            "calls_in_all": median_of(ends),
+            "calls_uncached": quartiles([run["uncached"] for run in runs]),
+            "tokens_sent": quartiles([run["sent_tokens"] for run in runs]),
+            "ends_good_enough": sum(end is not None for end in ends),
+        }
+    return found | {"spent_all": sum(run["spent_all"] for run in runs)}
+
+
+def _best(rivals: Mapping[str, dict[str, Any]]) -> tuple[str | None, float | None, bool]:
+    """The rival with the fewest calls at its median, and those.
+
+    Where no median found the front: the one of those whose median run spent all its calls that spent fewest, and True.
+    """
+    reached = {name: row["calls_to_find"][1] for name, row in rivals.items() if row["calls_to_find"][1] is not None}
+    spent = {name: row["calls_sent"][1] for name, row in rivals.items() if 2 * row["spent_all"] > row["runs"]}
+    known = reached or spent
+    best = min(known, key=lambda name: known[name], default=None)
+    return best, None if best is None else known[best], best is not None and not reached
+
+
+def _ratio(calls: float | None, against: float | None) -> float | None:
+    return None if calls is None or against is None else calls / against
+
+
+def told() -> str:
+    """Sum up the lines, keep that, and give it as tables."""
+    lines = lines_of(LINES)
+    tasks, parts = {}, []
+    for name, problem in PROBLEMS.items():
+        mine = [line for line in lines if line["task"] == name]
+        if not mine:
+            continue
+        oracle = oracle_of(problem)
+        about = {key: oracle[key] for key in ("sizes", "nodes", "genomes", "walked", "right")}
+        tasks[name] = {"model": problem.model, **about, **summed_up(mine)}
+        rows = []
+        for searcher, row in sorted(tasks[name]["searchers"].items()):
+            low, middle, high = ("not reached" if x is None else f"{x:,.0f}" for x in row["calls_to_find"])
+            sent = f"{row['calls_sent'][1]:,.0f}"
+            share = f"{row['mean_share_at_the_end']:.2f}"
+            rows.append((searcher, f"{row['reached']} of {row['runs']}", low, middle, high, sent, share))
+            if searcher == OURS:
+                ends = ("not reached" if x is None else f"{x:,.0f}" for x in row["calls_in_all"])
+                reached = f"{row['ends_good_enough']} of {row['runs']}"
+                rows.append((f"{OURS}, to the end", reached, *ends, sent, share))
+        parts.append(f"{name}, n = {problem.target}, {oracle['genomes']:,} genomes\n\n")
+        heads = ("searcher", "reached", "lower quartile", "median calls", "upper quartile", "sent", "share at the end")
+        parts.append(table(heads, rows) + "\n\n")
+    keep("tasks", tasks)
+    return "".join(parts)
