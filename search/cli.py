@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -60,7 +61,11 @@ def commands() -> None:
 @limit_options
 @click.option("--evaluations", type=int, default=32, show_default=True, help="Most decompositions run on the model.")
 @click.option(
-    "--samples", type=int, default=50, show_default=True, help="Held-out problems a size for the final front."
+    "--samples",
+    type=int,
+    default=50,
+    show_default=True,
+    help="Held-out problems of the largest size for the final front, half as many of others.",
 )
 @click.option("--max-size", type=int, default=9, show_default=True, help="Most nodes of a decomposition.")
 @click.option(
@@ -300,6 +305,7 @@ def _sentence(error: click.ClickException) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit code: 0 done, 1 a run that could not finish, 2 wrong use."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads: small matrices, the same sums everywhere
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         commands.main(args=given or ["--help"], prog_name="undercut", standalone_mode=False)

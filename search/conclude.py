@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -42,13 +42,13 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
     designs = search.designs()
     genomes = [*chosen, *designs.values()]
-    found = await _measured(search, genomes, settings.sizes, settings.samples)
+    held, further = held_out(settings), beyond(settings, search.task)
+    found = await _measured(search, genomes, held)
     search.refit()
     items = [_item(search, genome, evaluation) for genome, evaluation in zip(genomes, found, strict=True)]
-    larger = beyond(settings, search.task)
-    found = await _measured(search, genomes, larger, further(settings))
+    found = await _measured(search, genomes, further)
     for item, evaluation in zip(items, found, strict=True):
-        item |= measured(_at_once(evaluation, len(genomes) * (len(settings.sizes) + len(larger))))
+        item |= measured(_at_once(evaluation, len(genomes) * (len(held) + len(further))))
     for genome in genomes:
         search.bench.keep(genome, "test")
     best_first = sorted(items[: len(chosen)], key=lambda item: -_cost_at_target(search, item))
@@ -76,22 +76,23 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     }
 
 
-def beyond(settings: Settings, task: Task) -> list[int]:
-    """The one size beyond those searched at which the result is measured: the target, or twice the largest if less."""
+def held_out(settings: Settings) -> dict[int, int]:
+    """On how many problems of each size that was run the result is measured: half as many where less is at stake."""
+    *smaller, largest = settings.sizes
+    return dict.fromkeys(smaller, max(1, settings.samples // 2)) | {largest: settings.samples}
+
+
+def beyond(settings: Settings, task: Task) -> dict[int, int]:
+    """The one size beyond those, and on how many problems: the target, or twice the largest if that is less."""
     largest = settings.sizes[-1]
     size = min(settings.target_size, 2 * largest)
-    return [size] if size > largest and task.has(size) else []
+    return {size: max(1, settings.samples // 2)} if size > largest and task.has(size) else {}
 
 
-def further(settings: Settings) -> int:
-    """On how many problems it is measured there: half as many as elsewhere, since they are dearer."""
-    return max(1, settings.samples // 2)
-
-
-async def _measured(search: Search, genomes: Sequence[Genome], sizes: Sequence[int], count: int) -> list[Evaluation]:
-    """What the last measurement has shown so far, these sizes included."""
+async def _measured(search: Search, genomes: Sequence[Genome], held: Mapping[int, int]) -> list[Evaluation]:
+    """What the last measurement has shown so far, so many problems of these sizes included."""
     found: list[Evaluation] = []
-    for size in sizes:
+    for size, count in held.items():
         found = await search.bench.measure(genomes, "test", "test", size, 0, count)
         search.tell("measure")
     return found or [search.bench.shown(genome, "test") for genome in genomes]

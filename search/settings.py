@@ -39,7 +39,7 @@ class Settings:
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
         max_minutes: limit of the time from one start or resumption to the next; None is no limit.
         evaluations: most genomes run on the model before the front is measured afresh.
-        samples: instances a size in that last measurement.
+        samples: instances of the largest size in that last measurement, half as many of others.
         max_size: most nodes of a genome.
         ceiling: genomes that cost more than so many times the cheapest right one, or take more than so many times the
             fewest forward passes, are not looked at.

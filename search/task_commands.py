@@ -81,7 +81,8 @@ def checked(
     from undercut.evaluators.models.scripted import ScriptedModel
     from undercut.evaluators.models.sheet import Sheet, read_sheet
     from undercut.evaluators.models.simulated import count_pieces
-    from undercut.search.expense import foretold
+    from undercut.evaluators.task import SPLITS
+    from undercut.search.expense import foretold, problems_of
     from undercut.search.settings import Settings
 
     sheet = Sheet() if prices is None else read_sheet(prices)
@@ -92,7 +93,8 @@ def checked(
         judges = [ScriptedModel({}, name, count=count_pieces) for name in [task.judge_model] if name]
     target = 2 * sizes[-1] if target_size is None else target_size
     asked = Settings(task=name, sizes=sizes, target_size=target, sheet=sheet, **settings)
-    splits = {size: _held(task, size, asked.samples) for size in sizes}
+    held = {split: problems_of(asked, task, split) for split in SPLITS}
+    splits = {size: {split: held[split][size] for split in SPLITS} for size in sizes}
     problem = task.instances(sizes[0], 1, "search", asked.seed)[0]
     cost = foretold(asked, task, opened, judges)
     return {
@@ -144,16 +146,6 @@ def _range(found: dict[str, float]) -> str:
 def _rounded(value: float) -> str:
     digits = max(0, len(str(int(value))) - 2)
     return f"{round(value, -digits):,.0f}"
-
-
-def _held(task: Task, size: int, samples: int) -> dict[str, int]:
-    """Problems of a size by what the search does with them: up to as many as it wants."""
-    from undercut.evaluators.task import SPLITS
-    from undercut.search.conclude import SELECT
-    from undercut.search.explore import FIRST
-
-    wanted = {"search": FIRST[-1], "select": SELECT[-1], "test": samples}
-    return {split: len(task.instances(size, wanted[split], split)) for split in SPLITS}
 
 
 def _example(primitive: Primitive, task: Task, inputs: Sequence[Any], target: Any) -> str:
