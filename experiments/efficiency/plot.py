@@ -8,6 +8,7 @@ Dots are medians, bars reach from the lower to the upper quartile; an arrow stan
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import matplotlib.pyplot as plt
 from results import RESULTS
@@ -17,19 +18,27 @@ from summary import OURS
 PICTURE = RESULTS.with_name("calls.png")
 
 
+def _rows(searchers: dict[str, Any]) -> dict[str, list[float | None]]:
+    """Quartiles of one task, by searcher; ours to the end beside ours until it has found enough."""
+    rows = {name: row["calls_to_find"] for name, row in searchers.items()}
+    whole = searchers.get(OURS, {}).get("calls_in_all")
+    return rows if whole is None else {**rows, f"{OURS}, to the end": whole}
+
+
 def main() -> None:
     """Draw."""
     tasks = json.loads(RESULTS.read_text())["tasks"]
-    figure, axes = plt.subplots(1, len(tasks), figsize=(3.2 * len(tasks), 2.6), sharex=True, sharey=True, squeeze=False)
-    for axis, (task, found) in zip(axes[0], tasks.items(), strict=True):
-        rows = {name: row["calls_to_find"] for name, row in found["searchers"].items()}
-        rows[f"{OURS}, to the end"] = found["searchers"][OURS]["calls_in_all"]
-        for place, (name, quartiles) in enumerate(sorted(rows.items(), reverse=True)):
+    figure, axes = plt.subplots(1, len(tasks), figsize=(3.2 * len(tasks), 3.2), sharex=True, sharey=True, squeeze=False)
+    drawn = {task: _rows(found["searchers"]) for task, found in tasks.items()}
+    names = sorted({name for rows in drawn.values() for name in rows}, reverse=True)
+    for axis, (task, rows) in zip(axes[0], drawn.items(), strict=True):
+        for name, quartiles in rows.items():
+            place = names.index(name)
             colour = "tab:red" if name.startswith(OURS) else "tab:gray"
             low, middle, high = (MOST_CALLS if value is None else value for value in quartiles)
             axis.plot([low, high], [place, place], color=colour, linewidth=2)
             axis.plot([middle], [place], ">" if quartiles[1] is None else "o", color=colour)
-        axis.set_yticks(range(len(rows)), sorted(rows, reverse=True))
+        axis.set_yticks(range(len(names)), names)
         axis.set_xscale("log")
         axis.set_xlabel("calls sent")
         axis.set_title(task)
