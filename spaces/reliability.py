@@ -22,24 +22,25 @@ def majority(right: float, votes: int, agreement: float = 1.0) -> float:
     votes; less lets a plurality win: wrong answers are taken to be 1/`agreement` different ones, each as likely. Of
     ties half are won, those between single answers by whichever came first. Past `MANY` votes wrong ones agree.
     """
-    won = _won(votes, 1.0 if votes > MANY else max(FEWEST_AGREE, agreement))
-    return math.fsum(
-        math.comb(votes, k) * right**k * (1 - right) ** (votes - k) * chance for k, chance in enumerate(won)
-    )
+    ways, wrong = _winning(votes, 1.0 if votes > MANY else max(FEWEST_AGREE, agreement)), 1 - right
+    return sum(many * right**k * wrong ** (votes - k) for k, many in ways)
 
 
 @lru_cache(maxsize=1 << 12)
-def _won(votes: int, agreement: float) -> tuple[float, ...]:
-    """Chance that k right ones of so many answers win the vote, for k from 0 on."""
-    if agreement >= 1:
-        return tuple(0.5 * ((2 * k > votes) + (2 * k >= votes)) for k in range(votes + 1))
+def _winning(votes: int, agreement: float) -> list[tuple[int, float]]:
+    """In how many ways k of so many answers are right and win the vote, for every k with which they can."""
+    won = [0.5 * ((2 * k > votes) + (2 * k >= votes)) for k in range(votes + 1)]
+    if agreement < 1:
+        won = _won(votes, agreement)
+    return [(k, math.comb(votes, k) * chance) for k, chance in enumerate(won) if chance]
+
+
+def _won(votes: int, agreement: float) -> list[float]:
+    """Chance that k right ones of so many answers win the vote over scattered wrong ones, for k from 0 on."""
     below = [_none_has(count, votes - count, agreement) for count in range(votes + 1)]
     reached = [_none_has(count + 1, votes - count, agreement) for count in range(votes + 1)]
     tied = [0.0, 1 / votes, *(0.5,) * (votes - 1)]
-    return tuple(
-        0.0 if not k else less + (most - less) * share
-        for k, (less, most, share) in enumerate(zip(below, reached, tied, strict=True))
-    )
+    return [less + (most - less) * share for less, most, share in zip(below, reached, tied, strict=True)]
 
 
 def _none_has(count: int, answers: int, agreement: float) -> float:
