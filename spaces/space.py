@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice, product
 from typing import NamedTuple, TypeAlias
 
@@ -34,7 +35,7 @@ class Want(NamedTuple):
 
     def plain(self) -> Want:
         """What needs as many nodes at the least: inputs are found by type, and samples never save any."""
-        return Want(self.target, tuple(sorted(set(self.inputs), key=str)), self.work)
+        return Want(self.target, _distinct(self.inputs), self.work)
 
     def takes(self, expression: Expression, other: Want) -> bool:
         """Whether an expression that was made for another want will do for this one."""
@@ -396,6 +397,11 @@ class Space:
             spare -= Genome(parts[slot]).size - least
         genes = {gene.name: generator.choice(gene.values) for gene in form.genes}
         return assemble(form, [parts[slot] for slot in range(len(parts))], genes)
+
+
+@lru_cache(maxsize=1 << 16)
+def _distinct(kinds: Types) -> Types:
+    return tuple(sorted(set(kinds), key=str))
 
 
 REST = 0.6

@@ -51,15 +51,25 @@ class Atom:
     def __str__(self) -> str:
         return self.name
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
     """A list whose items are all of one type; its size is the sum of its items' sizes."""
 
     item: Type
+    _text: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_text", f"[{self.item}]")  # types are compared and looked up by the million
 
     def __str__(self) -> str:
-        return f"[{self.item}]"
+        return self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
 
 Type: TypeAlias = Atom | ListOf
