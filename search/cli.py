@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -305,7 +304,6 @@ def _sentence(error: click.ClickException) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit code: 0 done, 1 a run that could not finish, 2 wrong use."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads: small matrices, the same sums everywhere
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         commands.main(args=given or ["--help"], prog_name="undercut", standalone_mode=False)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from undercut.evaluators.blas import one_thread
 from undercut.evaluators.evaluate import open_judges
 from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_models
@@ -80,7 +81,8 @@ def run_search(
         for earlier in reuse:
             store.reuse(Path(earlier))
         search = Search(settings, found, opened, store, timed, concurrency, judges)
-        return asyncio.run(whole())
+        with one_thread():
+            return asyncio.run(whole())
     finally:
         gc.set_threshold(*usual)
         store.close()

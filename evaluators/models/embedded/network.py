@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from undercut.evaluators.models.embedded.blas import one_thread
+from undercut.evaluators.blas import one_thread
 from undercut.evaluators.models.embedded.tokenizer import BOS, END
 
 Floats: TypeAlias = NDArray[np.floating[Any]]

@@ -1,6 +1,6 @@
-"""One BLAS thread while the embedded model computes.
+"""One BLAS thread, for the embedded model and for a search's fits.
 
-Its matrices are small: a second thread spins more than it computes, and on busy cores makes all of it many times
+Their matrices are small: a second thread spins more than it computes, and on busy cores makes all of it many times
 slower. An environment variable would have to be set before numpy loads, so the library that numpy brings is asked.
 """
 
