@@ -22,7 +22,6 @@ from undercut.search.proposers import open_proposer
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
 from undercut.search.store import Store
-from undercut.spaces.cost import Cost
 from undercut.spaces.errors import TaskError
 from undercut.spaces.genome import Genome
 from undercut.spaces.neighbours import neighbours
@@ -200,14 +199,13 @@ class Search:
         else:
             near = self.forecaster.at(genome, largest).accuracy or 0.0
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
-        unlimited = math.isnan(cost) or self._is_too_much_work(forecast.cost, accuracy)
+        work = forecast.cost.passes  # counts whatever the unit: votes make nobody wait
+        if accuracy > 0 and (cost < self._cheapest or work < self._least_work):
+            if not self._holds_far(genome):  # all others are held against the cheapest
+                return WRONG
+            self._least_work = min(self._least_work, work)
+        unlimited = math.isnan(cost) or work > self.settings.ceiling * self._least_work
         return accuracy, math.inf if unlimited else cost * (1 + RAZOR * genome.size)
-
-    def _is_too_much_work(self, cost: Cost, accuracy: float) -> bool:
-        """Whether it takes more forward passes than the ceiling allows, whatever the unit: votes make nobody wait."""
-        if accuracy > 0:
-            self._least_work = min(self._least_work, cost.passes)
-        return cost.passes > self.settings.ceiling * self._least_work
 
     @cached_property
     def _blind(self) -> bool:

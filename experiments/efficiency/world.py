@@ -198,7 +198,8 @@ class EmbeddedWorld:
     async def _answer(self, question: Question) -> tuple[Answer, int]:
         prompt = question.primitive.prompt(question.values, question.prompt)
         seed = seed_of(prompt, question.sample) if question.temperature else 0
-        key = (prompt, question.temperature, question.cap or default_cap(question), seed)
+        cap = question.cap or default_cap(question.primitive, question.primitive.sizes(question.values))
+        key = (prompt, question.temperature, cap, seed)
         if key not in self._answers:
             try:
                 self._answers[key] = await self._model.generate(Request(*key))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -19,6 +20,8 @@ from undercut.evaluators.evaluate import Outcome
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Completion, Model, Request, Shape
 from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.models.simulated import Capability, SimulatedModel
+from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search import calibration
 from undercut.search.explore import Search
@@ -35,6 +38,9 @@ from undercut.spaces.errors import BudgetError, ModelError, RunFolderError
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import normal
+from undercut.spaces.primitive import Primitive
+from undercut.spaces.toolbox import Function
+from undercut.spaces.types import NUMBER, NUMBERS
 
 SETTINGS = Settings(
     "sum", ("simulated/gpt-3.5",), "random", sizes=(4, 8), target_size=16, evaluations=6, samples=10, max_size=5
@@ -324,3 +330,22 @@ def test_progress_tells_of_all_phases(tmp_path: Path) -> None:
 
 def test_counted_is_a_model() -> None:
     assert isinstance(Counted(), Model)
+
+
+def test_what_is_wrong_far_off_is_not_what_others_are_held_against(tmp_path: Path) -> None:
+    """A guess that costs nothing is right for lists of up to 200, and would make all others look too dear."""
+
+    def is_long(numbers: list[int]) -> int:
+        return int(len(numbers) > 200)
+
+    def make(size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
+        numbers = [generator.randrange(10) for _ in range(size)]
+        return (numbers,), is_long(numbers)
+
+    tell = Primitive("tell", (NUMBERS,), NUMBER, ("Long? {0}",), law=lambda n: 1, reference=is_long)
+    guess = Function("guess", (NUMBERS,), NUMBER, lambda numbers: 0, lambda n: 1)
+    task = Task("long", (NUMBERS,), NUMBER, (tell,), make, functions=(guess,))
+    model = SimulatedModel("able", Capability({"tell": {1: 1.0, 1 << 20: 1.0}}))
+    asked = replace(SETTINGS, task="long", models=("able",), target_size=1024, max_size=2, allow_code=True)
+    found = run_search(asked, tmp_path / "run", task=task, models=[model])
+    assert [item["name"] for item in found["front"]] == ["tell"]
