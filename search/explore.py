@@ -169,7 +169,15 @@ class Search:
 
     def _footholds(self) -> list[Genome]:
         """The fronts of what is known among the genomes of at most so many nodes, for every number."""
-        return list(dict.fromkeys(g for most in range(1, self.space.max_size + 1) for g, _, _ in self.front(most)))
+        of_size: dict[int, list[tuple[Genome, float, float]]] = {}
+        for point in self._affordable_known():
+            of_size.setdefault(point[0].size, []).append(point)
+        best: list[tuple[Genome, float, float]] = []
+        found: dict[Genome, None] = {}
+        for size in sorted(of_size):
+            best = front([*best, *of_size[size]])
+            found |= dict.fromkeys(genome for genome, _, _ in thinned(best))
+        return list(found)
 
     def _forecast(self, genome: Genome) -> None:
         """Work out what a genome is worth by what is known now, and tell the proposer."""
@@ -262,10 +270,13 @@ class Search:
         """The target size, or where that is larger than `most`, the largest of what is run and `most`."""
         return min(self.settings.target_size, max(self.settings.sizes[-1], most))
 
-    def front(self, most: float = math.inf) -> list[tuple[Genome, float, float]]:
-        """The front of what is known, among genomes of at most so many nodes."""
-        known = ((g, *worth) for g, worth in self._known.items() if worth[0] > 0 and self._affordable(worth))
-        return thinned(front(each for each in known if each[0].size <= most))
+    def front(self) -> list[tuple[Genome, float, float]]:
+        """The front of what is known."""
+        return thinned(front(self._affordable_known()))
+
+    def _affordable_known(self) -> list[tuple[Genome, float, float]]:
+        most = self.settings.ceiling * self._cheapest
+        return [(genome, *worth) for genome, worth in self._known.items() if worth[0] > 0 and worth[1] <= most]
 
     def _near_front(self) -> list[Genome]:
         """Genomes that some news could bring onto the front.

@@ -49,7 +49,8 @@ class Evolution:
         self._generator = generator
         self._keep = keep
         self._members: dict[Genome, _Individual] = {}
-        self._library: Library = {}
+        self._kept: list[Genome] = []
+        self._library: Library | None = None
         self._elite: list[Genome] = []
 
     def ask(self) -> Genome | None:
@@ -60,6 +61,8 @@ class Evolution:
             return space.sample(generator)
         mother = self._parent()
         if draw < 0.35:
+            if self._library is None:
+                self._library = self._parts()
             return rebuild(space, mother, self._library, generator)
         child = crossover(space, mother, self._parent(), generator) if draw < 0.6 else mutate(space, mother, generator)
         return child if generator.random() < 0.7 else mutate(space, child, generator)
@@ -73,14 +76,14 @@ class Evolution:
         if len(self._members) > self._keep * 3 // 2:
             kept: list[Any] = tools.selNSGA2(list(self._members.values()), self._keep, nd="log")
             self._members = {individual.genome: individual for individual in kept}
-            self._library = self._parts()
+            self._kept, self._library = list(self._members), None
             worths: list[tuple[Genome, float, float]] = [(m.genome, *m.fitness.values) for m in self._members.values()]
             self._elite = [point[0] for point in thinned(front(worths))]
 
     def _parts(self) -> Library:
-        """What the members are made of, by what it gives and uses."""
+        """What was kept last is made of, by what it gives and uses."""
         parts: dict[tuple[Type, Types], dict[tuple[Expression, Want], None]] = {}
-        for genome in self._members:
+        for genome in self._kept:
             for place in self._space.places(genome):
                 if isinstance(place.expression, Node):
                     parts.setdefault(place.want[:2], {}).setdefault((place.expression, place.want))
