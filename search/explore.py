@@ -15,7 +15,7 @@ from undercut.evaluators.task import Instance, Split, Task
 from undercut.search.bench import Bench
 from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
-from undercut.search.forecast import Forecaster, aim, known_unit
+from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
 from undercut.search.front import STEP, TWIN, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
@@ -77,6 +77,8 @@ class Search:
     def __post_init__(self) -> None:
         settings = self.settings
         self.unit = known_unit(settings.cost, self.models)
+        # Votes make nobody wait: where latency is saved, what is done side by side has a ceiling of its own.
+        self._work = unit_of("passes") if settings.cost == "latency" else self.unit
         self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
         for primitive in self.task.primitives:
             primitive.answer_size(*[1] * len(primitive.inputs))  # refused now, and not after the first calls
@@ -207,7 +209,7 @@ class Search:
         else:
             near = self.forecaster.at(genome, largest).accuracy or 0.0
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
-        work = forecast.cost.passes  # counts whatever the unit: votes make nobody wait
+        work = self._work(forecast.cost)
         if accuracy > 0 and (cost < self._cheapest or work < self._least_work):
             if not self._holds_far(genome):  # all others are held against the cheapest
                 return WRONG

@@ -41,8 +41,8 @@ class Settings:
         evaluations: most genomes run on the model before the front is measured afresh.
         samples: instances of the largest size in that last measurement, half as many of others.
         max_size: most nodes of a genome.
-        ceiling: genomes that cost more than so many times the cheapest right one, or take more than so many times the
-            fewest forward passes, are not looked at.
+        ceiling: genomes that cost more than so many times the cheapest right one are not looked at; where latency is
+            the cost, nor those that take more than so many times the fewest forward passes.
         until: accuracy in [0, 1], at the target, at which the search for more ends; None goes on.
 
     Raises:
