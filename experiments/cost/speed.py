@@ -202,6 +202,7 @@ def searching(prices: Prices, space: Space, right: list[Genome], count: int, see
     checks = [TASK.instances(size, 1, seed=seed)[0] for size in (*FITTED, TARGET, 2 * TARGET + 3)]
     spent = dict.fromkeys(("ask", "rehearse", "forecast", "tell"), 0.0)
     seen: set[Genome] = set()
+    forecasts = 0
     waiting = list(map(normal, right))
 
     def timed(what: str, work: Callable[..., Any], *given: Any) -> Any:
@@ -214,6 +215,8 @@ def searching(prices: Prices, space: Space, right: list[Genome], count: int, see
         return normal(proposer.ask() or right[0])
 
     def worth(genome: Genome) -> tuple[float, float]:
+        nonlocal forecasts
+        forecasts += 2
         largest, target = forecaster.at(genome, FITTED[-1]), forecaster.at(genome, TARGET)
         return ((largest.accuracy or 0.0) + (target.accuracy or 0.0)) / 2, target.cost.tokens
 
@@ -224,7 +227,8 @@ def searching(prices: Prices, space: Space, right: list[Genome], count: int, see
         seen.add(genome)
         sound = timed("rehearse", rehearse, genome, checks, TASK, prices.toolbox).right
         timed("tell", proposer.tell, genome, *(timed("forecast", worth, genome) if sound else (0.0, math.inf)))
-    return {**{what: each / count for what, each in spent.items()}, "rate": count / sum(spent.values())}
+    each = {what: seconds / count for what, seconds in spent.items()}
+    return {**each, "rate": count / sum(spent.values()), "forecasts_a_second": forecasts / spent["forecast"]}
 
 
 def rival(prices: Prices) -> list[dict[str, Any]]:
@@ -300,8 +304,12 @@ def show(found: dict[str, Any]) -> None:
         for r in found["throughput"]
     ]
     print(table(("genomes a second", "proposed", "forecast", "both", "ms cold", "met"), rows), "\n")
-    spent = ", ".join(f"{what} {1e6 * each:.0f} µs" for what, each in found["search"].items() if what != "rate")
-    print(f"a search by evolution, a distinct genome: {spent}; {found['search']['rate']:,.0f} a second\n")
+    spent = ", ".join(
+        f"{what} {1e6 * found['search'][what]:.0f} µs" for what in ("ask", "rehearse", "forecast", "tell")
+    )
+    rate, forecasts = found["search"]["rate"], found["search"]["forecasts_a_second"]
+    print(f"a search by evolution, a distinct genome: {spent}")
+    print(f"{rate:,.0f} genomes a second in all, and {forecasts:,.0f} forecasts a second\n")
     rows = [
         (f"{r['name']}, n = {r['n']}", f"{r['calls']:,}", f"{r['walked']:.3f}", f"{r['priced_cold']:.6f}",
          f"{r['times_faster']:,.0f} ×", r["equal"])
