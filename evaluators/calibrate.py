@@ -240,17 +240,17 @@ class FittedRates:
 
     def dependence(self, node: Node) -> float:
         """How alike two samples of one call are: as measured; all the way where nothing makes them differ."""
-        shuffled = bool(node.genes.get("shuffle"))
+        *_, shuffled = sampled = _sampled(node)
         if not shuffled and not float(node.genes["temperature"]):
             return 1.0
-        unmeasured = ALIKE_SHUFFLED if shuffled else ALIKE
-        found = self._alike.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled))
-        return unmeasured if found is None else found.mean
+        found = self._alike.get(sampled)
+        if found is None:
+            return ALIKE_SHUFFLED if shuffled else ALIKE
+        return found.mean
 
     def agreement(self, node: Node) -> float:
         """How often two wrong answers to a prompt are the same; 1 until measured."""
-        shuffled = bool(node.genes.get("shuffle"))
-        return self._agreement.get((str(node.genes["primitive"]), int(node.genes["model"]), shuffled), 1.0)
+        return self._same.get(_sampled(node), 1.0)
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """How often each option of a choice came, smoothed over the sizes; as declared where none was seen."""
@@ -259,11 +259,13 @@ class FittedRates:
         return measured or primitive.expected_shares()
 
     @cached_property
-    def _agreement(self) -> dict[tuple[str, int, bool], float]:
-        found: dict[tuple[str, int, bool], list[Repeat]] = {}
-        for repeat in self._calibration.repeats:
-            found.setdefault((repeat.first.primitive, repeat.first.model, repeat.shuffled), []).append(repeat)
-        return {key: _agreement(repeats) for key, repeats in found.items()}
+    def _same(self) -> dict[tuple[str, int, bool], float]:
+        """Share of wrong answers that were the same wrong ones again, held back towards all of them being so."""
+        told: dict[tuple[str, int, bool], list[bool]] = {}
+        for first, shuffled, _, same in self._calibration.repeats:
+            if same is not None:
+                told.setdefault((first.primitive, first.model, shuffled), []).append(same)
+        return {key: (sum(each) + 1) / (len(each) + 1) for key, each in told.items()}
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:
@@ -280,10 +282,9 @@ class FittedRates:
         }
 
 
-def _agreement(repeats: Sequence[Repeat]) -> float:
-    """Share of wrong answers that were the same wrong ones again, held back towards all of them being so."""
-    told = [repeat.same for repeat in repeats if repeat.same is not None]
-    return (sum(told) + 1) / (len(told) + 1)
+def _sampled(node: Node) -> tuple[str, int, bool]:
+    """What further samples of a call are counted by: the primitive, the model, and whether items are shuffled."""
+    return str(node.genes["primitive"]), int(node.genes["model"]), bool(node.genes.get("shuffle"))
 
 
 def _likeness(prompts: Sequence[tuple[float, Sequence[bool]]], prior: float) -> Accuracy:

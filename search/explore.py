@@ -187,10 +187,12 @@ class Search:
         worth = self._known[genome] = self.worth(genome)
         if worth[0] > 0 and (genome in self.bench.outcomes or not self.forecaster.unjudged(genome)):
             self._cheapest = min(self._cheapest, worth[1])
-        self._proposer.tell(genome, *(worth if self._affordable(worth) else WRONG))
+        self._proposer.tell(genome, *(worth if worth[1] <= self._dearest else WRONG))
 
-    def _affordable(self, worth: tuple[float, float]) -> bool:
-        return worth[1] <= self.settings.ceiling * self._cheapest
+    @property
+    def _dearest(self) -> float:
+        """The highest cost that is looked at."""
+        return self.settings.ceiling * self._cheapest
 
     def worth(self, genome: Genome) -> tuple[float, float]:
         """What the search aims at, mostly the accuracy at the target, and the cost there."""
@@ -277,7 +279,7 @@ class Search:
         return thinned(front(self._affordable_known()))
 
     def _affordable_known(self) -> list[tuple[Genome, float, float]]:
-        most = self.settings.ceiling * self._cheapest
+        most = self._dearest
         return [(genome, *worth) for genome, worth in self._known.items() if worth[0] > 0 and worth[1] <= most]
 
     def _near_front(self) -> list[Genome]:

@@ -50,6 +50,10 @@ class Cost(NamedTuple):
             return self
         return tuple.__new__(Cost, [each * times for each in self])
 
+    def __rmul__(self, times: float) -> Cost:  # type: ignore[override]
+        """The same work `times` times, and no tuple repeated."""
+        return self * times
+
     def repeated(self, times: float, depth: float) -> Cost:
         """The same work `times` times, with the critical path given: `depth` is `self.depth` if all run at once."""
         return (self * times).with_depth(depth)

@@ -133,18 +133,31 @@ def _with_form(
 
 def hoisted(space: Space, genome: Genome) -> Iterator[Genome]:
     """The genome with an operator cut out: a part of a part in its place, in every way."""
+    for outer, inner in _cuts(space, genome):
+        yield replaced(genome, outer, inner.expression)
+
+
+def _cuts(space: Space, genome: Genome) -> list[tuple[Place, Place]]:
+    """Places, each with one below it whose part would do there."""
     places = space.places(genome)
-    for outer in places:
-        for inner in places:
-            below = len(inner.path) > len(outer.path) and inner.path[: len(outer.path)] == outer.path
-            if below and isinstance(outer.expression, Node) and outer.want.takes(inner.expression, inner.want):
-                yield replaced(genome, outer, inner.expression)
+    return [
+        (outer, inner)
+        for outer in places
+        if isinstance(outer.expression, Node)
+        for inner in places
+        if len(inner.path) > len(outer.path)
+        and inner.path[: len(outer.path)] == outer.path
+        and outer.want.takes(inner.expression, inner.want)
+    ]
 
 
 def _hoist(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
     """An operator cut out."""
-    found = list(hoisted(space, genome))
-    return generator.choice(found) if found else None
+    pairs = _cuts(space, genome)
+    if not pairs:
+        return None
+    outer, inner = generator.choice(pairs)
+    return replaced(genome, outer, inner.expression)
 
 
 def lifting_forms(
