@@ -79,8 +79,8 @@ class Sheet:
             shape = msgspec.convert(given if len(values) <= 4 else None, ShapeTerms)
         except (ValueError, OverflowError, msgspec.ValidationError) as error:
             raise UsageError(
-                "--shape must be parameters, layers and width of the model, whole numbers with commas between, as in "
-                f"8e9,32,4096, not {text!r}"
+                "--shape must be parameters, layers and width of the model, whole numbers above 0 with commas between, "
+                f"as in 8e9,32,4096, not {text!r}"
             ) from error
         known = {each: msgspec.structs.replace(self.models.get(each, Terms()), shape=shape) for each in wanted}
         return replace(self, models={**self.models, **known})
