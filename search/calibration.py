@@ -38,6 +38,8 @@ WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
 REPEATS = 16
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
+DOUBTFUL, GROUPS, AHEAD = 0.1, 3, 8
+"""Doubt from which on a call is asked ahead of the runs, at how many sizes of each genome, and how often at each."""
 
 
 def gather_questions(
@@ -165,6 +167,36 @@ async def calibrate(
         wrong = not (first.flagged or record.flagged or record.right)
         table.add_repeat(Repeat(first, shuffle, bool(record.right), value == answered[first.key] if wrong else None))
     return table, right
+
+
+async def ask_ahead(
+    genome: Genome, problems: Sequence[Instance], task: Task, space: Space, engine: Engine, table: Calibration
+) -> bool:
+    """Ask those calls of a genome on some problems that are least known, on what they would be asked if all were right.
+
+    Gives whether there were any: what a forecast hangs on and nothing like it was ever measured. A few calls tell what
+    runs of the whole genome would cost many to find out.
+
+    Raises:
+        ModelError: a model could not answer.
+        BudgetError: a limit would have been exceeded.
+    """
+    alike: dict[tuple[str, Asked, tuple[int, ...]], dict[str, Question]] = {}
+    for question in rehearse(genome, problems, task, space.toolbox).questions:
+        asked = Asked(question.model, question.prompt, question.temperature)
+        key = (question.primitive.name, asked, tuple(question.primitive.sizes(question.values)))
+        alike.setdefault(key, {}).setdefault(repr(question.values), question)
+    doubts = {
+        key: successes.chance(key[1], key[2]).doubt
+        for key in alike
+        if (successes := table.successes(key[0])) is not None
+    }
+    chosen = [key for key in sorted(doubts, key=lambda key: -doubts[key]) if doubts[key] > DOUBTFUL][:GROUPS]
+    trace = Trace()
+    ask = engine.asker(trace)
+    await asyncio.gather(*(ask(question) for key in chosen for question in islice(alike[key].values(), AHEAD)))
+    table.add(trace.records)
+    return bool(chosen)
 
 
 def least_known(

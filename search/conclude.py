@@ -117,7 +117,7 @@ async def _finalists(search: Search) -> list[Genome]:
         await search.race(fresh, "select", SELECT)
         finalists += fresh
         search.polish()
-        fresh = search.promising(finalists)
+        fresh = await search.sounded(finalists)
         if not fresh:
             break
     return finalists

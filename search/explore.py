@@ -13,7 +13,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.task import Instance, Split, Task
 from undercut.search.bench import Bench
-from undercut.search.calibration import calibrate
+from undercut.search.calibration import AHEAD, ask_ahead, calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
 from undercut.search.front import STEP, TWIN, front, thinned
@@ -71,6 +71,7 @@ class Search:
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
     _current: set[Genome] = field(default_factory=set)
     _far: set[Genome] = field(default_factory=set)
+    _asked_ahead: set[Genome] = field(default_factory=set)
     _cheapest: float = math.inf
     _least_work: float = math.inf
 
@@ -126,7 +127,7 @@ class Search:
             asked = sum(self._propose() for _ in range(batches))
             self.polish()
             left = self.settings.evaluations - len(self.bench.outcomes)
-            chosen = self.promising(self.bench.outcomes, min(AT_ONCE, left))
+            chosen = await self.sounded(self.bench.outcomes, min(AT_ONCE, left))
             if not chosen and not asked:
                 return "every decomposition of the space was looked at"
             quiet, batches = (0 if chosen else quiet + 1), 1
@@ -250,6 +251,10 @@ class Search:
         return self._instances([reach, beyond(reach)])
 
     @cached_property
+    def _target_checks(self) -> list[Instance]:
+        return self._instances([self._reach(CALIBRATED)] * AHEAD)
+
+    @cached_property
     def _checks(self) -> list[Instance]:
         """Instances for rehearsals: small ones first, which most wrong genomes fail already.
 
@@ -308,6 +313,28 @@ class Search:
         """
         fresh = [point for point in self.front() if point[0] not in done and not self._is_twin(point[0], done)]
         return [genome for genome, _, _ in sorted(fresh, key=lambda point: -point[1])][:most]
+
+    async def sounded(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
+        """What is promising even when the calls were asked that it hangs on at the target and that are known least.
+
+        Raises:
+            ModelError: a model could not answer.
+            BudgetError: a limit would have been exceeded.
+        """
+        table = self.bench.calibration
+        while True:
+            chosen = self.promising(done, most)
+            fresh = [genome for genome in chosen if genome not in self._asked_ahead]
+            self._asked_ahead.update(fresh)
+            asked = [
+                await ask_ahead(genome, self._target_checks, self.task, self.space, self.engine, table)
+                for genome in fresh
+            ]
+            if not any(asked):
+                return chosen
+            self.refit()
+            for genome in self._near_front():
+                self._forecast(genome)
 
     def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
         """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.

@@ -8,16 +8,17 @@ from itertools import product
 from undercut.spaces.errors import GenomeError
 from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node
 from undercut.spaces.operators.base import Form, Gene
-from undercut.spaces.space import Place, Space, assemble, slots
+from undercut.spaces.space import Place, Space, Want, assemble, slots
 from undercut.spaces.types import empty_of
 from undercut.spaces.variation import hoisted, lifting_forms, replaced, turned
 
 
 def neighbours(space: Space, genome: Genome) -> Iterator[Genome]:
-    """Every genome of the space one step away: a gene turned, an operator cut out, put around a part or exchanged for
-    another that has a use for the same parts, a fold made a tree of pieces or the other way round.
+    """Every genome of the space one step away: a gene turned, an operator cut out, put around a part, moved from around
+    the whole to around each piece, or exchanged for another that has a use for the same parts, a fold made a tree of pieces
+    or the other way round.
     """
-    for step in (turned, hoisted, _opened, _lifted, _reformed, _regrouped):
+    for step in (turned, hoisted, _opened, _lifted, _shifted, _reformed, _regrouped):
         yield from (near for near in step(space, genome) if near.size <= space.max_size)
 
 
@@ -62,6 +63,33 @@ def _warm(expression: Expression, temperature: float) -> Expression:
     bodies = [Genome(_warm(body.output, temperature)) for body in expression.bodies]
     genes = {**expression.genes, "temperature": temperature} if expression.op == "call" else expression.genes
     return Node(expression.op, inputs, genes, bodies)
+
+
+def _shifted(space: Space, genome: Genome) -> Iterator[Genome]:
+    """An operator from around the whole to around each piece, or from there to the whole.
+
+    It is one with a body that reads what it reads and gives what it gives, a guard, say, and goes to what stands inside
+    or outside of it and does so as well.
+    """
+    for around in space.places(genome):
+        node = around.expression
+        if isinstance(node, Node) and node.inputs == tuple(Input(index) for index in range(len(around.want.inputs))):
+            for core in space.places(genome):
+                at = core.path[-1] - len(node.inputs) if core.path[:-1] == around.path and core.path else -1
+                if at >= 0 and core.want[:2] == around.want[:2]:
+                    yield from _around_others(space, replaced(genome, around, core.expression), around, at, core.want)
+
+
+def _around_others(space: Space, genome: Genome, around: Place, at: int, want: Want) -> Iterator[Genome]:
+    """A node put around all places above and below its own where it fits, with what stands there for its body."""
+    node = around.expression
+    assert isinstance(node, Node)
+    for place in space.places(genome):
+        shorter, longer = sorted((place.path, around.path), key=len)
+        nested = shorter != longer and longer[: len(shorter)] == shorter
+        if nested and want.takes(place.expression, place.want) and place.want.takes(node, around.want):
+            bodies = [*node.bodies[:at], Genome(place.expression), *node.bodies[at + 1 :]]
+            yield replaced(genome, place, Node(node.op, node.inputs, node.genes, bodies))
 
 
 def _reformed(space: Space, genome: Genome) -> Iterator[Genome]:
