@@ -30,9 +30,11 @@ SMALL, STRUCTURES = 3, 3000
 """All structures of up to so many nodes are rehearsed first, at most so many of them."""
 SIMPLE, INSTANCES = 12, 12
 """So many of the smallest right ones are rehearsed on so many instances of each size."""
-GRID, SAMPLES = 12, 6
+GRID, SAMPLES = 12, 4
 """Sizes of a primitive that are measured first, and calls at each; as many in all where it has fewer sizes."""
-WAVES, MORE, APART = 3, 4, 1.15
+REWORDED = 3
+"""One in so many inputs is asked in all wordings, the others in the first: one wording tells much of another."""
+WAVES, MORE, APART = 2, 4, 1.15
 """How often more calls are made where least is known, at how many sizes each time, and how far these are apart."""
 WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
@@ -109,7 +111,7 @@ async def calibrate(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> tuple[Calibration, list[Genome]]:
-    """Ask every primitive with a reference with every prompt and model, greedily, at sizes of its inputs.
+    """Ask every model every primitive with a reference, at times in all its wordings, greedily, at sizes of its inputs.
 
     First on a grid of sizes, then at those where the chance of being right is least known: where it changes.
     Gives what was counted, and the small or random genomes whose calls these were: they would be right.
@@ -133,7 +135,7 @@ async def calibrate(
     def next_inputs(name: str, size: int, count: int) -> list[Question]:
         values = inputs[name][size]
         taken, inputs[name][size] = values[:count], values[count:]
-        return [question for each in taken for question in variants(primitives[name], each, models)]
+        return [q for place, each in enumerate(taken) for q in variants(primitives[name], each, models, place)]
 
     done = total = 0
 
@@ -246,10 +248,7 @@ def repeats(
     return again
 
 
-def variants(primitive: Primitive, values: tuple[Any, ...], models: int) -> list[Question]:
-    """The same inputs asked with every prompt of every model."""
-    return [
-        Question(primitive, values, prompt, model)
-        for model in range(models)
-        for prompt in range(len(primitive.prompts))
-    ]
+def variants(primitive: Primitive, values: tuple[Any, ...], models: int, place: int) -> list[Question]:
+    """The inputs at one place among others asked of every model, with its first prompt or, of every few, with all."""
+    prompts = len(primitive.prompts) if place % REWORDED == 0 else 1
+    return [Question(primitive, values, prompt, model) for model in range(models) for prompt in range(prompts)]

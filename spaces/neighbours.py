@@ -14,9 +14,10 @@ from undercut.spaces.variation import hoisted, lifting_forms, replaced, turned
 
 
 def neighbours(space: Space, genome: Genome) -> Iterator[Genome]:
-    """Every genome of the space one step away: a gene turned, an operator cut out, put around a part, moved from around
-    the whole to around each piece, or exchanged for another that has a use for the same parts, a fold made a tree of pieces
-    or the other way round.
+    """Every genome of the space one step away.
+
+    A gene is turned; an operator is cut out, put around a part, moved from around the whole to around each piece, or
+    exchanged for another that has a use for the same parts; a fold is made a tree of pieces or the other way round.
     """
     for step in (turned, hoisted, _opened, _lifted, _shifted, _reformed, _regrouped):
         yield from (near for near in step(space, genome) if near.size <= space.max_size)
@@ -76,7 +77,7 @@ def _shifted(space: Space, genome: Genome) -> Iterator[Genome]:
         if isinstance(node, Node) and node.inputs == tuple(Input(index) for index in range(len(around.want.inputs))):
             for core in space.places(genome):
                 at = core.path[-1] - len(node.inputs) if core.path[:-1] == around.path and core.path else -1
-                if at >= 0 and core.want[:2] == around.want[:2]:
+                if at >= 0 and around.want.takes(core.expression, core.want):
                     yield from _around_others(space, replaced(genome, around, core.expression), around, at, core.want)
 
 
