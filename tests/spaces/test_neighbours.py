@@ -8,12 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
 from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import normal
+from undercut.spaces.primitive import Primitive
 from undercut.spaces.space import Space
+from undercut.spaces.types import NEED, NUMBERS
 
 X0, X1 = Input(0), Input(1)
 seeded = settings(max_examples=40, deadline=None, derandomize=True)
@@ -102,3 +105,51 @@ def test_no_step_leads_out_of_the_room_there_is() -> None:
     small = space_of("sort", 3)
     genome = fold(4, call("merge", X0, call("sort", X1)))
     assert all(near.size <= 3 for near in neighbours(small, genome))
+
+
+GUARDED = Task(
+    "mended",
+    (NUMBERS,),
+    NUMBERS,
+    (
+        Primitive("look", (NUMBERS,), NEED, ("{0}",), law=lambda n: 1, reference=lambda n: n != sorted(n)),
+        Primitive("mend", (NUMBERS,), NUMBERS, ("{0}",), law=lambda n: n, reference=sorted),
+    ),
+    lambda size, generator: (([0] * size,), [0] * size),
+)
+
+
+def each_block(inner: Node) -> Node:
+    cut = Node("split", [X0], {"size": 4, "overlap": 0})
+    return Node("join", [Node("map", [cut], {}, [Genome(inner)])], {})
+
+
+def test_a_guard_around_all_blocks_is_one_step_from_a_guard_around_each() -> None:
+    space = Space(GUARDED.signature, GUARDED.toolbox(["m"]), max_size=7)
+    look, mend = Genome(call("look", X0)), call("mend", X0)
+
+    def guarded(work: Node) -> Node:
+        return Node("guard", [X0], {}, [look, Genome(work)])
+
+    whole, each = Genome(guarded(each_block(mend))), Genome(each_block(guarded(mend)))
+    space.validate(whole)
+    assert each in set(neighbours(space, whole))
+    assert whole in set(neighbours(space, each))
+
+
+def tree_of(piece: Node) -> Node:
+    pieces = Node("map", [Node("split", [X0], {"size": 4, "overlap": 0})], {}, [Genome(piece)])
+    merged = Genome(call("merge", X0, X1, temperature=0.7))
+    return Node("reduce", [pieces], {"arity": 2, "shape": "tree"}, [merged])
+
+
+def test_what_is_moved_never_comes_to_stand_where_it_is_barred() -> None:
+    """A vote goes from the pieces to the whole and back, and not to where a retry would be right under it."""
+    asked = call("sort", X0, temperature=0.7)
+    lead: dict[str, int | str] = {"rule": "ahead", "lead": 2}
+    inside = Genome(tree_of(Node("vote", [X0], lead, [Genome(asked)])))
+    around = Genome(Node("vote", [X0], lead, [Genome(tree_of(asked))]))
+    assert around in steps("sort", inside) and inside in steps("sort", around)
+    retried = Genome(tree_of(Node("retry", [X0], {"tries": 2}, [Genome(asked)])))
+    for near in steps("sort", Genome(Node("vote", [X0], lead, [retried]))):
+        SPACES["sort"].validate(near)

@@ -1,0 +1,114 @@
+"""Single calls measured before the runs: which are asked, in which wordings, and which are asked ahead later on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from copy import deepcopy
+
+import pytest
+
+from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.calibrate import Calibration
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.models.simulated import Capability, SimulatedModel
+from undercut.evaluators.success import Asked
+from undercut.evaluators.tasks import open_task
+from undercut.search.calibration import AHEAD, GROUPS, REWORDED, ask_ahead, calibrate, variants
+from undercut.spaces.errors import BudgetError
+from undercut.spaces.genome import Genome, Input, Node, call
+from undercut.spaces.space import Space
+
+TASK = open_task("sort")
+X0, X1 = Input(0), Input(1)
+CHUNKS = Node("split", [X0], {"parts": 3})
+TREE = Genome(
+    Node(
+        "reduce",
+        [Node("map", [CHUNKS], {}, [Genome(call("sort", X0))])],
+        {"arity": 2, "shape": "tree"},
+        [Genome(call("merge", X0, X1))],
+    )
+)
+FAR = TASK.instances(64, AHEAD)
+CLIFFS = Capability({"sort": {24: 1.0, 30: 0.0}, "merge": {40: 1.0, 64: 0.0}, "check": {64: 1.0}})
+
+
+def opened(*models: str, **limits: int) -> tuple[Space, Engine]:
+    asked = [SimulatedModel("able", CLIFFS)] if not models else [open_model(name) for name in models]
+    toolbox = TASK.toolbox([model.name for model in asked])
+    return Space(TASK.signature, toolbox, max_size=5), Engine(asked, cache=AnswerCache(), ledger=Ledger(**limits))
+
+
+def calibrated(space: Space, engine: Engine) -> Calibration:
+    table, _ = asyncio.run(calibrate(space, TASK, engine, (8, 16, 64), 0, lambda done, total: None))
+    return table
+
+
+def doubt(table: Calibration) -> float:
+    """How little is known of merges of 43 and 21 items."""
+    successes = table.successes("merge")
+    assert successes is not None
+    return successes.chance(Asked(0, 0, 0.0), (43, 21)).doubt
+
+
+def ahead(space: Space, engine: Engine, table: Calibration) -> tuple[bool, Counter[tuple[str, tuple[float, ...]]]]:
+    """Whether calls were asked, and how many of which primitive at which sizes."""
+
+    def counted() -> Counter[tuple[str, tuple[float, ...]]]:
+        return Counter(
+            {(key.primitive, size): cell.calls for key, by in table.cells.items() for size, cell in by.items()}
+        )
+
+    before = counted()
+    asked = asyncio.run(ask_ahead(TREE, FAR, TASK, space, engine, table))
+    return asked, counted() - before
+
+
+def test_every_model_is_asked_everything_and_in_all_wordings_at_times() -> None:
+    sort = TASK.primitives[0]
+    many = len(sort.prompts)
+    asked = [variants(sort, ([3, 1, 2],), 2, place) for place in range(REWORDED + 1)]
+    assert [len(each) for each in asked] == [2 * many, *[2] * (REWORDED - 1), 2 * many]
+    assert {question.model for question in asked[1]} == {0, 1} and {question.prompt for question in asked[1]} == {0}
+
+
+def test_what_nothing_like_it_was_measured_of_is_asked_ahead() -> None:
+    """The tree hangs on merges of 43 and 21 items, next to a cliff; a few calls tell on which side they are."""
+    space, engine = opened()
+    table = calibrated(space, engine)
+    before = doubt(table)
+    asked, calls = ahead(space, engine, table)
+    assert asked
+    assert calls[("merge", (43.0, 21.0))] == AHEAD, calls
+    assert len(calls) <= GROUPS and max(calls.values()) <= AHEAD
+    assert doubt(table) < before / 2
+
+
+def test_what_was_asked_ahead_is_not_paid_for_again() -> None:
+    space, engine = opened("simulated/noisy")
+    table = calibrated(space, engine)
+    before = deepcopy(table)
+    ahead(space, engine, table)
+    sent = engine.ledger.spent.calls
+    ahead(space, engine, before)
+    assert engine.ledger.spent.calls == sent
+
+
+def test_nothing_is_asked_ahead_past_a_budget() -> None:
+    space, engine = opened()
+    table = calibrated(space, engine)
+    sent = engine.ledger.spent.calls
+    poor = Engine(list(engine.models), cache=AnswerCache(), ledger=Ledger(3))
+    with pytest.raises(BudgetError):
+        asyncio.run(ask_ahead(TREE, FAR, TASK, space, poor, table))
+    assert poor.ledger.spent.calls <= 3 and engine.ledger.spent.calls == sent
+
+
+def test_a_genome_that_would_be_wrong_asks_nothing_ahead() -> None:
+    space, engine = opened()
+    wrong = Genome(Node("map", [Node("split", [X0], {"size": 4, "overlap": 0})], {}, [Genome(call("sort", X0))]))
+    joined = Genome(Node("join", [wrong.output], {}))
+    assert not asyncio.run(ask_ahead(joined, FAR, TASK, space, engine, calibrated(space, engine)))
