@@ -30,7 +30,7 @@ SMALL, STRUCTURES = 3, 3000
 """All structures of up to so many nodes are rehearsed first, at most so many of them."""
 SIMPLE, INSTANCES = 12, 12
 """So many of the smallest right ones are rehearsed on so many instances of each size."""
-GRID, SAMPLES = 12, 4
+GRID, SAMPLES = 12, 6
 """Sizes of a primitive that are measured first, and calls at each; as many in all where it has fewer sizes."""
 REWORDED = 3
 """One in so many inputs is asked in all wordings, the others in the first: one wording tells much of another."""
@@ -47,7 +47,10 @@ DOUBTFUL, GROUPS, AHEAD = 0.1, 3, 8
 def gather_questions(
     space: Space, task: Task, sizes: Sequence[int], seed: int
 ) -> tuple[dict[str, dict[int, list[tuple[Any, ...]]]], list[Genome]]:
-    """Inputs of calls, by primitive and total size, as they occur inside genomes that would be right; and those."""
+    """Inputs of calls, by primitive and total size, as they occur inside genomes that would be right; and those.
+
+    What these hardly ever ask is asked about the problems themselves.
+    """
     generator = random.Random(f"calibrate/{seed}")
     instances = [instance for size in sizes for instance in task.instances(size, INSTANCES, seed=seed)]
     found: dict[str, dict[int, dict[str, tuple[Any, ...]]]] = {}
@@ -71,8 +74,10 @@ def gather_questions(
             right.setdefault(genome)
     for genome in sorted(right, key=lambda each: (each.size, each.key))[:SIMPLE]:
         rehearsed(genome, instances)
-    for name in space.toolbox.primitives.keys() - found.keys():
-        found[name] = _on_problems(space.toolbox.primitives[name], task, instances)
+    for name, primitive in space.toolbox.primitives.items():
+        if sum(map(len, found.get(name, {}).values())) < GRID:
+            for size, each in _on_problems(primitive, task, instances).items():
+                found.setdefault(name, {}).setdefault(size, {}).update(each)
     inputs = {name: {size: list(each.values()) for size, each in by_size.items()} for name, by_size in found.items()}
     return inputs, list(right)
 
@@ -80,7 +85,7 @@ def gather_questions(
 def _on_problems(
     primitive: Primitive, task: Task, instances: Sequence[Instance]
 ) -> dict[int, dict[str, tuple[Any, ...]]]:
-    """Inputs of a primitive that no right genome asks: those of the problems, where they are what it expects."""
+    """Inputs of a primitive that are those of a problem, where they are what it expects."""
     found: dict[int, dict[str, tuple[Any, ...]]] = {}
     if primitive.reference is None or not set(primitive.inputs) <= set(task.inputs):
         return found

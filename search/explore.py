@@ -44,6 +44,8 @@ RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 REHEARSED, CALIBRATED = max(SIZES), 1024
 """Largest problems that are rehearsed, and whose calls are calibrated, where the target is farther off than that."""
+CHOOSING, VARIED = ("route", "guard"), 16
+"""Operators that do not do the same on every problem, and how many small ones more are rehearsed where they occur."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
 QUIET = 8
@@ -229,7 +231,9 @@ class Search:
         """Whether the genome would be right if every call were, at each size that matters."""
         core = bare(genome)
         if core not in self._rehearsed:
-            self._rehearsed[core] = rehearse(core, self._checks, self.task, self.toolbox).right
+            chooses = any(node.op in CHOOSING for node in core.walk())
+            checks = [*self._checks, *self._varied_checks] if chooses else self._checks
+            self._rehearsed[core] = rehearse(core, checks, self.task, self.toolbox).right
         return self._rehearsed[core]
 
     def _holds_far(self, genome: Genome) -> bool:
@@ -249,6 +253,11 @@ class Search:
     def _far_checks(self) -> list[Instance]:
         reach = self._reach(CALIBRATED)
         return self._instances([reach, beyond(reach)])
+
+    @cached_property
+    def _varied_checks(self) -> list[Instance]:
+        """Small instances, so many that every way which one may go is gone by some."""
+        return self._instances([self.settings.sizes[0]] * VARIED)
 
     @cached_property
     def _target_checks(self) -> list[Instance]:

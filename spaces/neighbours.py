@@ -94,7 +94,10 @@ def _around_others(space: Space, genome: Genome, around: Place, at: int, want: W
 
 
 def _reformed(space: Space, genome: Genome) -> Iterator[Genome]:
-    """Another operator, or another form of the same one, that has a use for every part of a node."""
+    """Another operator, or another form of the same one, that has a use for every part of a node.
+
+    Another primitive is asked of any model: what one of them does well is not what another does.
+    """
     places = space.places(genome)
     for place in places:
         node = place.expression
@@ -104,7 +107,8 @@ def _reformed(space: Space, genome: Genome) -> Iterator[Genome]:
                 if len(form.inputs) + len(form.bodies) == len(parts) and space.misfit(node, form):
                     wants = slots(form, place.want)
                     if all(want.takes(part.expression, part.want) for want, part in zip(wants, parts, strict=True)):
-                        for genes in _genes(form, node.genes):
+                        kept = {name: value for name, value in node.genes.items() if name != "model"}
+                        for genes in _genes(form, kept):
                             yield replaced(genome, place, assemble(form, [part.expression for part in parts], genes))
 
 
