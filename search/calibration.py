@@ -34,14 +34,15 @@ GRID, SAMPLES = 12, 6
 """Sizes of a primitive that are measured first, and calls at each; as many in all where it has fewer sizes."""
 REWORDED = 3
 """One in so many inputs is asked in all wordings, the others in the first: one wording tells much of another."""
-WAVES, MORE, APART = 2, 4, 1.15
+WAVES, MORE, APART = 3, 4, 1.15
 """How often more calls are made where least is known, at how many sizes each time, and how far these are apart."""
 WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
 REPEATS = 16
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
-DOUBTFUL, GROUPS, AHEAD = 0.1, 3, 8
-"""Doubt from which on a call is asked ahead of the runs, at how many sizes of each genome, and how often at each."""
+DOUBTFUL, GROUPS, AHEAD, LOOKS = 0.1, 3, 8, 3
+"""Doubt from which on calls are asked ahead of the runs, at how many sizes of each genome at a time, how many of each,
+and how often that is looked at again: a few wrong answers by bad luck would rule a genome out for good."""
 
 
 def gather_questions(
@@ -193,17 +194,18 @@ async def ask_ahead(
         asked = Asked(question.model, question.prompt, question.temperature)
         key = (question.primitive.name, asked, tuple(question.primitive.sizes(question.values)))
         alike.setdefault(key, {}).setdefault(repr(question.values), question)
-    doubts = {
-        key: successes.chance(key[1], key[2]).doubt
-        for key in alike
-        if (successes := table.successes(key[0])) is not None
-    }
-    chosen = [key for key in sorted(doubts, key=lambda key: -doubts[key]) if doubts[key] > DOUBTFUL][:GROUPS]
+    left = {key: iter(questions.values()) for key, questions in alike.items()}
     trace = Trace()
     ask = engine.asker(trace)
-    await asyncio.gather(*(ask(question) for key in chosen for question in islice(alike[key].values(), AHEAD)))
-    table.add(trace.records)
-    return bool(chosen)
+    for _ in range(LOOKS):
+        doubts = {key: found.chance(*key[1:]).doubt for key in left if (found := table.successes(key[0])) is not None}
+        chosen = [key for key in sorted(doubts, key=lambda key: -doubts[key]) if doubts[key] > DOUBTFUL][:GROUPS]
+        questions = [question for key in chosen for question in islice(left[key], AHEAD)]
+        if not questions:
+            break
+        await asyncio.gather(*map(ask, questions))
+        table.add(trace.records)
+    return bool(trace.records)
 
 
 def least_known(
