@@ -42,7 +42,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
     designs = search.designs()
     genomes = [*chosen, *designs.values()]
-    held, further = held_out(settings), beyond(settings, search.task)
+    held, further = held_out(settings), held_beyond(settings, search.task)
     found = await _measured(search, genomes, held)
     search.refit()
     items = [_item(search, genome, evaluation) for genome, evaluation in zip(genomes, found, strict=True)]
@@ -82,7 +82,7 @@ def held_out(settings: Settings) -> dict[int, int]:
     return dict.fromkeys(smaller, max(1, settings.samples // 2)) | {largest: settings.samples}
 
 
-def beyond(settings: Settings, task: Task) -> dict[int, int]:
+def held_beyond(settings: Settings, task: Task) -> dict[int, int]:
     """The one size beyond those, and on how many problems: the target, or twice the largest if that is less."""
     largest = settings.sizes[-1]
     size = min(settings.target_size, 2 * largest)

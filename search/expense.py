@@ -31,7 +31,7 @@ from undercut.evaluators.models.scripted import written
 from undercut.evaluators.models.simulated import count_pieces
 from undercut.evaluators.task import SPLITS, Split, Task
 from undercut.search.calibration import calibrate
-from undercut.search.conclude import SELECT, beyond, held_out
+from undercut.search.conclude import SELECT, held_beyond, held_out
 from undercut.search.designs import known_designs
 from undercut.search.explore import FIRST
 from undercut.search.rehearse import rehearse
@@ -220,7 +220,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
 def problems_of(settings: Settings, task: Task, split: Split) -> dict[int, int]:
     """How many problems of each size a genome is run on in a phase of the search."""
     if split == "test":
-        wanted = held_out(settings) | beyond(settings, task)
+        wanted = held_out(settings) | held_beyond(settings, task)
     else:
         wanted = dict.fromkeys(settings.sizes, {"search": FIRST[-1], "select": SELECT[-1]}[split])
     return {size: len(task.instances(size, most, split, settings.seed)) for size, most in wanted.items()}

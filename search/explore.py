@@ -68,6 +68,7 @@ class Search:
     concurrency: int = 64
     judges: Sequence[Model] = ()
     _kin: Kin = field(default_factory=Kin)
+    _cores: dict[Genome, Genome] = field(default_factory=dict)
     _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
     _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
@@ -229,12 +230,18 @@ class Search:
 
     def right(self, genome: Genome) -> bool | None:
         """Whether the genome would be right if every call were, at each size that matters."""
-        core = bare(genome)
+        core = self._core(genome)
         if core not in self._rehearsed:
             chooses = any(node.op in CHOOSING for node in core.walk())
             checks = [*self._checks, *self._varied_checks] if chooses else self._checks
             self._rehearsed[core] = rehearse(core, checks, self.task, self.toolbox).right
         return self._rehearsed[core]
+
+    def _core(self, genome: Genome) -> Genome:
+        """What is left of a genome where every answer is right."""
+        if genome not in self._cores:
+            self._cores[genome] = bare(genome)
+        return self._cores[genome]
 
     def _holds_far(self, genome: Genome) -> bool:
         """Whether a genome that would be right so far would be so at the target and beyond it as well.
@@ -242,7 +249,7 @@ class Search:
         Numbers within numbers reach further than either: pieces of 12 by the 20 are one piece up to 240. Only what is
         near the front is held against problems as large as that, since they take their time.
         """
-        core = bare(genome)
+        core = self._core(genome)
         if core not in self._far:
             self._far.add(core)
             if self._rehearsed[core] and rehearse(core, self._far_checks, self.task, self.toolbox).right is False:
