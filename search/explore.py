@@ -11,22 +11,20 @@ from typing import TypeAlias
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
-from undercut.evaluators.task import Instance, Split, Task
+from undercut.evaluators.task import Split, Task
 from undercut.search.bench import Bench
-from undercut.search.calibration import AHEAD, ask_ahead, calibrate
+from undercut.search.calibration import ask_ahead, calibrate
+from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
 from undercut.search.front import STEP, TWIN, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
-from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
 from undercut.search.store import Store
-from undercut.spaces.errors import TaskError
 from undercut.spaces.genome import Genome
 from undercut.spaces.neighbours import neighbours
-from undercut.spaces.normal import bare, normal
-from undercut.spaces.operators.base import SIZES
+from undercut.spaces.normal import normal
 from undercut.spaces.space import Space
 
 Progress: TypeAlias = Callable[[str, int, int, str], None]
@@ -42,10 +40,6 @@ WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
-REHEARSED, CALIBRATED = max(SIZES), 1024
-"""Largest problems that are rehearsed, and whose calls are calibrated, where the target is farther off than that."""
-CHOOSING, VARIED = ("route", "guard"), 16
-"""Operators that do not do the same on every problem, and how many small ones more are rehearsed where they occur."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
 QUIET = 8
@@ -68,12 +62,9 @@ class Search:
     concurrency: int = 64
     judges: Sequence[Model] = ()
     _kin: Kin = field(default_factory=Kin)
-    _cores: dict[Genome, Genome] = field(default_factory=dict)
-    _rehearsed: dict[Genome, bool | None] = field(default_factory=dict)
     _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
     _current: set[Genome] = field(default_factory=set)
-    _far: set[Genome] = field(default_factory=set)
     _asked_ahead: set[Genome] = field(default_factory=set)
     _cheapest: float = math.inf
     _least_work: float = math.inf
@@ -84,6 +75,7 @@ class Search:
         # Votes make nobody wait: where latency is saved, what is done side by side has a ceiling of its own.
         self._work = unit_of("passes") if settings.cost == "latency" else self.unit
         self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
+        self.checks = Checks(self.task, self.toolbox, settings)
         for primitive in self.task.primitives:
             primitive.answer_size(*[1] * len(primitive.inputs))  # refused now, and not after the first calls
         self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
@@ -110,7 +102,7 @@ class Search:
             BudgetError: a limit was reached; the run can be resumed with a higher one.
         """
         settings = self.settings
-        sizes = [size for size in sorted({*settings.sizes, self._reach(CALIBRATED)}) if self.task.has(size)]
+        sizes = [size for size in sorted({*settings.sizes, self.checks.target}) if self.task.has(size)]
         self.bench.calibration, known = await calibrate(
             self.space,
             self.task,
@@ -166,7 +158,7 @@ class Search:
         while fresh := [genome for genome in self._footholds() if genome not in polished]:
             for genome in fresh:
                 polished.add(genome)
-                if genome not in self._current or not self._holds_far(genome):
+                if genome not in self._current or not self.checks.holds_far(genome):
                     self._forecast(genome)
                 if self._known[genome] != WRONG:
                     for near in map(normal, neighbours(self.space, genome)):
@@ -200,7 +192,7 @@ class Search:
 
     def worth(self, genome: Genome) -> tuple[float, float]:
         """What the search aims at, mostly the accuracy at the target, and the cost there."""
-        if self.right(genome) is False:
+        if self.checks.right(genome) is False:
             return WRONG
         largest, target = self.settings.sizes[-1], self.settings.target_size
         forecast = self.forecaster.at(genome, target)
@@ -217,7 +209,7 @@ class Search:
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
         work = self._work(forecast.cost)
         if accuracy > 0 and (cost < self._cheapest or work < self._least_work):
-            if not self._holds_far(genome):  # all others are held against the cheapest
+            if not self.checks.holds_far(genome):  # all others are held against the cheapest
                 return WRONG
             self._least_work = min(self._least_work, work)
         unlimited = math.isnan(cost) or work > self.settings.ceiling * self._least_work
@@ -227,73 +219,6 @@ class Search:
     def _blind(self) -> bool:
         """Whether no answer that a model may give in this task can be judged."""
         return all(primitive.reference is None for primitive in self.task.primitives)
-
-    def right(self, genome: Genome) -> bool | None:
-        """Whether the genome would be right if every call were, at each size that matters."""
-        core = self._core(genome)
-        if core not in self._rehearsed:
-            chooses = any(node.op in CHOOSING for node in core.walk())
-            checks = [*self._checks, *self._varied_checks] if chooses else self._checks
-            self._rehearsed[core] = rehearse(core, checks, self.task, self.toolbox).right
-        return self._rehearsed[core]
-
-    def _core(self, genome: Genome) -> Genome:
-        """What is left of a genome where every answer is right."""
-        if genome not in self._cores:
-            self._cores[genome] = bare(genome)
-        return self._cores[genome]
-
-    def _holds_far(self, genome: Genome) -> bool:
-        """Whether a genome that would be right so far would be so at the target and beyond it as well.
-
-        Numbers within numbers reach further than either: pieces of 12 by the 20 are one piece up to 240. Only what is
-        near the front is held against problems as large as that, since they take their time.
-        """
-        core = self._core(genome)
-        if core not in self._far:
-            self._far.add(core)
-            if self._rehearsed[core] and rehearse(core, self._far_checks, self.task, self.toolbox).right is False:
-                self._rehearsed[core] = False
-        return self._rehearsed[core] is not False
-
-    @cached_property
-    def _far_checks(self) -> list[Instance]:
-        reach = self._reach(CALIBRATED)
-        return self._instances([reach, beyond(reach)])
-
-    @cached_property
-    def _varied_checks(self) -> list[Instance]:
-        """Small instances, so many that every way which one may go is gone by some."""
-        return self._instances([self.settings.sizes[0]] * VARIED)
-
-    @cached_property
-    def _target_checks(self) -> list[Instance]:
-        return self._instances([self._reach(CALIBRATED)] * AHEAD)
-
-    @cached_property
-    def _checks(self) -> list[Instance]:
-        """Instances for rehearsals: small ones first, which most wrong genomes fail already.
-
-        The last one is beyond the target, so that nothing passes which is right up to there alone; for a target that is
-        far off, it is beyond all numbers that genes propose.
-        """
-        reach = self._reach(REHEARSED)
-        return self._instances([*self.settings.sizes, self.settings.sizes[0], reach, beyond(reach)])
-
-    def _instances(self, sizes: Sequence[int]) -> list[Instance]:
-        """One instance of each size, without those that the task does not have and that are not to be run."""
-        found: list[Instance] = []
-        for position, size in enumerate(sizes):
-            try:
-                found += self.task.instances(size, 1, "search", self.settings.seed + position)
-            except TaskError:
-                if size in self.settings.sizes:
-                    raise
-        return found
-
-    def _reach(self, most: int) -> int:
-        """The target size, or where that is larger than `most`, the largest of what is run and `most`."""
-        return min(self.settings.target_size, max(self.settings.sizes[-1], most))
 
     def front(self) -> list[tuple[Genome, float, float]]:
         """The front of what is known."""
@@ -343,7 +268,7 @@ class Search:
             fresh = [genome for genome in chosen if genome not in self._asked_ahead]
             self._asked_ahead.update(fresh)
             asked = [
-                await ask_ahead(genome, self._target_checks, self.task, self.space, self.engine, table)
+                await ask_ahead(genome, self.checks.at_target, self.task, self.space, self.engine, table)
                 for genome in fresh
             ]
             if not any(asked):
@@ -377,7 +302,7 @@ class Search:
         """Known designs that are right for this task when every call is."""
         found: dict[str, Genome] = {}
         for name, genome in known_designs(self.task, self.settings.sizes[0], len(self.models)):
-            if name not in found and self.right(genome) is not False:
+            if name not in found and self.checks.right(genome) is not False:
                 found[name] = genome
         return found
 
@@ -434,8 +359,3 @@ class Search:
 
 def silent(phase: str, done: int, total: int, words: str) -> None:
     """No progress is shown."""
-
-
-def beyond(size: int) -> int:
-    """A size well beyond another, that few chunk sizes divide."""
-    return 2 * size + 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from world import Outcome, World
 
 from undercut.evaluators.task import Instance, Task
-from undercut.search.explore import beyond
+from undercut.search.checks import beyond
 from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import normal

@@ -297,9 +297,9 @@ def test_what_is_right_only_up_to_the_target_is_found_out(search: Search) -> Non
     """Pieces of 12, 20 at a time, are one piece up to 240, and no more than the last one beyond."""
     for size, width, holds in ((12, 20, False), (64, 64, True)):
         genome = chunked(size, width)
-        assert search.right(genome)
-        assert search._holds_far(genome) is holds
-        assert search.right(genome) is holds
+        assert search.checks.right(genome)
+        assert search.checks.holds_far(genome) is holds
+        assert search.checks.right(genome) is holds
 
 
 def test_the_best_are_polished_until_no_step_is_left_untried(search: Search) -> None:

@@ -1,0 +1,111 @@
+"""Whether genomes would be right if every call were: rehearsed near and far off, and on every way that they may go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from undercut.evaluators.task import Instance, Task
+from undercut.search.calibration import AHEAD
+from undercut.search.rehearse import rehearse
+from undercut.search.settings import Settings
+from undercut.spaces.errors import TaskError
+from undercut.spaces.genome import Genome
+from undercut.spaces.normal import bare
+from undercut.spaces.operators.base import SIZES
+from undercut.spaces.toolbox import Toolbox
+
+REHEARSED, FARTHEST = max(SIZES), 1024
+"""Largest problems that all genomes are rehearsed on, and those near the front, where the target is farther off."""
+CHOOSING, VARIED = ("route", "guard"), 16
+"""Operators that do not do the same on every problem, and how many small ones more are rehearsed where they occur."""
+
+
+class Checks:
+    """The rehearsals of one search. What differs in votes, retries and wording alone is rehearsed once.
+
+    Attributes:
+        target: the target size, or where that is farther off than `FARTHEST`, that or the largest size run.
+    """
+
+    def __init__(self, task: Task, toolbox: Toolbox, settings: Settings) -> None:
+        self._task = task
+        self._toolbox = toolbox
+        self._settings = settings
+        self._cores: dict[Genome, Genome] = {}
+        self._right: dict[Genome, bool | None] = {}
+        self._far: set[Genome] = set()
+        self.target = self._reach(FARTHEST)
+
+    def right(self, genome: Genome) -> bool | None:
+        """Whether the genome would be right at each size that matters; None where a primitive has no reference."""
+        core = self._core(genome)
+        if core not in self._right:
+            chooses = any(node.op in CHOOSING for node in core.walk())
+            self._right[core] = self._rehearsed(core, [*self._near, *self._varied] if chooses else self._near)
+        return self._right[core]
+
+    def holds_far(self, genome: Genome) -> bool:
+        """Whether a genome that would be right so far would be so at the target and beyond it as well.
+
+        Numbers within numbers reach further than either: pieces of 12 by the 20 are one piece up to 240. Only what is
+        near the front is held against problems as large as that, since they take their time.
+        """
+        core = self._core(genome)
+        if core not in self._far:
+            self._far.add(core)
+            if self.right(genome) and self._rehearsed(core, self._far_off) is False:
+                self._right[core] = False
+        return self._right[core] is not False
+
+    @cached_property
+    def at_target(self) -> list[Instance]:
+        """Some problems of the target's size."""
+        return self._instances([self.target] * AHEAD)
+
+    @cached_property
+    def _near(self) -> list[Instance]:
+        """Small problems first, which most wrong genomes fail already.
+
+        The last one is beyond the target, so that nothing passes which is right up to there alone; for a target that is
+        far off, it is beyond all numbers that genes propose.
+        """
+        reach = self._reach(REHEARSED)
+        return self._instances([*self._settings.sizes, self._settings.sizes[0], reach, beyond(reach)])
+
+    @cached_property
+    def _varied(self) -> list[Instance]:
+        """Small problems, so many that every way which one may go is gone by some."""
+        return self._instances([self._settings.sizes[0]] * VARIED)
+
+    @cached_property
+    def _far_off(self) -> list[Instance]:
+        return self._instances([self.target, beyond(self.target)])
+
+    def _instances(self, sizes: Sequence[int]) -> list[Instance]:
+        """One problem of each size, without those that the task does not have and that are not to be run."""
+        found: list[Instance] = []
+        for position, size in enumerate(sizes):
+            try:
+                found += self._task.instances(size, 1, "search", self._settings.seed + position)
+            except TaskError:
+                if size in self._settings.sizes:
+                    raise
+        return found
+
+    def _reach(self, most: int) -> int:
+        return min(self._settings.target_size, max(self._settings.sizes[-1], most))
+
+    def _core(self, genome: Genome) -> Genome:
+        """What is left of a genome where every answer is right."""
+        if genome not in self._cores:
+            self._cores[genome] = bare(genome)
+        return self._cores[genome]
+
+    def _rehearsed(self, core: Genome, problems: Sequence[Instance]) -> bool | None:
+        return rehearse(core, problems, self._task, self._toolbox).right
+
+
+def beyond(size: int) -> int:
+    """A size well beyond another, that few chunk sizes divide."""
+    return 2 * size + 3
