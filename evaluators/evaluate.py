@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.models.base import Model
@@ -42,13 +42,29 @@ class Outcome:
     records: tuple[CallRecord, ...] = ()
 
 
+class Scores(NamedTuple):
+    """Some runs at one size: the sum of their scores, how many were right altogether, and how many runs there were."""
+
+    total: float
+    right: int
+    runs: int
+
+    def plus(self, other: Scores) -> Scores:
+        """These runs and others."""
+        return Scores(self.total + other.total, self.right + other.right, self.runs + other.runs)
+
+
+NO_RUNS = Scores(0.0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is known of a genome after running it."""
+    """What is known of a genome after running it: by size its accuracy, mean cost and scores, and how it failed."""
 
     accuracy: dict[int, Accuracy]
     cost: dict[int, Cost]
     failures: dict[str, int]
+    seen: dict[int, Scores]
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome], level: float = 0.95) -> Evaluation:
@@ -60,11 +76,19 @@ class Evaluation:
             {size: accuracy([o.score for o in found], level) for size, found in sorted(by_size.items())},
             {size: mean_cost([o.cost for o in found]) for size, found in sorted(by_size.items())},
             dict(Counter(outcome.failure for outcome in outcomes if outcome.failure is not None)),
+            {size: scores_of([o.score for o in found]) for size, found in sorted(by_size.items())},
         )
 
-    def seen(self) -> dict[int, tuple[float, int]]:
-        """By size, the sum of the scores and their number."""
-        return {size: (found.mean * found.samples, found.samples) for size, found in self.accuracy.items()}
+
+def credit(scores: Iterable[float]) -> float:
+    """What a result that is not right is still worth, in [0, 1]: the mean of those seen and of one worth nothing."""
+    partly = [score for score in scores if score < 1]
+    return math.fsum(partly) / (len(partly) + 1)
+
+
+def scores_of(scores: Sequence[float]) -> Scores:
+    """Scores in [0, 1], summed up."""
+    return Scores(math.fsum(scores), sum(score == 1 for score in scores), len(scores))
 
 
 def mean_cost(costs: Sequence[Cost]) -> Cost:

@@ -27,7 +27,10 @@ class Judge:
         if flagged:
             return False
         known, truth = self._truth(question)
-        return bool(value == truth) if known else None
+        try:
+            return bool(question.primitive.same(value, truth)) if known else None
+        except Exception:  # the user's code on an answer that may be anything
+            return None
 
     def _sensible(self, question: Question) -> bool:
         """Whether the inputs are what the primitive expects: wrong answers before may have spoilt them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate
+from undercut.evaluators.evaluate import Evaluation, Outcome, Scores, credit, evaluate, scores_of
 from undercut.evaluators.task import Split, Task
 from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST, Cost
@@ -39,9 +39,16 @@ class Bench:
     charged: Cost = NO_COST
     _stages: dict[tuple[Genome, str], list[Outcome]] = field(default_factory=dict)
 
-    def seen(self, genome: Genome) -> dict[int, tuple[float, int]]:
-        """A genome's own runs: by size, the sum of their scores and their number."""
-        return Evaluation.of(self.outcomes.get(genome, ())).seen()
+    def seen(self, genome: Genome) -> dict[int, Scores]:
+        """A genome's own runs, by size."""
+        by_size: dict[int, list[float]] = {}
+        for outcome in self.outcomes.get(genome, ()):
+            by_size.setdefault(outcome.size, []).append(outcome.score)
+        return {size: scores_of(scores) for size, scores in sorted(by_size.items())}
+
+    def credit(self) -> float:
+        """What a result that is not right is still worth, in [0, 1], by all that was run; see `credit`."""
+        return credit(outcome.score for each in self.outcomes.values() for outcome in each)
 
     async def measure(
         self, genomes: Sequence[Genome], stage: str, split: Split, size: int, first: int, last: int

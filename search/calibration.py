@@ -171,9 +171,10 @@ async def calibrate(
     again = repeats(asked, table)
     total += len(again)
     repeated = await asyncio.gather(*(one(question) for question, _, _ in again))
-    for (_, first, shuffle), (record, value) in zip(again, repeated, strict=True):
+    for (question, first, shuffle), (record, value) in zip(again, repeated, strict=True):
         wrong = not (first.flagged or record.flagged or record.right)
-        table.add_repeat(Repeat(first, shuffle, bool(record.right), value == answered[first.key] if wrong else None))
+        same = question.primitive.same(value, answered[first.key]) if wrong else None
+        table.add_repeat(Repeat(first, shuffle, bool(record.right), same))
     return table, right
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from undercut.evaluators.evaluate import Evaluation
+from undercut.evaluators.evaluate import NO_RUNS, Evaluation
 from undercut.evaluators.statistics import guaranteed
 from undercut.evaluators.task import Task
 from undercut.search.bench import measured
@@ -140,9 +140,8 @@ def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, A
 def _together(search: Search, genome: Genome, evaluation: Evaluation) -> Seen:
     """All of a genome's runs, those by which it was chosen and those of the last measurement."""
     seen = dict(search.bench.seen(genome))
-    for size, (right, count) in evaluation.seen().items():
-        before, runs = seen.get(size, (0.0, 0))
-        seen[size] = (before + right, runs + count)
+    for size, scores in evaluation.seen.items():
+        seen[size] = seen.get(size, NO_RUNS).plus(scores)
     return seen
 
 

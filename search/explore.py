@@ -353,7 +353,8 @@ class Search:
         """Fit the forecaster to all calls so far."""
         shapes = [model.shape for model in self.models]
         rates = self.bench.calibration.rates(self.toolbox, shapes, [price_of(model) for model in self.models])
-        self.forecaster = Forecaster(rates, self.task, self.toolbox, self.settings.workers, self._spoiling)
+        workers, credit = self.settings.workers, self.bench.credit()
+        self.forecaster = Forecaster(rates, self.task, self.toolbox, workers, self._spoiling, credit)
         self._current.clear()
 
 

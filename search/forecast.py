@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from undercut.evaluators.calibrate import FittedRates
+from undercut.evaluators.evaluate import Scores
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.statistics import anytime
 from undercut.evaluators.task import Task
@@ -92,8 +93,8 @@ def aim(at_largest: float, at_target: float) -> float:
     return FAR * at_target + (1 - FAR) * at_largest
 
 
-Seen: TypeAlias = Mapping[int, tuple[float, int]]
-"""A genome's own runs: by size, the sum of their scores in [0, 1] and their number."""
+Seen: TypeAlias = Mapping[int, Scores]
+"""A genome's own runs, by size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ class Forecaster:
     inputs are not like those that were measured. λ is 1 until the genome itself was run, and then what its runs and h
     at their sizes say. No forecast is above what the runs at smaller sizes leave possible.
 
-    `spoiling` keeps, by genome and size, what was found of that, for forecasters of the same run to come.
+    `credit`, in [0, 1], is what a result that is not right is still worth, where a task's scores know more than right
+    and wrong: the accuracy is the chance of being right, and that much of the rest. `spoiling` keeps, by genome and
+    size, what was found of that, for forecasters of the same run to come.
     """
 
     def __init__(
@@ -138,7 +141,9 @@ class Forecaster:
         toolbox: Toolbox,
         workers: int | None = None,
         spoiling: dict[tuple[Genome, int], float] | None = None,
+        credit: float = 0.0,
     ) -> None:
+        self._credit = credit
         self._spoiling = {} if spoiling is None else spoiling
         self._task = task
         self._rates = rates
@@ -153,7 +158,7 @@ class Forecaster:
     def at(self, genome: Genome, size: int) -> Forecast:
         """Cost and accuracy at a size as the calls alone make one expect them, without an interval."""
         estimate = self._middle.apply(genome, self._task.extents(size))
-        return Forecast(estimate.cost, math.exp(estimate.log_right))
+        return Forecast(estimate.cost, self._scored(math.exp(estimate.log_right)))
 
     def bill(self, genome: Genome, size: int) -> Cost:
         """Mean cost at a size over all runs, those included that a red flag ends early."""
@@ -191,17 +196,23 @@ class Forecaster:
 
     def _posterior(self, genome: Genome, size: int, seen: Seen) -> tuple[float, float, float]:
         hazards = {each: self._hazards(genome, each) for each in sorted({size, *seen})}
-        runs = [Runs(run, hazards[run], *scores) for run, scores in seen.items()]
+        runs = [Runs(run, hazards[run], scores.right, scores.runs) for run, scores in seen.items()]
         below = [hazards[each] for each in hazards if each <= size]
-        mean, low, high = posterior(size, np.maximum.reduce(below), runs)
+        mean, low, high = map(self._scored, posterior(size, np.maximum.reduce(below), runs))
         most = self.most(seen, size)
         return min(mean, most), min(low, most), min(high, most)
 
     @staticmethod
     def most(seen: Seen, size: int) -> float:
         """The largest accuracy that runs at this and smaller sizes leave possible, however often one looks."""
-        below = [anytime(right / count, count, LEVEL).high for run, (right, count) in seen.items() if run <= size]
+        below = [
+            anytime(found.total / found.runs, found.runs, LEVEL).high for run, found in seen.items() if run <= size
+        ]
         return min(below, default=1.0)
+
+    def _scored(self, right: float) -> float:
+        """The accuracy where results are right with this chance."""
+        return right + (1 - right) * self._credit
 
     def _hazards(self, genome: Genome, size: int) -> np.ndarray:
         """The genome's h at every shift of the rates."""
@@ -248,7 +259,7 @@ class _Watch:
 
 
 class Runs(NamedTuple):
-    """What runs at one size have shown: h at every shift of the rates, the sum of the scores, and their number."""
+    """What runs at one size have shown: h at every shift of the rates, how many were right, and their number."""
 
     size: float
     hazards: np.ndarray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Primitive:
         valid: red flag. False for an answer that cannot be right, given the inputs.
         expects: what the inputs must be for the question to make sense (a merge expects sorted lists). A genome that
             breaks it although every answer was right is wrong by construction; calls that break it are not judged.
+        same: whether an answer says the same as the true one, if in another order; by default, whether they are equal.
         symmetric: positions of the list inputs whose order does not matter to the answer.
         room: tokens that an answer may take beyond its items, for prompts that let the model think first.
         shares: for an answer that is a choice, how often each option is expected to come, until that is measured; all
@@ -42,6 +44,7 @@ class Primitive:
     reference: Callable[..., Any] | None = field(default=None, compare=False)
     valid: Callable[..., bool] | None = field(default=None, compare=False)
     expects: Callable[..., bool] | None = field(default=None, compare=False)
+    same: Callable[[Any, Any], bool] = field(default=operator.eq, compare=False)
     symmetric: tuple[int, ...] = ()
     room: int = 0
     shares: tuple[float, ...] = ()

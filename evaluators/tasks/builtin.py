@@ -22,6 +22,7 @@ from undercut.evaluators.tasks.primitives import (
     PICK,
     SORT,
     SUM,
+    same_set,
 )
 from undercut.spaces.toolbox import Function
 from undercut.spaces.types import NUMBER, NUMBERS
@@ -70,8 +71,8 @@ def _lookup(size: int, generator: random.Random) -> Problem:
     return ([[name, number] for name, number in known.items()], wanted), known.get(wanted)
 
 
-def _same_set(output: Any, target: Any) -> float:
-    return float(sorted(output) == sorted(target))
+def _as_sets(output: Any, target: Any) -> float:
+    return float(same_set(output, target))
 
 
 def _merged(left: list[int], right: list[int]) -> list[int]:
@@ -126,7 +127,7 @@ TASKS: dict[str, Task] = {
             NUMBERS,
             (INTERSECT,),
             _intersection,
-            score=_same_set,
+            score=_as_sets,
             summary="keep what is in both of two sets of n numbers",
         ),
         Task(

@@ -21,6 +21,11 @@ def _merged_length(answer: list[int], left: list[int], right: list[int]) -> bool
     return len(answer) == len(left) + len(right)
 
 
+def same_set(answer: list[int], truth: list[int]) -> bool:
+    """Whether two lists hold the same numbers, in any order."""
+    return sorted(answer) == sorted(truth)
+
+
 def _from_input(answer: list[int], numbers: list[int], *_: Any) -> bool:
     return not Counter(answer) - Counter(numbers)
 
@@ -228,6 +233,7 @@ INTERSECT = Primitive(
     law=lambda a, b: a,  # at most, as for the filters
     reference=lambda left, right: [number for number in left if number in set(right)],
     valid=_from_input,
+    same=same_set,
     symmetric=(1,),
 )
 CHECK = Primitive(

@@ -25,7 +25,7 @@ from results import keep, table
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.evaluate import Evaluation, evaluate
+from undercut.evaluators.evaluate import Evaluation, credit, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.registry import open_model
@@ -87,18 +87,21 @@ async def pairs_of(
             break
     runs = [instance for size in sizes for instance in task.instances(size, RUNS, "search", seed)]
     seen: dict[Genome, Evaluation] = {}
+    scores: list[float] = []
     for genome in chosen:
         outcomes = await evaluate(genome, runs, task, toolbox, engine)
         seen[genome] = Evaluation.of(outcomes)
+        scores += [outcome.score for outcome in outcomes]
         for outcome in outcomes:
             known.add(outcome.records)
-    forecaster = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
+    rates, worth = known.rates(toolbox, [model.shape], [price_of(model)]), credit(scores)
+    forecaster = Forecaster(rates, task, toolbox, credit=worth)
     found = []
     for genome in chosen:
         fresh = [instance for size in larger for instance in task.instances(size, problems, "test", seed)]
         truth = Evaluation.of(await evaluate(genome, fresh, task, toolbox, engine)).accuracy
         for factor, size in zip((2, 4), larger, strict=True):
-            forecast = forecaster.given(genome, size, seen[genome].seen())
+            forecast = forecaster.given(genome, size, seen[genome].seen)
             step = 0.5 / problems
             assert forecast.accuracy is not None and forecast.low is not None and forecast.high is not None
             found.append(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.evaluate import Evaluation, evaluate
+from undercut.evaluators.evaluate import Evaluation, Scores, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import price_of
 from undercut.evaluators.models.registry import open_model
@@ -97,10 +97,10 @@ def test_a_forecast_without_interval_is_about_the_same(calibrated: tuple[Calibra
 
 def test_own_runs_move_a_forecast(calibrated: tuple[Calibration, Engine]) -> None:
     forecaster, genome = forecaster_of(*calibrated), Genome(tree(8))
-    by_runs = [forecaster.chance(genome, 64, {32: (right, 40)}) for right in (0.0, 20.0, 40.0)]
+    by_runs = [forecaster.chance(genome, 64, {32: Scores(right, right, 40)}) for right in (0, 20, 40)]
     assert by_runs == sorted(by_runs) and by_runs[0] < 0.05
     assert by_runs[0] < forecaster.chance(genome, 64, {}) < by_runs[2]
-    failed = forecaster.given(genome, 64, {32: (0.0, 40)})
+    failed = forecaster.given(genome, 64, {32: Scores(0.0, 0, 40)})
     assert failed.high is not None and failed.high < 0.1
 
 
@@ -112,6 +112,20 @@ def test_a_forecast_says_what_it_cannot_know(calibrated: tuple[Calibration, Engi
     empty = forecaster_of(Calibration(), calibrated[1]).given(Genome(tree(8)), 32, {})
     assert empty.accuracy is None and empty.to_dict()["accuracy"] is None
     assert empty.note == "no answer of merge, sort could be judged: it has no reference"
+
+
+def test_what_is_not_right_may_be_worth_something(calibrated: tuple[Calibration, Engine]) -> None:
+    """A tree that is right half of the time and worth .6 where it is not is worth .8, run or not."""
+    table, engine = calibrated
+    rates, genome = table.rates(TOOLBOX, [engine.models[0].shape], [None]), Genome(tree(8))
+    plain, kinder = (Forecaster(rates, TASK, TOOLBOX, credit=credit) for credit in (0.0, 0.6))
+    for seen in ({}, {32: Scores(28.0, 20, 40)}):
+        right, worth = plain.given(genome, 64, seen), kinder.given(genome, 64, seen)
+        for name in ("accuracy", "low", "high"):
+            most = plain.most(seen, 64)
+            assert getattr(worth, name) == pytest.approx(min(most, 0.6 + 0.4 * getattr(right, name)))
+    assert plain.chance(genome, 32, {32: Scores(380.0, 200, 400)}) == pytest.approx(0.5, abs=0.05)
+    assert kinder.chance(genome, 32, {32: Scores(320.0, 200, 400)}) == pytest.approx(0.8, abs=0.03)
 
 
 @given(
