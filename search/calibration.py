@@ -44,7 +44,7 @@ DOUBTFUL, GROUPS, AHEAD, LOOKS = 0.1, 3, 8, 3
 """Doubt from which on calls are asked ahead of the runs, at how many sizes of each genome at a time, how many of each,
 and how often that is looked at again: a few wrong answers by bad luck would rule a genome out for good."""
 AGAIN, WIDE = ("vote", "retry", "loop", "select"), 0.5
-"""Where further samples are drawn, a small chance makes all the difference, so that its log-odds must be known as well."""
+"""Where further samples are drawn, it matters how small a small chance is, so that its log-odds must be known as well."""
 
 
 def gather_questions(
@@ -203,7 +203,11 @@ async def ask_ahead(
     ask = engine.asker(trace)
     for _ in range(LOOKS):
         known = {key: found.chance(*key[1:]) for key in left if (found := table.successes(key[0])) is not None}
-        doubtful = [key for key, chance in known.items() if chance.doubt > DOUBTFUL or again and chance.spread > WIDE]
+        doubtful = [
+            key
+            for key, chance in known.items()
+            if chance.doubt > DOUBTFUL or (again and chance.mean < 0 and chance.spread > WIDE)
+        ]
         chosen = sorted(doubtful, key=lambda key: -known[key].doubt)[:GROUPS]
         questions = [question for key in chosen for question in islice(left[key], AHEAD)]
         if not questions:
