@@ -44,7 +44,7 @@ DOUBTFUL, GROUPS, AHEAD, LOOKS = 0.1, 3, 8, 3
 """Doubt from which on calls are asked ahead of the runs, at how many sizes of each genome at a time, how many of each,
 and how often that is looked at again: a few wrong answers by bad luck would rule a genome out for good."""
 AGAIN, WIDE = ("vote", "retry", "loop", "select"), 0.5
-"""Where further samples are drawn, it matters how small a small chance is, so that its log-odds must be known as well."""
+"""Where further samples are drawn, it matters how small a small chance is: its log-odds must be known as well."""
 
 
 def gather_questions(
