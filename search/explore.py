@@ -152,7 +152,8 @@ class Search:
         """Forecast all that is one step away from the best of each size, until nothing new comes to them.
 
         What was forecast before the table learned of more calls is forecast again. The best of small genomes are
-        footholds: operators that add next to nothing to the best of all leave no room for a step.
+        footholds: operators that add next to nothing to the best of all leave no room for a step. Where only likeness
+        to what was run tells anything, one step is taken: its slopes are too slight to be climbed to their end.
         """
         polished: set[Genome] = set()
         while fresh := [genome for genome in self._footholds() if genome not in polished]:
@@ -164,6 +165,8 @@ class Search:
                     for near in map(normal, neighbours(self.space, genome)):
                         if near not in self._current:
                             self._forecast(near)
+            if self._blind:
+                break
 
     def _footholds(self) -> list[Genome]:
         """The fronts of what is known among the genomes of at most so many nodes, for every number."""
