@@ -76,7 +76,7 @@ class Evaluation:
             {size: accuracy([o.score for o in found], level) for size, found in sorted(by_size.items())},
             {size: mean_cost([o.cost for o in found]) for size, found in sorted(by_size.items())},
             dict(Counter(outcome.failure for outcome in outcomes if outcome.failure is not None)),
-            {size: scores_of([o.score for o in found]) for size, found in sorted(by_size.items())},
+            seen_of(outcomes),
         )
 
 
@@ -86,9 +86,15 @@ def credit(scores: Iterable[float]) -> float:
     return math.fsum(partly) / (len(partly) + 1)
 
 
-def scores_of(scores: Sequence[float]) -> Scores:
-    """Scores in [0, 1], summed up."""
-    return Scores(math.fsum(scores), sum(score == 1 for score in scores), len(scores))
+def seen_of(outcomes: Iterable[Outcome]) -> dict[int, Scores]:
+    """What some runs showed, by size."""
+    by_size: dict[int, list[float]] = {}
+    for outcome in outcomes:
+        by_size.setdefault(outcome.size, []).append(outcome.score)
+    return {
+        size: Scores(math.fsum(scores), sum(score == 1 for score in scores), len(scores))
+        for size, scores in sorted(by_size.items())
+    }
 
 
 def mean_cost(costs: Sequence[Cost]) -> Cost:

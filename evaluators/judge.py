@@ -27,10 +27,7 @@ class Judge:
         if flagged:
             return False
         known, truth = self._truth(question)
-        try:
-            return bool(question.primitive.same(value, truth)) if known else None
-        except Exception:  # the user's code on an answer that may be anything
-            return None
+        return question.primitive.agree(value, truth) if known else None
 
     def _sensible(self, question: Question) -> bool:
         """Whether the inputs are what the primitive expects: wrong answers before may have spoilt them."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.evaluate import Evaluation, Outcome, Scores, credit, evaluate, scores_of
+from undercut.evaluators.evaluate import Evaluation, Outcome, Scores, credit, evaluate, seen_of
 from undercut.evaluators.task import Split, Task
 from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST, Cost
@@ -41,10 +41,7 @@ class Bench:
 
     def seen(self, genome: Genome) -> dict[int, Scores]:
         """A genome's own runs, by size."""
-        by_size: dict[int, list[float]] = {}
-        for outcome in self.outcomes.get(genome, ()):
-            by_size.setdefault(outcome.size, []).append(outcome.score)
-        return {size: scores_of(scores) for size, scores in sorted(by_size.items())}
+        return seen_of(self.outcomes.get(genome, ()))
 
     def credit(self) -> float:
         """What a result that is not right is still worth, in [0, 1], by all that was run; see `credit`."""

@@ -175,7 +175,7 @@ async def calibrate(
     repeated = await asyncio.gather(*(one(question) for question, _, _ in again))
     for (question, first, shuffle), (record, value) in zip(again, repeated, strict=True):
         wrong = not (first.flagged or record.flagged or record.right)
-        same = question.primitive.same(value, answered[first.key]) if wrong else None
+        same = question.primitive.agree(value, answered[first.key]) if wrong else None
         table.add_repeat(Repeat(first, shuffle, bool(record.right), same))
     return table, right
 

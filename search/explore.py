@@ -276,9 +276,7 @@ class Search:
             ]
             if not any(asked):
                 return chosen
-            self.refit()
-            for genome in self._near_front():
-                self._forecast(genome)
+            self._learn()
 
     def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
         """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.
@@ -328,9 +326,7 @@ class Search:
             for genome in running:
                 runs = [run for run in self.bench.outcomes[genome] if run.size == self.settings.sizes[-1]]
                 self._kin.add(genome, [(run.score, self.unit(run.cost)) for run in runs])
-            self.refit()
-            for genome in self._near_front():
-                self._forecast(genome)
+            self._learn()
             done = count
         for genome in genomes:
             self.bench.keep(genome, split)
@@ -351,6 +347,12 @@ class Search:
         run = len(self.bench.outcomes)
         words = f"{len(self._known):,} forecast, {run} run, {self.ledger.spent.calls:,} calls"
         self.progress(phase, run, self.settings.evaluations, words)
+
+    def _learn(self) -> None:
+        """Fit the forecaster to all calls so far, and work out again what that may bring onto the front."""
+        self.refit()
+        for genome in self._near_front():
+            self._forecast(genome)
 
     def refit(self) -> None:
         """Fit the forecaster to all calls so far."""

@@ -72,11 +72,12 @@ def _shifted(space: Space, genome: Genome) -> Iterator[Genome]:
     It is one with a body that reads what it reads and gives what it gives, a guard, say, and goes to what stands inside
     or outside of it and does so as well.
     """
-    for around in space.places(genome):
+    places = space.places(genome)
+    for around in places:
         node = around.expression
         if isinstance(node, Node) and node.inputs == tuple(Input(index) for index in range(len(around.want.inputs))):
-            for core in space.places(genome):
-                at = core.path[-1] - len(node.inputs) if core.path[:-1] == around.path and core.path else -1
+            for core in places:
+                at = core.path[-1] - len(node.inputs) if core.path and core.path[:-1] == around.path else -1
                 if at >= 0 and around.want.takes(core.expression, core.want):
                     yield from _around_others(space, replaced(genome, around, core.expression), around, at, core.want)
 

@@ -69,6 +69,20 @@ class Primitive:
             raise InvalidAnswer(f"the answer {text[:80]!r} breaks the contract of {self.name!r}")
         return answer
 
+    def agree(self, answer: Any, other: Any) -> bool:
+        """Whether two answers say the same.
+
+        Raises:
+            GenomeError: the function that tells raised.
+        """
+        try:
+            return bool(self.same(answer, other))
+        except Exception as error:  # the user's code
+            raise GenomeError(
+                f"the `same` of primitive {self.name!r} must take any two answers of type {self.output}, and for "
+                f"{str(answer)[:60]!r} and {str(other)[:60]!r} it raised {type(error).__name__}: {error}"
+            ) from error
+
     def sizes(self, values: Sequence[Any]) -> tuple[int, ...]:
         """Sizes of inputs in items, one for each."""
         return tuple([size_of(value, kind) for value, kind in zip(values, self.inputs, strict=True)])

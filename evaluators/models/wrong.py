@@ -33,7 +33,7 @@ def plausible(primitive: Primitive, values: Sequence[Any], truth: Any, draw: ran
             answer = primitive.read(text, values)
         except InvalidAnswer:
             continue
-        if not primitive.same(answer, truth):
+        if not primitive.agree(answer, truth):
             return text, answer
     return None
 

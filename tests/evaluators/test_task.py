@@ -14,6 +14,7 @@ from undercut.evaluators.task import SPLITS, Task, is_of, split_of
 from undercut.evaluators.tasks import TASKS, open_task
 from undercut.evaluators.tasks.primitives import FACTS, FOUND, KEY
 from undercut.spaces.errors import GenomeError, TaskError
+from undercut.spaces.primitive import Primitive
 from undercut.spaces.types import NUMBER, NUMBERS, TRUTH, ListOf, Type, size_of
 
 
@@ -205,3 +206,12 @@ def test_what_the_users_own_code_raises_is_said_in_one_sentence() -> None:
     assert math.isnan(replace(TASKS["sort"], score=lambda output, target: 2.0).scored([1], [1]))
     with pytest.raises(GenomeError, match=r"law of primitive 'sort' .* for 3 it raised KeyError"):
         replace(TASKS["sort"].primitives[0], law=broken).answer_size(3)
+
+
+def test_a_comparison_of_answers_that_raises_is_named() -> None:
+    def broken(answer: int, other: int) -> bool:
+        raise KeyError(answer)
+
+    asked = Primitive("asked", (NUMBERS,), NUMBER, ("{0}",), same=broken)
+    with pytest.raises(GenomeError, match="`same` of primitive 'asked' must take any two answers of type number"):
+        asked.agree(1, 2)
