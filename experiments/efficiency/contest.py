@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench import Bench, SpentError, Tried
+from bench import Bench, SpentError, Tried, checks_of
 from oracle import Problem, oracle_of, volume
 from world import Outcome
 
 from undercut.search.front import front
+from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome
+from undercut.spaces.normal import bare, normal
 
 ENOUGH = 0.95
 """Share of the true front's hypervolume at which it counts as found."""
@@ -28,8 +30,17 @@ class Judge:
     def __init__(self, problem: Problem) -> None:
         points = [(point["accuracy"], point["cost"]) for point in oracle_of(problem)["front"]]
         self._problem = problem
+        self._checks = checks_of(problem.task, problem.sizes, 0)
+        self._right: dict[Genome, bool] = {}
         self.most = 2 * max(cost for _, cost in points)
         self._all = volume(points, self.most)
+
+    def right(self, genome: Genome) -> bool:
+        """Whether a genome is right where every answer is, as all are that the oracle looked at: not by luck alone."""
+        core = bare(normal(genome))
+        if core not in self._right:
+            self._right[core] = bool(rehearse(core, self._checks, self._problem.task, self._problem.world.toolbox).right)
+        return self._right[core]
 
     def share(self, genomes: Iterable[Genome]) -> float:
         """Share of the oracle's hypervolume; a little above 1 where luck had it so."""
@@ -105,8 +116,13 @@ class Contest:
         self.asked += 1
 
     def _report(self) -> None:
-        """Find the non-dominated of what was seen, but for what was never right, asked nothing or is too dear."""
-        worth = [(g, a, c) for g, (a, c) in self.seen.items() if a > 0 and 0 < c < self._judge.most]
+        """Find the non-dominated of what was seen, but for what was never right, asked nothing or is too dear.
+
+        What is right by luck alone, as a look at half of a list is half of the time, is no decomposition of the
+        problem: it is left out at no charge, so that it hides nothing that the rival has found besides.
+        """
+        affordable = [(g, a, c) for g, (a, c) in self.seen.items() if a > 0 and 0 < c < self._judge.most]
+        worth = [point for point in affordable if self._judge.right(point[0])]
         points = front(worth)
         now = [genome for genome, *_ in points]
         if now != self._reported:
