@@ -10,15 +10,23 @@ from undercut.search.calibration import AHEAD
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
 from undercut.spaces.errors import TaskError
-from undercut.spaces.genome import Genome
+from undercut.spaces.estimate import CallRates
+from undercut.spaces.estimator import Estimator
+from undercut.spaces.genome import Genome, Node
 from undercut.spaces.normal import bare
 from undercut.spaces.operators.base import SIZES
+from undercut.spaces.pricing import call_cost
+from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Question
 from undercut.spaces.toolbox import Toolbox
 
 REHEARSED, FARTHEST = max(SIZES), 1024
 """Largest problems that all genomes are rehearsed on, and those near the front, where the target is farther off."""
 CHOOSING, VARIED = ("route", "guard"), 16
 """Operators that do not do the same on every problem, and how many small ones more are rehearsed where they occur."""
+
+FORESEEN = 1.5
+"""Times what the walk with symbols expects that the calls of a rehearsal may be shown."""
 
 
 class Checks:
@@ -38,25 +46,50 @@ class Checks:
         self.target = self._reach(FARTHEST)
 
     def right(self, genome: Genome) -> bool | None:
-        """Whether the genome would be right at each size that matters; None where a primitive has no reference."""
+        """Whether the genome would be right at each size that matters; None where a primitive has no reference.
+
+        One with a branch that no problem takes is not: it may be anything there, and is another genome without it.
+        """
         core = self._core(genome)
         if core not in self._right:
             chooses = any(node.op in CHOOSING for node in core.walk())
-            self._right[core] = self._rehearsed(core, [*self._near, *self._varied] if chooses else self._near)
+            problems = [*self._near, *self._varied] if chooses else self._near
+            found = rehearse(core, problems, self._task, self._toolbox)
+            self._right[core] = found.right and not found.idle
         return self._right[core]
 
     def holds_far(self, genome: Genome) -> bool:
         """Whether a genome that would be right so far would be so at the target and beyond it as well.
 
         Numbers within numbers reach further than either: pieces of 12 by the 20 are one piece up to 240. Only what is
-        near the front is held against problems as large as that, since they take their time.
+        near the front is held against problems as large as that, since they take their time. Neither holds a genome
+        whose calls are shown far more than its forecast takes them to be: that hopes for too much.
         """
         core = self._core(genome)
         if core not in self._far:
             self._far.add(core)
-            if self.right(genome) and self._rehearsed(core, self._far_off) is False:
-                self._right[core] = False
+            if self.right(genome):
+                found = rehearse(core, self._far_off, self._task, self._toolbox)
+                if found.right is False or not self._foreseen(core, found.questions):
+                    self._right[core] = False
         return self._right[core] is not False
+
+    def _foreseen(self, core: Genome, questions: Sequence[Question]) -> bool:
+        """Whether what a rehearsal far off asked is about what the walk with symbols expects there.
+
+        How often a choice falls on what is known of the model alone, so that genomes that choose are not held to it.
+        """
+        if any(node.op in CHOOSING for node in core.walk()):
+            return True
+        shown = _Items()
+        for question in questions:
+            shown.count(question.primitive, question.primitive.sizes(question.values))
+        expected = _Items()
+        walk = Estimator(expected, self._toolbox)
+        total = sum(walk.apply(core, self._task.extents(problem.size)).cost.tokens for problem in self._far_off)
+        return shown.total <= FORESEEN * total and all(
+            most <= FORESEEN * expected.most.get(name, 0.0) for name, most in shown.most.items()
+        )
 
     @cached_property
     def at_target(self) -> list[Instance]:
@@ -102,8 +135,41 @@ class Checks:
             self._cores[genome] = bare(genome)
         return self._cores[genome]
 
-    def _rehearsed(self, core: Genome, problems: Sequence[Instance]) -> bool | None:
-        return rehearse(core, problems, self._task, self._toolbox).right
+
+class _Items:
+    """Rates by which a call costs a token, and one more for every item that it is shown.
+
+    Attributes:
+        most: the most of that in one call, by primitive.
+        total: all that was counted.
+    """
+
+    def __init__(self) -> None:
+        self.most: dict[str, float] = {}
+        self.total = 0.0
+
+    def count(self, primitive: Primitive, sizes: Sequence[float]) -> float:
+        """Count a call on inputs of these sizes."""
+        shown = 1 + sum(sizes)
+        self.most[primitive.name] = max(self.most.get(primitive.name, 0.0), shown)
+        self.total += shown
+        return shown
+
+    def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
+        """Never wrong."""
+        return CallRates(call_cost(self.count(primitive, sizes), 0, 0, None, None))
+
+    def dependence(self, node: Node) -> float:
+        """All samples are right, and so alike."""
+        return 1.0
+
+    def agreement(self, node: Node) -> float:
+        """None is wrong."""
+        return 1.0
+
+    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
+        """As the primitive declares them."""
+        return primitive.expected_shares()
 
 
 def beyond(size: int) -> int:

@@ -14,6 +14,7 @@ from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.task import Split, Task
 from undercut.search.bench import Bench
 from undercut.search.calibration import ask_ahead, calibrate
+from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
@@ -32,8 +33,10 @@ Progress: TypeAlias = Callable[[str, int, int, str], None]
 
 AT_ONCE = 4
 """Genomes run on the model between two looks at the forecasts."""
-FIRST = (8,)
+FIRST = (2, 8)
 """Problems a size on which a candidate has been run after each round of its race."""
+RUNAWAY = 2.0
+"""Times its forecast that a genome's own runs must cost to be believed rather than the calls that it makes."""
 WRONG = (0.0, math.inf)
 """What a genome is worth that nobody should look at."""
 WARM_UP = 10
@@ -66,14 +69,12 @@ class Search:
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
     _current: set[Genome] = field(default_factory=set)
     _asked_ahead: set[Genome] = field(default_factory=set)
-    _cheapest: float = math.inf
-    _least_work: float = math.inf
 
     def __post_init__(self) -> None:
         settings = self.settings
         self.unit = known_unit(settings.cost, self.models)
-        # Votes make nobody wait: where latency is saved, what is done side by side has a ceiling of its own.
         self._work = unit_of("passes") if settings.cost == "latency" else self.unit
+        self._ceiling = Ceiling(settings.ceiling)
         self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
         self.checks = Checks(self.task, self.toolbox, settings)
         for primitive in self.task.primitives:
@@ -112,10 +113,10 @@ class Search:
             lambda a, b: self.progress("calibrate", a, b, "calls"),
         )
         self.refit()
+        designs = [normal(genome) for genome in self.designs().values() if genome.size <= self.settings.max_size]
         if self._blind:
-            known = [normal(genome) for genome in self.designs().values() if genome.size <= self.settings.max_size]
-            await self.race(known[: self.settings.evaluations], "search", FIRST)
-        for genome in known:
+            await self.race(designs[: self.settings.evaluations], "search", FIRST)
+        for genome in [*known, *designs]:
             self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
         while quiet < QUIET:
@@ -169,34 +170,40 @@ class Search:
                 break
 
     def _footholds(self) -> list[Genome]:
-        """The fronts of what is known among the genomes of at most so many nodes, for every number."""
+        """The fronts of what is known among the genomes of at most so many nodes and of just so many, for every number.
+
+        What is best of its size alone may be a step that shows only with the next one, such as cutting up a list where
+        it takes two to be cut up.
+        """
         of_size: dict[int, list[tuple[Genome, float, float]]] = {}
         for point in self._affordable_known():
             of_size.setdefault(point[0].size, []).append(point)
         best: list[tuple[Genome, float, float]] = []
         found: dict[Genome, None] = {}
         for size in sorted(of_size):
-            best = front([*best, *of_size[size]])
-            found |= dict.fromkeys(genome for genome, _, _ in thinned(best))
+            alone = front(of_size[size])
+            best = front([*best, *alone])
+            found |= dict.fromkeys(genome for genome, _, _ in [*thinned(best), *thinned(alone)])
         return list(found)
 
     def _forecast(self, genome: Genome) -> None:
         """Work out what a genome is worth by what is known now, and tell the proposer."""
         self._current.add(genome)
-        worth = self._known[genome] = self.worth(genome)
-        if worth[0] > 0 and (genome in self.bench.outcomes or not self.forecaster.unjudged(genome)):
-            self._cheapest = min(self._cheapest, worth[1])
-        self._proposer.tell(genome, *(worth if worth[1] <= self._dearest else WRONG))
-
-    @property
-    def _dearest(self) -> float:
-        """The highest cost that is looked at."""
-        return self.settings.ceiling * self._cheapest
+        accuracy, cost, work = self._worth(genome)
+        self._known[genome] = accuracy, cost
+        judged = genome in self.bench.outcomes or not self.forecaster.unjudged(genome)
+        self._ceiling.add(genome, accuracy if judged else 0.0, cost, work)
+        self._proposer.tell(genome, *((accuracy, cost) if self._ceiling.allows(genome) else WRONG))
 
     def worth(self, genome: Genome) -> tuple[float, float]:
         """What the search aims at, mostly the accuracy at the target, and the cost there."""
+        accuracy, cost, _ = self._worth(genome)
+        return accuracy, cost
+
+    def _worth(self, genome: Genome) -> tuple[float, float, float]:
+        """The same, and the work of a run."""
         if self.checks.right(genome) is False:
-            return WRONG
+            return *WRONG, math.inf
         largest, target = self.settings.sizes[-1], self.settings.target_size
         forecast = self.forecaster.at(genome, target)
         cost = self.unit(forecast.cost)
@@ -204,19 +211,19 @@ class Search:
         if self.forecaster.unjudged(genome):
             # What no call can tell of, only a model knows: one that asks none cannot be right but by chance.
             accuracy = self._kin.accuracy(genome) if forecast.cost.calls >= 1 else 0.0
-            cost *= self._kin.dearer(genome, self.unit(self.forecaster.at(genome, largest).cost))
         elif seen:
             accuracy = aim(*(self.forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:
             near = self.forecaster.at(genome, largest).accuracy or 0.0
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
         work = self._work(forecast.cost)
-        if accuracy > 0 and (cost < self._cheapest or work < self._least_work):
-            if not self.checks.holds_far(genome):  # all others are held against the cheapest
-                return WRONG
-            self._least_work = min(self._least_work, work)
-        unlimited = math.isnan(cost) or work > self.settings.ceiling * self._least_work
-        return accuracy, math.inf if unlimited else cost * (1 + RAZOR * genome.size)
+        if seen:
+            dearer = self._kin.dearer(genome, self.unit(self.forecaster.at(genome, largest).cost))
+            if dearer > RUNAWAY or self.forecaster.unjudged(genome):
+                cost, work = cost * dearer, work * dearer
+        if self._ceiling.would_fall(accuracy, cost, work) and not self.checks.holds_far(genome):
+            return *WRONG, math.inf  # all others would be held against it
+        return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size), work
 
     @cached_property
     def _blind(self) -> bool:
@@ -228,8 +235,8 @@ class Search:
         return thinned(front(self._affordable_known()))
 
     def _affordable_known(self) -> list[tuple[Genome, float, float]]:
-        most = self._dearest
-        return [(genome, *worth) for genome, worth in self._known.items() if worth[0] > 0 and worth[1] <= most]
+        allows = self._ceiling.allows
+        return [(genome, *worth) for genome, worth in self._known.items() if worth[0] > 0 and allows(genome)]
 
     def _near_front(self) -> list[Genome]:
         """Genomes that some news could bring onto the front.
@@ -250,13 +257,18 @@ class Search:
         return near
 
     def promising(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
-        """Genomes on the front of what is known that were not run yet, the most accurate first.
+        """Genomes on the front of what is known that were not run yet, those first that add most accuracy for their cost.
 
         One that is forecast to be next to the same as one that was run is passed over: runs bring down what was hoped
         for too much, and would make every twin look better than what was run, for as long as there are any.
         """
-        fresh = [point for point in self.front() if point[0] not in done and not self._is_twin(point[0], done)]
-        return [genome for genome, _, _ in sorted(fresh, key=lambda point: -point[1])][:most]
+        gains: dict[Genome, float] = {}
+        below = 0.0
+        for genome, accuracy, cost in self.front():
+            if genome not in done and not self._is_twin(genome, done):
+                gains[genome] = (accuracy - below) / cost if cost else math.inf
+            below = accuracy
+        return sorted(gains, key=lambda genome: -gains[genome])[:most]
 
     async def sounded(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
         """What is promising even when the calls were asked that it hangs on at the target and that are known least.
@@ -334,10 +346,13 @@ class Search:
     def _hopeless(self, genome: Genome, known: Sequence[tuple[Genome, float, float]]) -> bool:
         """Whether even the upper end of what a genome's runs leave possible is below something known that is no dearer.
 
-        That end holds however often one looks (see `anytime`).
+        That end holds however often one looks (see `anytime`). One whose runs cost far more than was forecast may turn
+        out to be too dear.
         """
         if genome not in self.bench.outcomes or genome not in self._known:
             return False
+        if not self._ceiling.allows(genome):
+            return True
         most = self.forecaster.most(self.bench.seen(genome), self.settings.target_size)
         cost = self._known[genome][1]
         return any(best > most and price <= cost for other, best, price in known if other != genome)

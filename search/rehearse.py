@@ -17,6 +17,7 @@ from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import run_now
 from undercut.spaces.genome import Genome
 from undercut.spaces.operators import OPERATORS
+from undercut.spaces.operators.route import BRANCH
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Job, Question
 from undercut.spaces.toolbox import Function, Toolbox
@@ -67,10 +68,12 @@ class Rehearsal:
         right: whether every instance came out right, without waste, and every check of a retry accepted what was right
             and refused something that was not; None where a primitive has no reference.
         questions: the calls.
+        idle: whether no instance ever took some branch of a route, so that nothing is known of that one.
     """
 
     right: bool | None
     questions: tuple[Question, ...] = ()
+    idle: bool = False
 
 
 def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox: Toolbox) -> Rehearsal:
@@ -86,7 +89,11 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
             return Rehearsal(False)
         if task.scored(output, instance.target) != 1:
             return Rehearsal(False)
-    return Rehearsal(True, tuple(walk.questions)) if all(walk.refusing.values()) else Rehearsal(False)
+    if not all(walk.refusing.values()):
+        return Rehearsal(False)
+    routes = [node for node in genome.walk() if node.op == "route" and node.genes["pick"] == BRANCH]
+    idle = any(body.key not in walk.applied for node in routes for body in node.bodies)
+    return Rehearsal(True, tuple(walk.questions), idle)
 
 
 def spoiling(
@@ -147,7 +154,8 @@ class _Walk:
     """The walk with references. Further samples of an answer would be the same, so votes are cast once.
 
     `fault` is the position of a question that is answered wrongly, and what draws the wrong answer. `refusing` holds,
-    by key, the checks of retries, and whether they refused a slip; without a fault they are held against some.
+    by key, the checks of retries, and whether they refused a slip; without a fault they are held against some. `applied`
+    holds the keys of all genomes and bodies that were run.
     """
 
     sample: tuple[int, ...] = ()
@@ -162,6 +170,7 @@ class _Walk:
             functions = [self._held(function) for function in toolbox.functions.values()]
             self.toolbox = Toolbox(list(toolbox.primitives.values()), functions, toolbox.models)
         self.questions: list[Question] = []
+        self.applied: set[str] = set()
 
     def begin(self, size: int) -> None:
         """Begin an instance of this size."""
@@ -191,6 +200,7 @@ class _Walk:
 
     async def apply(self, genome: Genome, inputs: Sequence[Any], sample: tuple[int, ...] | None = None) -> Any:
         """Run a genome; a check that refuses what is right would do so always."""
+        self.applied.add(genome.key)
         values: dict[str, Any] = {f"x{index}": value for index, value in enumerate(inputs)}
         for node in genome.nodes:
             values[node.key] = await OPERATORS[node.op].run(node, [values[part.key] for part in node.inputs], self)
