@@ -9,19 +9,16 @@ from typing import Any
 
 from undercut.evaluators.evaluate import NO_RUNS, Evaluation
 from undercut.evaluators.statistics import guaranteed
-from undercut.evaluators.task import Task
 from undercut.search.bench import measured
 from undercut.search.explore import Search
 from undercut.search.forecast import Seen, field_of
 from undercut.search.front import front, thinned
 from undercut.search.payback import payback
-from undercut.search.settings import Settings
+from undercut.search.rounds import SELECT, held_beyond, held_out
 from undercut.search.slope import slope_of
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
 
-SELECT = (8, 16, 24)
-"""Problems a size on which finalists have been run after each round of their race."""
 LOOKS = 4
 """How often the front is looked at and what is new on it raced, before it is measured for good."""
 LEVEL = 0.95
@@ -41,22 +38,18 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     finalists = await _finalists(search)
     chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
     designs = search.designs()
-    genomes = [*chosen, *designs.values()]
+    genomes = list(dict.fromkeys([*chosen, *designs.values()]))  # one that was found again is measured once
     held, further = held_out(settings), held_beyond(settings, search.task)
     found = await _measured(search, genomes, held)
     search.refit()
-    items = [_item(search, genome, evaluation) for genome, evaluation in zip(genomes, found, strict=True)]
+    items = {genome: _item(search, genome, evaluation) for genome, evaluation in zip(genomes, found, strict=True)}
     found = await _measured(search, genomes, further)
-    for item, evaluation in zip(items, found, strict=True):
-        item |= measured(_at_once(evaluation, len(genomes) * (len(held) + len(further))))
-    for genome in genomes:
+    for genome, evaluation in zip(genomes, found, strict=True):
+        items[genome] |= measured(_at_once(evaluation, len(genomes) * (len(held) + len(further))))
         search.bench.keep(genome, "test")
-    best_first = sorted(items[: len(chosen)], key=lambda item: -_cost_at_target(search, item))
-    for position, item in enumerate(best_first):
-        item["id"] = letter(position)
-    baselines = items[len(chosen) :]
-    for name, item in zip(designs, baselines, strict=True):
-        item["id"] = name
+    best_first = sorted((items[genome] for genome in chosen), key=lambda item: -_cost_at_target(search, item))
+    best_first = [{**item, "id": letter(position)} for position, item in enumerate(best_first)]
+    baselines = [{**items[genome], "id": name} for name, genome in designs.items()]
     spent, charged = search.ledger.spent.bill(), search.bench.charged
     return {
         "task": settings.task,
@@ -74,19 +67,6 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         "payback": payback(best_first, baselines, spent, settings.cost, settings.sizes[-1]),
         "constants": search.forecaster.constants(),
     }
-
-
-def held_out(settings: Settings) -> dict[int, int]:
-    """On how many problems of each size that was run the result is measured: half as many where less is at stake."""
-    *smaller, largest = settings.sizes
-    return dict.fromkeys(smaller, max(1, settings.samples // 2)) | {largest: settings.samples}
-
-
-def held_beyond(settings: Settings, task: Task) -> dict[int, int]:
-    """The one size beyond those, and on how many problems: the target, or twice the largest if that is less."""
-    largest = settings.sizes[-1]
-    size = min(settings.target_size, 2 * largest)
-    return {size: max(1, settings.samples // 2)} if size > largest and task.has(size) else {}
 
 
 async def _measured(search: Search, genomes: Sequence[Genome], held: Mapping[int, int]) -> list[Evaluation]:
@@ -128,7 +108,6 @@ def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, A
     law = growth(lambda size: unit(forecaster.at(genome, size).cost))
     slope = slope_of(evaluation.cost, lambda size: forecaster.bill(genome, size), unit, search.settings.cost)
     return {
-        "id": None,
         "name": str(genome),
         "genome": genome.to_dict(),
         "predicted": {str(target): forecaster.given(genome, target, _together(search, genome, evaluation)).to_dict()},

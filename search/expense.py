@@ -31,10 +31,9 @@ from undercut.evaluators.models.scripted import written
 from undercut.evaluators.models.simulated import count_pieces
 from undercut.evaluators.task import SPLITS, Split, Task
 from undercut.search.calibration import calibrate
-from undercut.search.conclude import SELECT, held_beyond, held_out
 from undercut.search.designs import known_designs
-from undercut.search.explore import FIRST
 from undercut.search.rehearse import rehearse
+from undercut.search.rounds import problems_of
 from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
 from undercut.spaces.question import Question
@@ -215,15 +214,6 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
 
     low, mean, high = (whole(which) for which in range(3))
     return Expense(low, mean, high)
-
-
-def problems_of(settings: Settings, task: Task, split: Split) -> dict[int, int]:
-    """How many problems of each size a genome is run on in a phase of the search."""
-    if split == "test":
-        wanted = held_out(settings) | held_beyond(settings, task)
-    else:
-        wanted = dict.fromkeys(settings.sizes, {"search": FIRST[-1], "select": SELECT[-1]}[split])
-    return {size: len(task.instances(size, most, split, settings.seed)) for size, most in wanted.items()}
 
 
 def _spent(engine: Engine) -> Spend:

@@ -21,6 +21,7 @@ from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
 from undercut.search.front import STEP, TWIN, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
+from undercut.search.rounds import FIRST
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.genome import Genome
@@ -33,8 +34,6 @@ Progress: TypeAlias = Callable[[str, int, int, str], None]
 
 AT_ONCE = 4
 """Genomes run on the model between two looks at the forecasts."""
-FIRST = (2, 8)
-"""Problems a size on which a candidate has been run after each round of its race."""
 RUNAWAY = 2.0
 """Times its forecast that a genome's own runs must cost to be believed rather than the calls that it makes."""
 WRONG = (0.0, math.inf)
@@ -257,7 +256,7 @@ class Search:
         return near
 
     def promising(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
-        """Genomes on the front of what is known that were not run yet, those first that add most accuracy for their cost.
+        """Genomes on the front of what is known that were not run yet, the most accuracy for its cost first.
 
         One that is forecast to be next to the same as one that was run is passed over: runs bring down what was hoped
         for too much, and would make every twin look better than what was run, for as long as there are any.

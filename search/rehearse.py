@@ -154,8 +154,8 @@ class _Walk:
     """The walk with references. Further samples of an answer would be the same, so votes are cast once.
 
     `fault` is the position of a question that is answered wrongly, and what draws the wrong answer. `refusing` holds,
-    by key, the checks of retries, and whether they refused a slip; without a fault they are held against some. `applied`
-    holds the keys of all genomes and bodies that were run.
+    by key, the checks of retries, and whether they refused a slip; without a fault they are held against some.
+    `applied` holds the keys of all genomes and bodies that were run.
     """
 
     sample: tuple[int, ...] = ()

@@ -82,7 +82,8 @@ def checked(
     from undercut.evaluators.models.sheet import Sheet, read_sheet
     from undercut.evaluators.models.simulated import count_pieces
     from undercut.evaluators.task import SPLITS
-    from undercut.search.expense import foretold, problems_of
+    from undercut.search.expense import foretold
+    from undercut.search.rounds import problems_of
     from undercut.search.settings import Settings
 
     sheet = Sheet() if prices is None else read_sheet(prices)

@@ -23,8 +23,8 @@ from run import our_run
 from summary import median_of
 
 from undercut.evaluators.calibrate import Calibration
-from undercut.search import calibration, explore
-from undercut.search.conclude import SELECT
+from undercut.search import calibration
+from undercut.search.rounds import FIRST, SELECT
 from undercut.spaces.genome import Genome
 
 
@@ -45,7 +45,7 @@ WITHOUT: Mapping[str, Mapping[str, Any]] = {
     "everything there": {},
     "calibration": {"undercut.search.explore.calibrate": _uncalibrated},
     "cache": {"undercut.evaluators.cache.AnswerCache.get": _nothing},
-    "few problems first": {"undercut.search.explore.FIRST": (explore.FIRST[-1] + SELECT[-1],)},
+    "few problems first": {"undercut.search.explore.FIRST": (FIRST[-1] + SELECT[-1],)},
     "normal form": {"undercut.search.explore.normal": _as_it_is},
 }
 
