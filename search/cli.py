@@ -69,7 +69,7 @@ def commands() -> None:
 @click.option("--max-size", type=int, default=9, show_default=True, help="Most nodes of a decomposition.")
 @click.option(
     "--ceiling", type=float, default=32, show_default=True,
-    help="Leave out what costs more than so many times the cheapest that is right.",
+    help="Leave out what costs more than so many times what a right answer costs with the best known.",
 )  # fmt: skip
 @click.option(
     "--until", type=float, metavar="ACCURACY", help="Look no further once this accuracy is reached at the target size."

@@ -44,14 +44,29 @@ TRIED = 3
 """Problems of each size that the designs are played through on."""
 THOUGHTS = 60
 """Tokens that a model is taken to think in where a prompt lets it."""
-MORE, FINALISTS, CHOSEN = (0.0, 2.0, 24.0), (1.0, 2.0, 8.0), (0.0, 0.5, 4.0)
-"""Genomes that a search runs, measures again and measures at last beside the known designs: least, usual, most.
 
-Counted in whole designs' worths: what is found shares many of its calls with them. The usual numbers are those of the
-searches in experiments/tasks.
-"""
-JUDGED = 6.0
-"""So many are usually run where calls can be judged, and where the known designs are not run first."""
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What a search takes besides the known designs, in whole designs' worths: what is found shares many calls.
+
+    Attributes:
+        tried: genomes run.
+        finalists: genomes raced again.
+        chosen: genomes measured at last.
+        calibrated: times the first calibration that single calls are asked by themselves.
+    """
+
+    tried: float
+    finalists: float
+    chosen: float
+    calibrated: float = 1.0
+
+
+BLIND = (Further(0.0, 1.0, 0.0), Further(0.7, 3.0, 0.5), Further(24.0, 8.0, 4.0))
+JUDGED = (Further(0.0, 1.0, 0.0), Further(5.0, 6.0, 2.5, 1.6), Further(48.0, 24.0, 12.0, 2.5))
+"""Least, usual and most, where no answer can be judged and where some can. The usual numbers are those of the searches
+in experiments/tasks and of some on the tasks that come with us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +220,14 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         """What a phase of the search takes, a problem of each size taking so much."""
         return sum((each[size] * count for size, count in counts[split].items()), Spend())
 
-    def whole(which: int) -> Spend:
+    def whole(further: Further) -> Spend:
         most = settings.evaluations - (len(designs) if blind else 0)
-        more = max(0.0, min(MORE[which] if blind or which != 1 else JUDGED, most))
-        run = phase("search", together) * blind + phase("search", alone) * more
-        again = phase("select", alone) * FINALISTS[which]
-        return asked + run + again + phase("test", together) + phase("test", alone) * CHOSEN[which]
+        run = phase("search", together) * blind + phase("search", alone) * max(0.0, min(further.tried, most))
+        again = phase("select", alone) * further.finalists
+        last = phase("test", together) + phase("test", alone) * further.chosen
+        return asked * further.calibrated + run + again + last
 
-    low, mean, high = (whole(which) for which in range(3))
+    low, mean, high = map(whole, BLIND if blind else JUDGED)
     return Expense(low, mean, high)
 
 

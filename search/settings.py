@@ -41,8 +41,9 @@ class Settings:
         evaluations: most genomes run on the model before the front is measured afresh.
         samples: instances of the largest size in that last measurement, half as many of others.
         max_size: most nodes of a genome.
-        ceiling: genomes that cost more than so many times the cheapest right one are not looked at; where latency is
-            the cost, nor those that take more than so many times the fewest forward passes.
+        ceiling: genomes that cost more than so many times what a right answer costs at the least, which is a run's cost
+            by how often it is right, are not looked at; where latency is the cost, nor those that take so many times
+            the fewest forward passes for one.
         until: accuracy in [0, 1], at the target, at which the search for more ends; None goes on.
 
     Raises:

@@ -253,13 +253,20 @@ def test_answers_of_an_earlier_run_are_not_asked_for_again(whole: dict[str, Any]
         run_search(SETTINGS, tmp_path / "last", reuse=[tmp_path / "nowhere"])
 
 
+def know(search: Search, worths: dict[Genome, tuple[float, float]]) -> None:
+    """Let a search take these for the accuracy and cost of genomes, and know of no others."""
+    search._known = worths
+    for genome, (accuracy, cost) in worths.items():
+        search._ceiling.add(genome, accuracy, cost, cost)
+
+
 def test_what_cannot_win_drops_out_of_the_race(tmp_path: Path) -> None:
     good, bad = Genome(call("sum", Input(0))), Genome(call("sum", Input(0), prompt=1))
     task, models = open_task("sum"), [open_model("simulated/gpt-3.5")]
     search = Search(SETTINGS, task, models, Store.create(tmp_path, SETTINGS), lambda *told: None)
     search.refit()
     search.bench.outcomes[bad] = [Outcome(4, 0.0, None, NO_COST) for _ in range(8)]
-    search._known = {good: (0.95, 10.0), bad: (0.96, 11.0)}
+    know(search, {good: (0.95, 10.0), bad: (0.96, 11.0)})
     asyncio.run(search.race([good, bad], "search", (8,)))
     assert [genome for genome, outcomes in search.bench.outcomes.items() if len(outcomes) == 16] == [good]
     assert search.ledger.spent.calls == 16
@@ -315,11 +322,29 @@ def test_the_best_are_polished_until_no_step_is_left_untried(search: Search) -> 
 def test_a_twin_of_what_was_run_is_not_run(search: Search) -> None:
     twin = Genome(Node("retry", [Input(0)], {"tries": 2}, [SUMMED]))
     cost = search.worth(SUMMED)[1]
-    search._known = {SUMMED: (0.5, cost), twin: (0.6, cost * 1.02)}
-    assert search.promising([]) == [twin, SUMMED]
+    know(search, {SUMMED: (0.5, cost), twin: (0.6, cost * 1.02)})
+    assert search.promising([]) == [SUMMED, twin]
     assert search.promising([SUMMED]) == []
     search.bench.outcomes[SUMMED] = [Outcome(4, 0.0, None, NO_COST) for _ in range(40)]
     assert search.promising([SUMMED]) == [twin]  # the twin was run in vain: this one may still do better
+
+
+def test_what_adds_most_accuracy_for_its_cost_is_run_first(search: Search) -> None:
+    near, dear = (Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": lead}, [SUMMED])) for lead in (2, 3))
+    know(search, {SUMMED: (0.2, 10.0), near: (0.5, 30.0), dear: (0.9, 300.0)})
+    assert search.promising([]) == [SUMMED, near, dear]
+    assert search.promising([], 2) == [SUMMED, near]
+
+
+def test_a_candidate_that_costs_far_more_than_forecast_is_dropped_early(search: Search) -> None:
+    vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 4}, [SUMMED]))
+    cost = search.worth(vote)[1]
+    know(search, {SUMMED: (0.5, cost / 20), vote: (0.9, cost)})
+    search.bench.outcomes[vote] = [Outcome(8, 0.0, None, NO_COST)]
+    search._kin.add(vote, [(0.0, 100 * search.unit(search.forecaster.at(vote, 8).cost))])
+    search._forecast(vote)
+    asyncio.run(search.race([vote], "search", (2, 8)))
+    assert len(search.bench.outcomes[vote]) == 1
 
 
 def test_progress_tells_of_all_phases(tmp_path: Path) -> None:
@@ -331,6 +356,18 @@ def test_progress_tells_of_all_phases(tmp_path: Path) -> None:
 
 def test_counted_is_a_model() -> None:
     assert isinstance(Counted(), Model)
+
+
+def test_a_design_that_was_found_is_measured_once(whole: dict[str, Any]) -> None:
+    found = {item["name"]: item for item in whole["front"]}
+    again = [item for item in whole["baselines"] if item["name"] in found]
+    assert again
+    largest = str(max(SETTINGS.sizes))
+    for item in again:
+        assert item["accuracy"] == found[item["name"]]["accuracy"]
+    assert {item["accuracy"][largest]["samples"] for item in [*whole["front"], *whole["baselines"]]} == {
+        SETTINGS.samples
+    }
 
 
 def test_what_is_wrong_far_off_is_not_what_others_are_held_against(tmp_path: Path) -> None:

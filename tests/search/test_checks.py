@@ -1,0 +1,65 @@
+"""What is no decomposition of a problem is not looked at, however right a rehearsal says that it is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from undercut.evaluators.task import Task
+from undercut.search.checks import Checks
+from undercut.search.settings import Settings
+from undercut.spaces.genome import Expression, Genome, Input, Node, call
+from undercut.spaces.primitive import Primitive
+from undercut.spaces.toolbox import Function
+from undercut.spaces.types import NUMBER, NUMBERS, Atom
+
+SIDE = Atom("side", int, str, options=2)
+SUM = Primitive("sum", (NUMBERS,), NUMBER, ("Add: {0}",), law=lambda n: 1, reference=sum)
+FIRST = Primitive("first", (NUMBERS,), NUMBER, ("First: {0}",), law=lambda n: 1, reference=lambda numbers: numbers[0])
+
+
+def checked(expression: Expression, law: Callable[[float], float] = lambda n: n, length: int = 10) -> tuple[bool, bool]:
+    """Whether a genome would be right, and whether that holds far off, for sums of 4, 8 and up to 32 numbers."""
+
+    def make(size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
+        numbers = [generator.randrange(1, 100) for _ in range(size)]
+        return (numbers,), sum(numbers)
+
+    keep = Primitive("keep", (NUMBERS,), NUMBERS, ("Keep: {0}",), law=law, reference=list)
+    side = Function("side", (NUMBERS,), SIDE, lambda numbers: int(len(numbers) > length), lambda n: 1)
+    task = Task("sums", (NUMBERS,), NUMBER, (SUM, FIRST, keep), make, selectors=(side,))
+    settings = Settings("sums", ("m",), sizes=(4, 8), target_size=32)
+    checks, genome = Checks(task, task.toolbox(["m"]), settings), Genome(expression)
+    return bool(checks.right(genome)), checks.holds_far(genome)
+
+
+def routed(long: Expression) -> Node:
+    """A sum of short lists, and something else for long ones."""
+    side = Genome(Node("code", [Input(0)], {"function": "side"}))
+    bodies = [side, Genome(call("sum", Input(0))), Genome(long)]
+    return Node("route", [Input(0)], {"pick": "branch", "read": 1 << 20}, bodies)
+
+
+def test_what_is_right_everywhere_holds() -> None:
+    assert checked(call("sum", Input(0))) == (True, True)
+
+
+def test_a_branch_that_problems_take_has_to_be_right() -> None:
+    assert checked(routed(call("sum", call("keep", Input(0))))) == (True, True)
+    assert checked(routed(call("first", Input(0)))) == (False, False)
+
+
+@pytest.mark.parametrize("long", [call("first", Input(0)), call("sum", call("keep", Input(0)))])
+def test_a_branch_that_no_problem_takes_makes_a_genome_wrong(long: Expression) -> None:
+    assert checked(routed(long), length=1000) == (False, False)
+
+
+def test_calls_that_are_shown_far_more_than_foreseen_do_not_hold() -> None:
+    kept = call("sum", call("keep", Input(0)))
+    assert checked(kept) == (True, True)
+    assert checked(kept, lambda n: n / 1.2) == (True, True)
+    assert checked(kept, lambda n: n / 10) == (True, False)
+    assert checked(kept, lambda n: 2 * n) == (True, True)
