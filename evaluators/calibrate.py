@@ -102,6 +102,11 @@ class Calibration:
             self._fitted[primitive] = OutcomeFit(cells)
         return self._fitted[primitive]
 
+    def tokens(self) -> float:
+        """Tokens in and out of all counted calls."""
+        cells = [cell for by_size in self.cells.values() for cell in by_size.values()]
+        return math.fsum(cell.prompt + cell.completion + cell.refusal for cell in cells)
+
     def rates(self, toolbox: Toolbox, shapes: Sequence[Shape | None], prices: Sequence[Price | None]) -> FittedRates:
         """Fit what is known so far."""
         return FittedRates(self, toolbox, shapes, prices)

@@ -122,7 +122,7 @@ class Search:
             asked = sum(self._propose() for _ in range(batches))
             self.polish()
             left = self.settings.evaluations - len(self.bench.outcomes)
-            chosen = await self.sounded(self.bench.outcomes, min(AT_ONCE, left))
+            chosen = self._in_step(await self.sounded(self.bench.outcomes, min(AT_ONCE, left)))
             if not chosen and not asked:
                 return "every decomposition of the space was looked at"
             quiet, batches = (0 if chosen else quiet + 1), 1
@@ -288,6 +288,16 @@ class Search:
             if not any(asked):
                 return chosen
             self._learn()
+
+    def _in_step(self, genomes: Sequence[Genome]) -> list[Genome]:
+        """Those genomes that cost no more to run than all calls so far did, or the cheapest if none does.
+
+        What is learned on the way often makes the dear ones needless, and no bill grows by leaps.
+        """
+        spent = self.bench.calibration.tokens()
+        bill, sizes = self.forecaster.bill, self.settings.sizes
+        prices = {genome: FIRST[-1] * sum(bill(genome, size).tokens for size in sizes) for genome in genomes}
+        return [genome for genome in genomes if prices[genome] <= max(spent, min(prices.values()))]
 
     def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
         """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.
