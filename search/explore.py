@@ -297,7 +297,8 @@ class Search:
         spent = self.bench.calibration.tokens()
         bill, sizes = self.forecaster.bill, self.settings.sizes
         prices = {genome: FIRST[-1] * sum(bill(genome, size).tokens for size in sizes) for genome in genomes}
-        return [genome for genome in genomes if prices[genome] <= max(spent, min(prices.values()))]
+        # Tokens that a server does not tell are not a number, and nothing is more than that.
+        return [genome for genome in genomes if not prices[genome] > max(min(prices.values()), spent)]
 
     def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
         """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.

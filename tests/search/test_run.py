@@ -336,6 +336,15 @@ def test_what_adds_most_accuracy_for_its_cost_is_run_first(search: Search) -> No
     assert search.promising([], 2) == [SUMMED, near]
 
 
+def test_what_costs_more_than_all_so_far_waits_while_there_is_something_cheaper(search: Search) -> None:
+    dear = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1001}, [SUMMED]))
+    dearer = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1003}, [SUMMED]))
+    assert search.bench.calibration.tokens() == pytest.approx(search.ledger.spent.tokens)
+    assert search._in_step([dear, SUMMED]) == [SUMMED]
+    assert search._in_step([dearer, dear]) == [dear]
+    assert search._in_step([]) == []
+
+
 def test_a_candidate_that_costs_far_more_than_forecast_is_dropped_early(search: Search) -> None:
     vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 4}, [SUMMED]))
     cost = search.worth(vote)[1]
