@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
+from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.task import Instance, Task
 from undercut.search.calibration import AHEAD
 from undercut.search.rehearse import rehearse
@@ -136,7 +137,7 @@ class Checks:
         return self._cores[genome]
 
 
-class _Items:
+class _Items(DeclaredRates):
     """Rates by which a call costs a token, and one more for every item that it is shown.
 
     Attributes:
@@ -145,6 +146,7 @@ class _Items:
     """
 
     def __init__(self) -> None:
+        super().__init__(())
         self.most: dict[str, float] = {}
         self.total = 0.0
 
@@ -157,19 +159,7 @@ class _Items:
 
     def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         """Never wrong."""
-        return CallRates(call_cost(self.count(primitive, sizes), 0, 0, None, None))
-
-    def dependence(self, node: Node) -> float:
-        """All samples are right, and so alike."""
-        return 1.0
-
-    def agreement(self, node: Node) -> float:
-        """None is wrong."""
-        return 1.0
-
-    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
-        """As the primitive declares them."""
-        return primitive.expected_shares()
+        return CallRates(call_cost(self.count(primitive, sizes), 0))
 
 
 def beyond(size: int) -> int:
