@@ -94,8 +94,8 @@ class Search:
     async def explore(self) -> str:
         """Calibrate, then rounds of forecasts and runs; gives the reason why they ended.
 
-        Every strategy begins with what the calibration came across, all small structures that would be right, and with
-        the known designs. Where no answer can be judged these are run: only measured scores tell anything there.
+        Every strategy begins with what the calibration came across: all small structures that would be right. Where no
+        answer can be judged it begins with the known designs, which are run: only measured scores tell anything there.
 
         Raises:
             ModelError: a model could not answer; the run can be resumed.
@@ -112,11 +112,11 @@ class Search:
             lambda a, b: self.progress("calibrate", a, b, "calls"),
         )
         self.refit()
-        designs = [normal(genome) for genome in self.designs().values() if genome.size <= self.settings.max_size]
         if self._blind:
-            await self.race(designs[: self.settings.evaluations], "search", FIRST)
-        for genome in [*map(normal, known), *designs]:
-            self._forecast(genome)
+            known = [normal(genome) for genome in self.designs().values() if genome.size <= self.settings.max_size]
+            await self.race(known[: self.settings.evaluations], "search", FIRST)
+        for genome in known:
+            self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
         while quiet < QUIET:
             asked = sum(self._propose() for _ in range(batches))
