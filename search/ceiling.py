@@ -37,7 +37,9 @@ class Ceiling:
         point = _Point(cost, work, cost / accuracy, work / accuracy) if accuracy > 0 else _Point(cost, work)
         self._points[genome] = point
         known = [point]
-        if before is not None and (before.each_right == self._least or before.work_each_right == self._least_work):
+        if before is not None and (
+            before.each_right == self._least < math.inf or before.work_each_right == self._least_work < math.inf
+        ):
             self._least = self._least_work = math.inf  # it may have been the measure, and be dearer now
             known = list(self._points.values())
         self._least = min(self._least, min(each.each_right for each in known))

@@ -1,4 +1,4 @@
-"""On how many problems genomes are run in each phase of a search, and what that will cost."""
+"""On how many problems genomes are run in each phase of a search."""
 
 from __future__ import annotations
 

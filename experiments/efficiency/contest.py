@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench import Bench, SpentError, Tried, checks_of
+from bench import Bench, SpentError, Tried
 from oracle import Problem, oracle_of, volume
 from world import Outcome
 
 from undercut.search.front import front
-from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome
-from undercut.spaces.normal import bare, normal
+from undercut.spaces.normal import normal
 
 ENOUGH = 0.95
 """Share of the true front's hypervolume at which it counts as found."""
@@ -30,23 +29,17 @@ class Judge:
     def __init__(self, problem: Problem) -> None:
         points = [(point["accuracy"], point["cost"]) for point in oracle_of(problem)["front"]]
         self._problem = problem
-        self._world = problem.world
-        self._checks = checks_of(problem.task, problem.sizes, 0)
-        self._right: dict[Genome, bool] = {}
         self.most = 2 * max(cost for _, cost in points)
         self._all = volume(points, self.most)
 
     def right(self, genome: Genome) -> bool:
-        """Whether a genome is right where every answer is, as all are that the oracle looked at: not by luck alone."""
-        core = bare(normal(genome))
-        if core not in self._right:
-            self._right[core] = bool(rehearse(core, self._checks, self._world.task, self._world.toolbox).right)
-        return self._right[core]
+        """Whether a genome is right by more than luck, as all are that the oracle looked at."""
+        return self._problem.right(normal(genome))
 
     def share(self, genomes: Iterable[Genome]) -> float:
         """Share of the oracle's hypervolume; a little above 1 where luck had it so."""
         runs = min(TRUE_RUNS, self._problem.most_runs)
-        return self.share_of([self._world.truth(genome, self._problem.target, runs) for genome in genomes])
+        return self.share_of([self._problem.world.truth(genome, self._problem.target, runs) for genome in genomes])
 
     def share_of(self, points: Sequence[tuple[float, float]]) -> float:
         """The same of points of accuracy and cost."""

@@ -31,7 +31,7 @@ from world import EmbeddedWorld, World
 
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.models.registry import open_model
-from undercut.evaluators.task import Task
+from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.designs import known_designs
 from undercut.search.front import front
@@ -113,6 +113,22 @@ class Problem:
         return self._estimator.apply(genome, self.task.extents(self.target)).cost.tokens
 
     @cached_property
+    def _checks(self) -> list[Instance]:
+        return checks_of(self.task, self.sizes, 0)
+
+    @cached_property
+    def _right(self) -> dict[Genome, bool]:
+        """By what is left of a genome where every answer is right."""
+        return {}
+
+    def right(self, genome: Genome) -> bool:
+        """Whether a genome in normal form is right where every answer is: not by luck alone."""
+        core = bare(genome)
+        if core not in self._right:
+            self._right[core] = bool(rehearse(core, self._checks, self.task, self.world.toolbox).right)
+        return self._right[core]
+
+    @cached_property
     def _most(self) -> float:
         return CEILING * self.declared(next(genome for _, genome in known_designs(self.task, self.sizes[0])))
 
@@ -152,19 +168,14 @@ def enumerated(problem: Problem) -> tuple[int, int, list[Genome]]:
     Two genomes ask alike where a run on references puts the very same questions, as many times, and their votes and
     retries have the same genes.
     """
-    checks = checks_of(problem.task, problem.sizes, 0)
     example = problem.task.instances(problem.target, 1, "select")
     toolbox = problem.task.toolbox([problem.model])
     right, alike = set[Genome](), dict[int, Genome]()
-    rehearsed: dict[Genome, bool] = {}  # by what is left of a genome where every answer is right
     walked = 0
     for genome in slim(problem).enumerate():
         walked += 1
         plain = normal(genome)
-        core = bare(plain)
-        if core not in rehearsed:
-            rehearsed[core] = bool(rehearse(core, checks, problem.task, toolbox).right)
-        if plain in right or not rehearsed[core]:
+        if plain in right or not problem.right(plain):
             continue
         if problem.affordable(plain):
             right.add(plain)
