@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from undercut.evaluators.fitting import Cell, Key, OutcomeFit, TokenFit
+from undercut.evaluators.fitting import FLAT, Cell, Key, OutcomeFit, TokenFit
 from undercut.evaluators.statistics import Accuracy, wilson
 from undercut.evaluators.success import Asked, Successes
 from undercut.evaluators.trace import CallRecord
@@ -31,6 +31,8 @@ ALIKE_SHUFFLED = 0.5
 
 Said with the weight of one sample that could have come out right.
 """
+SAME = 3.0
+"""Log-odds that two wrong answers to a prompt of no size are the same, expected before any was seen."""
 ENOUGH = 4
 """Further samples that should have come out right, from which on their number can show that there is no likeness."""
 
@@ -78,6 +80,9 @@ class Calibration:
                 if record.right is not None:
                     cell.judged += 1
                     cell.right += record.right
+            elif record.right is not None:
+                cell.further += 1
+                cell.further_right += record.right
             cell.prompt += math.nan if record.usage.prompt is None else record.usage.prompt
             cell.cached += record.usage.cached
             written = math.nan if record.usage.completion is None else record.usage.completion
@@ -167,11 +172,17 @@ class FittedRates:
 
     def doubt(self, question: Question) -> float:
         """Chance in [0, 1] that the answer to a question is wrong."""
-        outcomes = self._outcomes.get(question.primitive.name)
-        if outcomes is None or outcomes.right is None:
-            return 1.0
         asked = Asked(question.model, question.prompt, question.temperature)
-        return 1 - outcomes.right.chance(asked, question.primitive.sizes(question.values)).at()
+        right = self._right(question.primitive.name, asked.model)
+        return 1.0 if right is None else 1 - right.chance(asked, question.primitive.sizes(question.values)).at()
+
+    def _right(self, primitive: str, model: int) -> Successes | None:
+        """How often answers are right: of all samples where they are not alike, else of first ones."""
+        outcomes = self._outcomes.get(primitive)
+        if outcomes is None:
+            return None
+        alike = [found.mean for key, found in self._alike.items() if key[:2] == (primitive, model)]
+        return outcomes.right_of_all if alike and not any(alike) else outcomes.right
 
     def _call(self, key: Key, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         asked = key.asked
@@ -186,7 +197,8 @@ class FittedRates:
         prompt = max(1.0, tokens.prompt.at(sizes) + longer)
         answer = max(1.0, tokens.completion.at([primitive.answer_size(*sizes)]))
         valid = outcomes.valid(asked, sizes).at(self._shift)
-        right = outcomes.right.chance(asked, sizes).at(self._shift) if outcomes.right else valid
+        judged = self._right(key.primitive, asked.model)
+        right = judged.chance(asked, sizes).at(self._shift) if judged else valid
         cached = prompt * tokens.cached
         refusal = None if tokens.refusal is None else call_cost(prompt, tokens.refusal, cached, shape, price)
         return CallRates(call_cost(prompt, answer, cached, shape, price), min(right, valid), valid, refusal)
@@ -253,9 +265,13 @@ class FittedRates:
             return ALIKE_SHUFFLED if shuffled else ALIKE
         return found.mean
 
-    def agreement(self, node: Node) -> float:
-        """How often two wrong answers to a prompt are the same; 1 until measured."""
-        return self._same.get(_sampled(node), 1.0)
+    def agreement(self, node: Node, size: float) -> float:
+        """How often two wrong answers to a prompt of so many items are the same; 1 until measured."""
+        primitive, model, shuffled = _sampled(node)
+        if primitive not in self._same:
+            return 1.0
+        same, largest = self._same[primitive]
+        return same.chance(_way(model, shuffled), [min(size, largest)]).at()
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """How often each option of a choice came, smoothed over the sizes; as declared where none was seen."""
@@ -264,13 +280,28 @@ class FittedRates:
         return measured or primitive.expected_shares()
 
     @cached_property
-    def _same(self) -> dict[tuple[str, int, bool], float]:
-        """Share of wrong answers that were the same wrong ones again, held back towards all of them being so."""
-        told: dict[tuple[str, int, bool], list[bool]] = {}
+    def _same(self) -> dict[str, tuple[Successes, float]]:
+        """How often the wrong answers of a primitive were the same again, by size, and the largest size asked."""
+        told: dict[str, dict[tuple[Asked, float], list[bool]]] = {}
         for first, shuffled, _, same in self._calibration.repeats:
             if same is not None:
-                told.setdefault((first.primitive, first.model, shuffled), []).append(same)
-        return {key: (sum(each) + 1) / (len(each) + 1) for key, each in told.items()}
+                place = _way(first.model, shuffled), float(sum(first.input_sizes))
+                told.setdefault(first.primitive, {}).setdefault(place, []).append(same)
+        return {
+            primitive: (
+                Successes(
+                    [way for way, _ in seen],
+                    [[size] for _, size in seen],
+                    [len(each) for each in seen.values()],
+                    [sum(each) for each in seen.values()],
+                    SAME,
+                    fall=0.0,
+                    fall_spread=FLAT,
+                ),
+                max(size for _, size in seen),
+            )
+            for primitive, seen in told.items()
+        }
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:
@@ -290,6 +321,11 @@ class FittedRates:
 def _sampled(node: Node) -> tuple[str, int, bool]:
     """What further samples of a call are counted by: the primitive, the model, and whether items are shuffled."""
     return str(node.genes["primitive"]), int(node.genes["model"]), bool(node.genes.get("shuffle"))
+
+
+def _way(model: int, shuffled: bool) -> Asked:
+    """What is told apart where wrong answers are compared: who answers, and whether the words are the same."""
+    return Asked(model, int(shuffled), 0.0)
 
 
 def _likeness(prompts: Sequence[tuple[float, Sequence[bool]]], prior: float) -> Accuracy:

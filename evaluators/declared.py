@@ -38,7 +38,7 @@ class DeclaredRates:
         """All samples are right, and so alike."""
         return 1.0
 
-    def agreement(self, node: Node) -> float:
+    def agreement(self, node: Node, size: float) -> float:
         """None is wrong."""
         return 1.0
 

@@ -41,8 +41,9 @@ class Cell:
 
     Of these, `flagged` raised a red flag, with `refusal` tokens written; `completion` is the sum over the
     others, since a refusal is not as long as an answer. `first` were a prompt's first sample, further ones were perhaps
-    asked because that one was wrong; `valid`, `judged` and `right` count first ones. `chosen` counts the options of an
-    answer that is a choice, wrong ones left out: what is known is how often each is due.
+    asked because that one was wrong; `valid`, `judged` and `right` count first ones, `further` and `further_right` the
+    judged others. `chosen` counts the options of an answer that is a choice, wrong ones left out: what is known is how
+    often each is due.
     """
 
     calls: int = 0
@@ -51,6 +52,8 @@ class Cell:
     valid: int = 0
     judged: int = 0
     right: int = 0
+    further: int = 0
+    further_right: int = 0
     prompt: float = 0.0
     cached: float = 0.0
     completion: float = 0.0
@@ -135,8 +138,16 @@ class OutcomeFit:
 
     @cached_property
     def right(self) -> Successes | None:
-        """Of judged calls; None where none was."""
+        """Of judged first samples; None where none was."""
         return self._successes([(c.judged, c.right) for _, _, c in self._cells], LEVEL, FALL, FALL_SPREAD)
+
+    @cached_property
+    def right_of_all(self) -> Successes | None:
+        """Of all judged samples: where those of a prompt are independent, each tells as much as the first."""
+        if not any(cell.further for _, _, cell in self._cells):
+            return self.right
+        counts = [(c.judged + c.further, c.right + c.further_right) for _, _, c in self._cells]
+        return self._successes(counts, LEVEL, FALL, FALL_SPREAD)
 
     def valid(self, asked: Asked, sizes: Sequence[float]) -> Chance:
         """What is known of first samples raising no red flag; where none ever did, that is alike at all sizes."""

@@ -242,7 +242,9 @@ def repeats(
 ) -> list[tuple[Question, CallRecord, bool]]:
     """Further samples of calls that came out wrong, with the first record and whether their items are shuffled.
 
-    Of each primitive those that were most likely to be right: where all answers are wrong, further ones tell nothing.
+    Of each primitive, half of them are those that were most likely to be right: where all answers are wrong, further
+    ones do not tell whether others would be right. They do tell how often wrong ones agree, which changes with the
+    size: the other half is spread over the rest.
     """
     wrong: dict[str, list[tuple[float, Question, CallRecord]]] = {}
     known = {name: table.successes(name) for name in {record.primitive for _, record in asked}}
@@ -253,7 +255,11 @@ def repeats(
             wrong.setdefault(record.primitive, []).append((usual, question, record))
     again: list[tuple[Question, CallRecord, bool]] = []
     for found in wrong.values():
-        for _, question, record in sorted(found, key=lambda each: -each[0])[:REPEATS]:
+        found.sort(key=lambda each: -each[0])
+        likely, rest = found[: REPEATS // 2], found[REPEATS // 2 :]
+        step = max(1.0, len(rest) / (REPEATS - REPEATS // 2))
+        spread_out = [rest[int(place * step)] for place in range(round(len(rest) / step))]
+        for _, question, record in [*likely, *spread_out]:
             primitive = question.primitive
             for sample in ((1,), (2,)):
                 warm = replace(question, temperature=WARM, sample=sample)

@@ -249,9 +249,9 @@ class _Watch:
         """The rates' dependence."""
         return self._rates.dependence(node)
 
-    def agreement(self, node: Node) -> float:
+    def agreement(self, node: Node, size: float) -> float:
         """The rates' agreement."""
-        return self._rates.agreement(node)
+        return self._rates.agreement(node, size)
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """The rates' shares."""

@@ -89,8 +89,11 @@ class Rates(Protocol):
         """How alike two samples of one prompt are: 0 independent, 1 the same answer."""
         ...
 
-    def agreement(self, node: Node) -> float:
-        """Chance that two independent wrong answers to one prompt are the same; 1 is the worst case for a vote."""
+    def agreement(self, node: Node, size: float) -> float:
+        """Chance that two independent wrong answers to one prompt of so many items are the same.
+
+        1 is the worst case for a vote.
+        """
         ...
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
@@ -119,8 +122,8 @@ class CostWalk(Protocol):
         """How alike two samples of a body are: 0 independent, 1 the same answer."""
         ...
 
-    def agreement(self, genome: Genome) -> float:
-        """Chance that two independent wrong results of a body are the same."""
+    def agreement(self, genome: Genome, inputs: Sequence[Extent]) -> float:
+        """Chance that two independent wrong results of a body on inputs of these extents are the same."""
         ...
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from undercut.spaces.cost import NO_COST, UNLIMITED
 from undercut.spaces.estimate import Estimate, Rates, beside, likely
-from undercut.spaces.extent import Extent, joined
+from undercut.spaces.extent import Extent, joined, total
 from undercut.spaces.genome import Genome, Input
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.toolbox import Toolbox
@@ -58,9 +58,13 @@ class Estimator:
         """How alike two samples of a body are: as those of its most repeatable call; code always repeats itself."""
         return max((self.rates.dependence(node) for node in genome.walk() if node.op == "call"), default=1.0)
 
-    def agreement(self, genome: Genome) -> float:
-        """Chance that two wrong results of a body are the same: as for the call whose wrong answers agree most."""
-        return max((self.rates.agreement(node) for node in genome.walk() if node.op == "call"), default=1.0)
+    def agreement(self, genome: Genome, inputs: Sequence[Extent]) -> float:
+        """Chance that two wrong results of a body are the same: as for the call whose wrong answers agree most.
+
+        Of a call on all that the body is given: of k pieces, two wrong ones are the same one in one of k cases.
+        """
+        size = sum(total(extent) for extent in inputs)
+        return max((self.rates.agreement(node, size) for node in genome.walk() if node.op == "call"), default=1.0)
 
     def _one_of(self, jobs: float) -> Estimator:
         """The walk of one of so many jobs that share the workers."""

@@ -87,7 +87,7 @@ class Constant:
         """None."""
         return 0.0
 
-    def agreement(self, node: Node) -> float:
+    def agreement(self, node: Node, size: float) -> float:
         """All wrong answers are the same."""
         return 1.0
 

@@ -64,7 +64,7 @@ class Vote(Operator):
         ((one, _),), together = estimator.parallel(body, [(inputs, first)])
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
-        same, agreement = estimator.alikeness(body), estimator.agreement(body)
+        same, agreement = estimator.alikeness(body), estimator.agreement(body, inputs)
         votes: float = first
         most, depth = first, together.cost.depth
         if node.genes["rule"] == "majority":

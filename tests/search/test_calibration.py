@@ -16,7 +16,7 @@ from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.success import Asked
 from undercut.evaluators.tasks import open_task
-from undercut.search.calibration import AHEAD, GROUPS, REWORDED, ask_ahead, calibrate, variants
+from undercut.search.calibration import AHEAD, GROUPS, REPEATS, REWORDED, ask_ahead, calibrate, variants
 from undercut.spaces.errors import BudgetError
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.space import Space
@@ -85,6 +85,15 @@ def test_what_nothing_like_it_was_measured_of_is_asked_ahead() -> None:
     assert calls[("merge", (43.0, 21.0))] == AHEAD, calls
     assert len(calls) <= GROUPS and max(calls.values()) <= AHEAD
     assert doubt(table) < before / 2
+
+
+def test_wrong_calls_are_asked_again_where_most_are_right_and_where_hardly_any_is() -> None:
+    space, engine = opened("simulated/gpt-3.5")
+    again = [repeat for repeat in calibrated(space, engine).repeats if repeat.first.primitive == "sort"]
+    sizes = sorted({sum(repeat.first.input_sizes) for repeat in again})
+    assert sizes[0] <= 24 and sizes[-1] == 64
+    assert len({repeat.first.key for repeat in again}) <= REPEATS
+    assert any(repeat.same is not None for repeat in again if sum(repeat.first.input_sizes) == 64)
 
 
 def test_what_was_asked_ahead_is_not_paid_for_again() -> None:

@@ -108,7 +108,7 @@ def test_a_limit_holds_against_a_hostile_server(serve: Serve, tmp_path: Path) ->
         with pytest.raises(BudgetError, match="raise --max"):
             searched(base, tmp_path / str(number), replace(SETTINGS, **{limit: most}), concurrency=256)
         spent = server.books.received if limit == "max_calls" else server.books.charged
-        assert most / 4 < spent <= most
+        assert most / 8 < spent <= most  # what is under way is reserved at its worst
 
 
 def test_a_key_is_written_nowhere(serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

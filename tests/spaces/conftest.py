@@ -100,7 +100,7 @@ class UnitRates:
     def dependence(self, node: Node) -> float:
         return 0.0
 
-    def agreement(self, node: Node) -> float:
+    def agreement(self, node: Node, size: float) -> float:
         return 1.0
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:

@@ -223,7 +223,7 @@ class SameAgain:
     def dependence(self, node: Node) -> float:
         return 1.0
 
-    def agreement(self, node: Node) -> float:
+    def agreement(self, node: Node, size: float) -> float:
         return 1.0
 
 
