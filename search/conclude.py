@@ -89,16 +89,22 @@ def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:
 
 
 async def _finalists(search: Search) -> list[Genome]:
-    """Race what may be on the front on one fresh set; what that puts on the front is raced there too."""
+    """Race what may be on the front on one fresh set; what that puts on the front is raced there too.
+
+    What is dear waits for the last look: by then something cheaper may do.
+    """
     runs = [(genome, *search.worth(genome)) for genome in search.bench.outcomes]
-    fresh = [genome for genome, _, _ in thinned(front(runs))]
+    left = [genome for genome, _, _ in thinned(front(runs))]
     finalists: list[Genome] = []
-    for _ in range(LOOKS):
+    for look in range(LOOKS):
+        fresh = search.in_step(left, SELECT) if look < LOOKS - 1 else left
         await search.race(fresh, "select", SELECT)
         finalists += fresh
         search.polish()
-        fresh = await search.sounded(finalists)
-        if not fresh:
+        best = {genome for genome, _, _ in search.front()}
+        waiting = [genome for genome in left if genome in best and genome not in finalists]
+        left = list(dict.fromkeys([*waiting, *await search.sounded(finalists)]))
+        if not left:
             break
     return finalists
 

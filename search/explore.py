@@ -122,7 +122,7 @@ class Search:
             asked = sum(self._propose() for _ in range(batches))
             self.polish()
             left = self.settings.evaluations - len(self.bench.outcomes)
-            chosen = self._in_step(await self.sounded(self.bench.outcomes, min(AT_ONCE, left)))
+            chosen = self.in_step(await self.sounded(self.bench.outcomes, min(AT_ONCE, left)), FIRST)
             if not chosen and not asked:
                 return "every decomposition of the space was looked at"
             quiet, batches = (0 if chosen else quiet + 1), 1
@@ -289,14 +289,14 @@ class Search:
                 return chosen
             self._learn()
 
-    def _in_step(self, genomes: Sequence[Genome]) -> list[Genome]:
-        """Those genomes that cost no more to run than all calls so far did, or the cheapest if none does.
+    def in_step(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
+        """Those genomes that a race costs no more for than all calls so far, or the cheapest if there is none.
 
         What is learned on the way often makes the dear ones needless, and no bill grows by leaps.
         """
         spent = self.bench.calibration.tokens()
         bill, sizes = self.forecaster.bill, self.settings.sizes
-        prices = {genome: FIRST[-1] * sum(bill(genome, size).tokens for size in sizes) for genome in genomes}
+        prices = {genome: rounds[-1] * sum(bill(genome, size).tokens for size in sizes) for genome in genomes}
         # Tokens that a server does not tell are not a number, and nothing is more than that.
         return [genome for genome in genomes if not prices[genome] > max(min(prices.values()), spent)]
 

@@ -43,7 +43,7 @@ from undercut.spaces.genome import Genome
 
 PROBLEMS_EACH = 30
 """Problems at the target that a rival tries every candidate on."""
-MOST_CALLS, MOST_EMBEDDED = 200_000, 40_000
+MOST_CALLS, MOST_EMBEDDED = 200_000, 60_000
 """Calls after which a rival gives up; fewer of the embedded model, which takes a while for each."""
 MOST_ASKED = {"optuna tpe": 2_000, "optuna nsga-ii": 2_000, "gepa": 6_000, "gepa as shipped": 6_000}
 """Proposals after which a rival gives up, too, where they take ever more time; else so many:"""

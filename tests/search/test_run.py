@@ -30,6 +30,7 @@ from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
 from undercut.search.proposers.exhaustive import Exhaustive
 from undercut.search.proposers.portfolio import Portfolio
+from undercut.search.rounds import FIRST
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
@@ -340,9 +341,12 @@ def test_what_costs_more_than_all_so_far_waits_while_there_is_something_cheaper(
     dear = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1001}, [SUMMED]))
     dearer = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1003}, [SUMMED]))
     assert search.bench.calibration.tokens() == pytest.approx(search.ledger.spent.tokens)
-    assert search._in_step([dear, SUMMED]) == [SUMMED]
-    assert search._in_step([dearer, dear]) == [dear]
-    assert search._in_step([]) == []
+    assert search.in_step([dear, SUMMED], FIRST) == [SUMMED]
+    assert search.in_step([dearer, dear], FIRST) == [dear]
+    assert search.in_step([], FIRST) == []
+    few = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 3}, [SUMMED]))
+    assert search.in_step([few, SUMMED], (1,)) == [few, SUMMED]
+    assert search.in_step([few, SUMMED], (1000,)) == [SUMMED]  # of so many problems it is too dear, too
 
 
 def test_a_candidate_that_costs_far_more_than_forecast_is_dropped_early(search: Search) -> None:
