@@ -47,7 +47,7 @@ def commands() -> None:
 @models_options
 @click.option(
     "--strategy", default="auto", show_default=True, metavar="NAME",
-    help="What proposes: auto (a mixture), evolution, bayes, random or exhaustive.",
+    help="What proposes: auto (a mixture), evolution, bayes, gp (needs torch), random or exhaustive.",
 )  # fmt: skip
 @sizes_option("Problem sizes to run at, ascending.  [default: the task's own]")
 @click.option(

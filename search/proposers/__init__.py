@@ -8,7 +8,7 @@ from undercut.search.proposers.base import Proposer
 from undercut.spaces.errors import UsageError
 from undercut.spaces.space import Space
 
-STRATEGIES = ("auto", "evolution", "bayes", "random", "exhaustive")
+STRATEGIES = ("auto", "evolution", "bayes", "gp", "random", "exhaustive")
 
 __all__ = ["STRATEGIES", "Proposer", "open_proposer"]
 
@@ -18,6 +18,7 @@ def open_proposer(strategy: str, space: Space, seed: int) -> Proposer:
 
     Raises:
         UsageError: there is none of that name.
+        MissingExtraError: it needs a package that is not installed.
     """
     generator = random.Random(f"propose/{seed}")
     if strategy == "auto":
@@ -41,4 +42,8 @@ def open_proposer(strategy: str, space: Space, seed: int) -> Proposer:
         from undercut.search.proposers.bayes import Bayes
 
         return Bayes(space, seed)
+    if strategy == "gp":
+        from undercut.search.proposers.gauss import Gauss
+
+        return Gauss(space, seed)
     raise UsageError(f"--strategy must be one of {', '.join(STRATEGIES)}, and {strategy!r} is not")

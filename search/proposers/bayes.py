@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from collections.abc import Callable, Iterable
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import optuna
 
@@ -18,9 +19,43 @@ from undercut.spaces.space import Space, Want, assemble, slots
 WINDOW, FIRST = 200, 60
 """Genomes that the sampler sees, since its cost grows with every one, and how many are random to begin with."""
 TOGETHER = 64
-"""Sets of genes of a node up to which they are one choice."""
+"""Sets of genes of a node up to which they are one choice here."""
 EVERY = 60
 """Genomes between two directions of search."""
+
+
+class Direction(NamedTuple):
+    """What makes one number of accuracy and cost, for one direction of search towards the front.
+
+    Attributes:
+        weight: of accuracy, in [0, 1]; the rest is that of cost.
+        low: logarithm of the lowest cost known.
+        high: that of the highest.
+    """
+
+    weight: float
+    low: float
+    high: float
+
+    @classmethod
+    def drawn(cls, worths: Iterable[tuple[float, float]], generator: random.Random) -> Direction:
+        """A random direction among genomes of these accuracies and logarithms of cost."""
+        logs = [cost for _, cost in worths if cost < math.inf]
+        return cls(generator.random(), min(logs, default=0.0), max(logs, default=1.0))
+
+    def loss(self, worth: tuple[float, float]) -> float:
+        """Tchebycheff's distance from the best accuracy and the lowest cost; 2 for what is wrong."""
+        accuracy, cost = worth
+        if accuracy <= 0 or cost == math.inf:
+            return 2.0
+        dear = min(1.0, max(0.0, (cost - self.low) / max(1e-9, self.high - self.low)))
+        parts = (self.weight * (1 - accuracy), (1 - self.weight) * dear)
+        return max(parts) + 0.05 * sum(parts)
+
+
+def worth_of(accuracy: float, cost: float) -> tuple[float, float]:
+    """Accuracy and the logarithm of cost; what is free is as good as what is wrong."""
+    return accuracy, math.log(cost) if 0 < cost < math.inf else math.inf
 
 
 class Bayes:
@@ -56,7 +91,7 @@ class Bayes:
             self._renew()
         self._asked += 1
         trial = self._study.ask()
-        genome = normal(Genome(_Choices(self._space, trial).build(self._space.want, self._space.max_size)))
+        genome = normal(Choices(self._space, trial.suggest_categorical).genome())
         if genome in self._open or genome in self._worths:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
@@ -66,9 +101,9 @@ class Bayes:
     def tell(self, genome: Genome, accuracy: float, cost: float) -> None:
         """Learn what a genome is worth; one that was not asked for here is nothing to learn from."""
         trial = self._open.pop(genome, None)
-        worth = (accuracy, math.log(cost) if 0 < cost < math.inf else math.inf)
+        worth = worth_of(accuracy, cost)
         if trial is not None:
-            self._choices[genome] = self._study.tell(trial, self._loss(worth))
+            self._choices[genome] = self._study.tell(trial, self._direction.loss(worth))
         elif self._worths.get(genome, worth) != worth:
             self._stale = True
         if genome in self._choices:
@@ -79,40 +114,42 @@ class Bayes:
         self._stale = False
         for old in list(self._choices)[:-WINDOW]:
             del self._choices[old], self._worths[old]
-        logs = [cost for _, cost in self._worths.values() if cost < math.inf]
-        self._low, self._high = min(logs, default=0.0), max(logs, default=1.0)
-        self._weight = self._generator.random()
+        self._direction = Direction.drawn(self._worths.values(), self._generator)
         sampler = optuna.samplers.TPESampler(n_startup_trials=FIRST, seed=self._generator.getrandbits(32))
         self._study = optuna.create_study(sampler=sampler)
         self._study.add_trials(
             [
                 optuna.trial.create_trial(
-                    value=self._loss(self._worths[genome]), params=made.params, distributions=made.distributions
+                    value=self._direction.loss(self._worths[genome]),
+                    params=made.params,
+                    distributions=made.distributions,
                 )
                 for genome, made in self._choices.items()
             ]
         )
         self._open.clear()
 
-    def _loss(self, worth: tuple[float, float]) -> float:
-        """Tchebycheff's distance from the best accuracy and the lowest cost; 2 for what is wrong."""
-        accuracy, cost = worth
-        if accuracy <= 0 or cost == math.inf:
-            return 2.0
-        dear = min(1.0, max(0.0, (cost - self._low) / max(1e-9, self._high - self._low)))
-        parts = (self._weight * (1 - accuracy), (1 - self._weight) * dear)
-        return max(parts) + 0.05 * sum(parts)
 
+class Choices:
+    """Builds one genome, choice by choice.
 
-class _Choices:
-    """The choices of one trial."""
+    Args:
+        space: what it is to be of.
+        choose: given what a choice is called and the values there are, one of these.
+        together: sets of genes of a node up to which they are one choice.
+    """
 
-    def __init__(self, space: Space, trial: optuna.Trial) -> None:
+    def __init__(self, space: Space, choose: Callable[[str, list[Any]], Any], together: int = TOGETHER) -> None:
         self._space = space
-        self._trial = trial
+        self._choose = choose
+        self._together = together
         self._before: Counter[str] = Counter()
 
-    def build(self, want: Want, room: int) -> Expression:
+    def genome(self) -> Genome:
+        """The whole genome."""
+        return Genome(self._build(self._space.want, self._space.max_size))
+
+    def _build(self, want: Want, room: int) -> Expression:
         """Choose what stands at a place: an input or an operator, then its form, its genes and its parts."""
         space = self._space
         ready = [] if want.work else [index for index, kind in enumerate(want.inputs) if kind == want.target]
@@ -135,7 +172,7 @@ class _Choices:
     def _fill(self, form: Form, want: Want, room: int, here: str) -> Expression:
         space = self._space
         sets = list(product(*(gene.values for gene in form.genes)))
-        if len(sets) <= TOGETHER:
+        if len(sets) <= self._together:
             chosen = sets[int(self._one_of(f"{here}.genes", list(range(len(sets)))))]
         else:
             chosen = tuple(self._one_of(f"{here}.{gene.name}", list(gene.values)) for gene in form.genes)
@@ -144,10 +181,10 @@ class _Choices:
         parts: list[Expression] = []
         for part in slots(form, want):
             least = space.least(part) or 0
-            parts.append(self.build(part, least + spare))
+            parts.append(self._build(part, least + spare))
             spare -= Genome(parts[-1]).size - least
         return assemble(form, parts, genes)
 
     def _one_of(self, name: str, values: list[Any]) -> GeneValue:
-        chosen: GeneValue = self._trial.suggest_categorical(name, values) if len(values) > 1 else values[0]
+        chosen: GeneValue = self._choose(name, values) if len(values) > 1 else values[0]
         return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import random
@@ -14,13 +15,18 @@ import pytest
 from undercut.evaluators.tasks import TASKS
 from undercut.search.proposers import STRATEGIES, open_proposer
 from undercut.search.proposers.base import Proposer
-from undercut.spaces.errors import UsageError
+from undercut.spaces.errors import MissingExtraError, UsageError
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import normal
 from undercut.spaces.space import Space
 
-COUNT = 90
-"""Genomes asked for; more than what `bayes` draws at random before it learns."""
+COUNT = {"gp": 50}
+"""Genomes asked for; more than what `bayes` and `gp` draw at random before they learn."""
+HAS_GP = all(importlib.util.find_spec(package) for package in ("torch", "scipy"))
+EVERY = [
+    pytest.param(name, marks=pytest.mark.skipif(name == "gp" and not HAS_GP, reason="needs torch: the extra `gp`"))
+    for name in STRATEGIES
+]
 
 
 def space_of(task: str = "sum", max_size: int = 5) -> Space:
@@ -35,7 +41,7 @@ def worth(genome: Genome) -> tuple[float, float]:
     return (accuracy, 10.0 + genome.size * draw.random()) if accuracy else (0.0, draw.choice([math.inf, 0.0]))
 
 
-def asked(proposer: Proposer, count: int = COUNT) -> Iterator[Genome]:
+def asked(proposer: Proposer, count: int = 90) -> Iterator[Genome]:
     """Genomes as a search asks for them: told in their normal form, with later news now and then."""
     seen: list[Genome] = []
     for number in range(count):
@@ -51,40 +57,43 @@ def asked(proposer: Proposer, count: int = COUNT) -> Iterator[Genome]:
                 proposer.tell(old, accuracy * 0.9, cost)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EVERY)
 def test_same_seed_same_genomes(strategy: str) -> None:
-    runs = [[genome.key for genome in asked(open_proposer(strategy, space_of(), seed))] for seed in (3, 3, 4)]
-    assert len(runs[0]) == COUNT
+    count = COUNT.get(strategy, 90)
+    runs = [[genome.key for genome in asked(open_proposer(strategy, space_of(), seed), count)] for seed in (3, 3, 4)]
+    assert len(runs[0]) == count
     assert runs[0] == runs[1]
     assert strategy == "exhaustive" or runs[0] != runs[2]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EVERY)
 def test_same_genomes_in_another_process(strategy: str) -> None:
     code = (
         "import sys, json, importlib.util as u; s = u.spec_from_file_location('contract', sys.argv[1]); "
         "m = u.module_from_spec(s); s.loader.exec_module(m); "
-        "print(json.dumps([g.key for g in m.asked(m.open_proposer(sys.argv[2], m.space_of(), 3))]))"
+        "print(json.dumps([g.key for g in m.asked(m.open_proposer(sys.argv[2], m.space_of(), 3), int(sys.argv[3]))]))"
     )
-    done = subprocess.run([sys.executable, "-c", code, __file__, strategy], capture_output=True, text=True, timeout=120)
+    count = COUNT.get(strategy, 90)
+    command = [sys.executable, "-c", code, __file__, strategy, str(count)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == [genome.key for genome in asked(open_proposer(strategy, space_of(), 3))]
+    assert json.loads(done.stdout) == [genome.key for genome in asked(open_proposer(strategy, space_of(), 3), count)]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EVERY)
 @pytest.mark.parametrize("task", ["sort", "count"])
 def test_every_genome_is_of_its_space(strategy: str, task: str) -> None:
     space = space_of(task, 8)
-    for genome in asked(open_proposer(strategy, space, 0), 60 if strategy == "bayes" else 300):
+    for genome in asked(open_proposer(strategy, space, 0), {"bayes": 60, "gp": 44}.get(strategy, 300)):
         space.validate(genome)
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EVERY)
 def test_a_batch_is_worth_asking_for(strategy: str) -> None:
     assert open_proposer(strategy, space_of(), 0).batch >= 1
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", EVERY)
 def test_what_was_never_asked_for_can_be_told(strategy: str) -> None:
     space = space_of()
     proposer = open_proposer(strategy, space, 0)
@@ -103,7 +112,7 @@ def test_exhaustive_names_the_whole_space_once() -> None:
     assert proposer.ask() is None
 
 
-@pytest.mark.parametrize("strategy", ["evolution", "bayes"])
+@pytest.mark.parametrize("strategy", [each for each in EVERY if each.values[0] in ("evolution", "bayes", "gp")])
 def test_what_pays_is_proposed_more_often(strategy: str) -> None:
     space = space_of("sort", 4)
 
@@ -112,16 +121,23 @@ def test_what_pays_is_proposed_more_often(strategy: str) -> None:
         for _ in getattr(proposer, "_first", ()):  # past what evolution tries before it begins
             pass
         good = []
-        for _ in range(200):
+        many = 120 if strategy == "gp" else 200
+        for _ in range(many):
             genome = normal(proposer.ask() or pytest.fail("none left"))
             good.append(any(node.op == "vote" for node in genome.walk()))
             accuracy = 0.9 if good[-1] or not learnt else 0.1
             proposer.tell(genome, accuracy, 100.0)
-        return sum(good[100:]) / 100
+        return sum(good[many // 2 :]) / len(good[many // 2 :])
 
     assert share(learnt=True) > share(learnt=False) + 0.1
 
 
+def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"--strategy gp needs .*torch.*pip install 'undercut\[gp\]'"):
+        open_proposer("gp", space_of(), 0)
+
+
 def test_unknown_strategy_is_refused() -> None:
-    with pytest.raises(UsageError, match="evolution, bayes, random, exhaustive"):
+    with pytest.raises(UsageError, match="evolution, bayes, gp, random, exhaustive"):
         open_proposer("annealing", space_of(), 0)
