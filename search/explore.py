@@ -44,8 +44,8 @@ RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
-QUIET = 8
-"""Rounds without a promising genome after which the search ends."""
+QUIET, HARD, HARD_QUIET = 8, 0.5, 24
+"""Rounds without a promising genome after which the search ends; more while nothing known is right so often."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Search:
         for genome in known:
             self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
-        while quiet < QUIET:
+        while quiet < self._patience():
             asked = sum(self._propose() for _ in range(batches))
             self.polish()
             left = self.settings.evaluations - len(self.bench.outcomes)
@@ -132,7 +132,11 @@ class Search:
                 return f"a decomposition is forecast to be right {self.settings.until:.0%} of the time at the target"
             if len(self.bench.outcomes) >= self.settings.evaluations:
                 return f"as many decompositions were run as --evaluations allows, {self.settings.evaluations}"
-        return f"nothing new looked promising for {QUIET} rounds"
+        return f"nothing new looked promising for {quiet} rounds"
+
+    def _patience(self) -> int:
+        """Rounds without a promising genome that are enough by now: proposing costs time alone."""
+        return QUIET if any(accuracy >= HARD for _, accuracy, _ in self.front()) else HARD_QUIET
 
     # -- looking ---------------------------------------------------------------------------------------------------
 

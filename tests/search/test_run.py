@@ -337,6 +337,13 @@ def test_what_adds_most_accuracy_for_its_cost_is_run_first(search: Search) -> No
     assert search.promising([], 2) == [SUMMED, near]
 
 
+def test_the_search_looks_on_for_longer_while_nothing_is_right_half_of_the_time(search: Search) -> None:
+    know(search, {SUMMED: (0.3, 10.0)})
+    hard = search._patience()
+    know(search, {SUMMED: (0.9, 10.0)})
+    assert search._patience() < hard
+
+
 def test_what_costs_more_than_all_so_far_waits_while_there_is_something_cheaper(search: Search) -> None:
     dear = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1001}, [SUMMED]))
     dearer = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1003}, [SUMMED]))
