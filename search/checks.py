@@ -13,6 +13,7 @@ from undercut.search.settings import Settings
 from undercut.spaces.errors import TaskError
 from undercut.spaces.estimate import CallRates
 from undercut.spaces.estimator import Estimator
+from undercut.spaces.extent import Extent, extent_of
 from undercut.spaces.genome import Genome, Node
 from undercut.spaces.normal import bare
 from undercut.spaces.operators.base import SIZES
@@ -87,10 +88,14 @@ class Checks:
             shown.count(question.primitive, question.primitive.sizes(question.values))
         expected = _Items()
         walk = Estimator(expected, self._toolbox)
-        total = sum(walk.apply(core, self._task.extents(problem.size)).cost.tokens for problem in self._far_off)
+        total = sum(walk.apply(core, self._extents(problem)).cost.tokens for problem in self._far_off)
         return shown.total <= FORESEEN * total and all(
             most <= FORESEEN * expected.most.get(name, 0.0) for name, most in shown.most.items()
         )
+
+    def _extents(self, problem: Instance) -> list[Extent]:
+        """Extents of a problem's inputs, its own and not the task's: a task need not say how large its atoms are."""
+        return [extent_of(value, kind) for value, kind in zip(problem.inputs, self._task.inputs, strict=True)]
 
     @cached_property
     def at_target(self) -> list[Instance]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from undercut.spaces.types import Atom, Type
 
@@ -152,6 +152,13 @@ def alike(first: Extent, second: Extent) -> bool:
     if isinstance(first, tuple) or isinstance(second, tuple):
         return False
     return first == second or math.isclose(first, second, rel_tol=1e-9)
+
+
+def extent_of(value: Any, kind: Type) -> Extent:
+    """The extent of a value of this type."""
+    if isinstance(kind, Atom):
+        return kind.size(value)
+    return joined([(extent_of(item, kind.item), 1) for item in value])
 
 
 def of_size(size: float, kind: Type) -> Extent:

@@ -63,3 +63,21 @@ def test_calls_that_are_shown_far_more_than_foreseen_do_not_hold() -> None:
     assert checked(kept, lambda n: n / 1.2) == (True, True)
     assert checked(kept, lambda n: n / 10) == (True, False)
     assert checked(kept, lambda n: 2 * n) == (True, True)
+
+
+def test_an_atom_may_be_as_large_as_it_is() -> None:
+    """A state of six pegs, carried through steps: calls that are shown six items are no surprise."""
+    state = Atom("state", parse=str, size=len)
+    step = Primitive(
+        "step", (state,), state, ("Step: {0}",), law=lambda n: n, reference=lambda pegs: pegs[1:] + pegs[:1]
+    )
+
+    def make(size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
+        pegs = "".join(generator.choice("123") for _ in range(6))
+        return ([*range(size)], pegs), pegs[size % 6 :] + pegs[: size % 6]
+
+    task = Task("steps", (NUMBERS, state), state, (step,), make)
+    checks = Checks(task, task.toolbox(["m"]), Settings("steps", ("m",), sizes=(4, 8), target_size=32))
+    body = Genome(call("step", Input(0)))
+    genome = Genome(Node("fold", [Input(0), Input(1)], {"size": 1, "start": "input"}, [body]))
+    assert checks.right(genome) and checks.holds_far(genome)
