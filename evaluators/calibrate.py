@@ -107,6 +107,11 @@ class Calibration:
             self._fitted[primitive] = OutcomeFit(cells)
         return self._fitted[primitive]
 
+    @property
+    def answers(self) -> int:
+        """How many different calls were counted, further samples included."""
+        return len(self._counted) + len(self.repeats)
+
     def tokens(self) -> float:
         """Tokens in and out of all counted calls."""
         cells = [cell for by_size in self.cells.values() for cell in by_size.values()]

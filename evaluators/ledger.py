@@ -148,6 +148,11 @@ class Ledger:
         self._heard: asyncio.Future[list[_Wish]] | None = None
 
     @property
+    def limits(self) -> dict[str, float]:
+        """The most that may be spent, by unit: calls, tokens and US dollars, those of them that are limited."""
+        return {unit: limit for unit, limit in self._limits.items() if limit is not None}
+
+    @property
     def spent(self) -> Spent:
         """What is spent so far, without what our own calls under way may yet spend."""
         return self._base + self._unwritten + self._elsewhere

@@ -14,13 +14,17 @@ from undercut.search.explore import Search
 from undercut.search.forecast import Seen, field_of
 from undercut.search.front import front, thinned
 from undercut.search.payback import payback
-from undercut.search.rounds import SELECT, held_beyond, held_out
+from undercut.search.rounds import SELECT, held_beyond, held_out, problems_of
+from undercut.search.settings import Settings
 from undercut.search.slope import slope_of
+from undercut.spaces.errors import BudgetError
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
 
 LOOKS = 4
 """How often the front is looked at and what is new on it raced, before it is measured for good."""
+FEWEST = 5
+"""Problems of the largest size that a result is measured on at the least, where limits leave no room for all."""
 LEVEL = 0.95
 """Chance that all intervals of a result hold at once."""
 
@@ -34,11 +38,14 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         ModelError: a model could not answer.
         BudgetError: a limit would have been exceeded.
     """
-    settings = search.settings
     finalists = await _finalists(search)
     chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
     designs = search.designs()
     genomes = list(dict.fromkeys([*chosen, *designs.values()]))  # one that was found again is measured once
+    settings = _affordable(search, genomes)
+    if settings != search.settings:
+        wanted, count = search.settings.samples, settings.samples
+        stopped += f"; {search.room().limits} left room for {count} problems in the last measurement, not {wanted}"
     held, further = held_out(settings), held_beyond(settings, search.task)
     found = await _measured(search, genomes, held)
     search.refit()
@@ -69,6 +76,23 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     }
 
 
+def _affordable(search: Search, genomes: Sequence[Genome]) -> Settings:
+    """The run's settings, with as many problems for the last measurement of these genomes as its limits leave room for.
+
+    Raises:
+        BudgetError: they leave no room for a measurement that is worth its name.
+    """
+    settings, room = search.settings, search.room()
+    times = room.times(search.bill(genomes, problems_of(settings, search.task, "test")))
+    count = settings.samples if times >= 1 else int(settings.samples * times)
+    if count < min(FEWEST, settings.samples):
+        raise BudgetError(
+            f"a result is measured on at least {FEWEST} problems, and {room.limits} leaves room for {count}; raise it "
+            "and resume"
+        )
+    return replace(settings, samples=count)
+
+
 async def _measured(search: Search, genomes: Sequence[Genome], held: Mapping[int, int]) -> list[Evaluation]:
     """What the last measurement has shown so far, so many problems of these sizes included."""
     found: list[Evaluation] = []
@@ -91,22 +115,23 @@ def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:
 async def _finalists(search: Search) -> list[Genome]:
     """Race what may be on the front on one fresh set; what that puts on the front is raced there too.
 
-    What is dear waits for the last look: by then something cheaper may do.
+    What is dear waits for the last look: by then something cheaper may do. What there is no room to race stands as it
+    is; where there was none to run anything, that is what is hoped for most.
     """
     runs = [(genome, *search.worth(genome)) for genome in search.bench.outcomes]
     left = [genome for genome, _, _ in thinned(front(runs))]
     finalists: list[Genome] = []
     for look in range(LOOKS):
         fresh = search.in_step(left, SELECT) if look < LOOKS - 1 else left
-        await search.race(fresh, "select", SELECT)
-        finalists += fresh
+        await search.race(search.fitting(fresh, SELECT), "select", SELECT)
+        finalists += [genome for genome in fresh if genome in search.bench.outcomes]
         search.polish()
         best = {genome for genome, _, _ in search.front()}
         waiting = [genome for genome in left if genome in best and genome not in finalists]
         left = list(dict.fromkeys([*waiting, *await search.sounded(finalists)]))
         if not left:
             break
-    return finalists
+    return finalists or search.promising(())
 
 
 def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -13,6 +13,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.task import Split, Task
 from undercut.search.bench import Bench
+from undercut.search.budget import Budget, Room
 from undercut.search.calibration import ask_ahead, calibrate
 from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
@@ -21,9 +22,10 @@ from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
 from undercut.search.front import STEP, TWIN, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
-from undercut.search.rounds import FIRST
+from undercut.search.rounds import FIRST, problems_of
 from undercut.search.settings import Settings
 from undercut.search.store import Store
+from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.genome import Genome
 from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import normal
@@ -81,6 +83,7 @@ class Search:
         self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
         limits = (settings.max_calls, settings.max_tokens, settings.max_usd, settings.max_minutes)
         self.ledger = Ledger(*limits, journal=self.store.answers.journal)
+        self._budget = Budget(self.ledger, self.store)
         self.engine = Engine(
             [*self.models, *self.judges],
             cache=self.store.answers,
@@ -114,7 +117,7 @@ class Search:
         self.refit()
         if self._blind:
             known = [normal(genome) for genome in self.designs().values() if genome.size <= self.settings.max_size]
-            await self.race(known[: self.settings.evaluations], "search", FIRST)
+            await self.race(self.fitting(known[: self.settings.evaluations], FIRST), "search", FIRST)
         for genome in known:
             self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
@@ -122,7 +125,10 @@ class Search:
             asked = sum(self._propose() for _ in range(batches))
             self.polish()
             left = self.settings.evaluations - len(self.bench.outcomes)
-            chosen = self.in_step(await self.sounded(self.bench.outcomes, min(AT_ONCE, left)), FIRST)
+            promising = await self.sounded(self.bench.outcomes, min(AT_ONCE, left))
+            chosen = self.fitting(self.in_step(promising, FIRST), FIRST)
+            if promising and not chosen:
+                return f"{self.room().limits} leaves room for the last measurement alone"
             if not chosen and not asked:
                 return "every decomposition of the space was looked at"
             quiet, batches = (0 if chosen else quiet + 1), 1
@@ -303,6 +309,34 @@ class Search:
         prices = {genome: rounds[-1] * sum(bill(genome, size).tokens for size in sizes) for genome in genomes}
         # Tokens that a server does not tell are not a number, and nothing is more than that.
         return [genome for genome in genomes if not prices[genome] > max(min(prices.values()), spent)]
+
+    def fitting(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
+        """Those genomes, in their order, whose race leaves enough of what is limited for the end of the search."""
+        room = self.room()
+        if not room.left:
+            return list(genomes)
+        found, room = list[Genome](), room.without(self.closing())
+        for genome in genomes:
+            price = self.bill([genome], dict.fromkeys(self.settings.sizes, rounds[-1]))
+            if room.times(price) >= 1:
+                found.append(genome)
+                room = room.without(price)
+        return found
+
+    def room(self) -> Room:
+        """What the limits leave."""
+        return self._budget.room(self.bench.calibration.answers)
+
+    def bill(self, genomes: Iterable[Genome], problems: Mapping[int, int]) -> Cost:
+        """What running genomes on so many problems of each size is forecast to cost."""
+        bill = self.forecaster.bill
+        return sum((bill(genome, size) * many for genome in genomes for size, many in problems.items()), NO_COST)
+
+    def closing(self) -> Cost:
+        """What the last measurement is forecast to cost: of the front of what was run, and of the known designs."""
+        ran = front((genome, *self._known[genome]) for genome in self.bench.outcomes if genome in self._known)
+        last = dict.fromkeys([*(genome for genome, _, _ in thinned(ran)), *self.designs().values()])
+        return self.bill(last, problems_of(self.settings, self.task, "test"))
 
     def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
         """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.

@@ -14,6 +14,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.ledger import Spent
 from undercut.search.settings import Settings
 from undercut.spaces.errors import RunFolderError
 from undercut.spaces.genome import Genome
@@ -24,9 +25,9 @@ JOURNAL, ANSWERS = "journal.log", "answers.sqlite"
 class Store:
     """A run's study and answers.
 
-    Every genome that was run is a trial with its genome and outcomes as attributes; the settings and the final front
-    are attributes of the study. Nothing else is kept: a run resumes by doing again what it did, with every answer it
-    had already in `answers`.
+    Every genome that was run is a trial with its genome and outcomes as attributes; the settings, the final front and
+    what was spent wherever a limit was looked at are attributes of the study. Nothing else is kept: a run resumes by
+    doing again what it did, with every answer it had already in `answers`.
     """
 
     def __init__(self, folder: Path, study: optuna.Study) -> None:
@@ -110,6 +111,15 @@ class Store:
         attributes = {"id": identity, "genome": json.dumps(genome.to_dict()), "name": str(genome), "stage": stage}
         trial = optuna.trial.create_trial(values=list(values), user_attrs={**attributes, "evaluation": evaluation})
         self.study.add_trial(trial)
+
+    def spent_by(self, answers: int, spent: Spent) -> Spent:
+        """What the run had spent when it first had so many different answers: what is given, if that is now."""
+        name = f"spent/{answers}"
+        known = self.study.user_attrs.get(name)
+        if known is not None:
+            return Spent.from_dict(known)
+        self.study.set_user_attr(name, spent.to_dict())
+        return spent
 
     def reuse(self, folder: Path) -> int:
         """Take over the answers of another run, so that they are not asked for again; how many there were.

@@ -188,27 +188,52 @@ def test_a_run_that_broke_off_goes_on(share: float, concurrency: int, whole: dic
     assert calls < result["spent"]["calls"] <= calls + concurrency  # those that failed were sent as well
 
 
-def test_a_limit_stops_a_run_before_it_is_exceeded(whole: dict[str, Any], tmp_path: Path) -> None:
+def test_a_run_ends_in_order_within_a_limit_and_goes_on_with_a_higher_one(
+    whole: dict[str, Any], tmp_path: Path
+) -> None:
     calls = whole["spent"]["calls"]
-    short, long = replace(SETTINGS, max_calls=calls // 2), replace(SETTINGS, max_calls=calls)
+    short, long = replace(SETTINGS, max_calls=4 * calls // 5), replace(SETTINGS, max_calls=9 * calls)
     models = [Counted(), Counted()]
-    with pytest.raises(BudgetError, match="raise --max-calls and resume"):
-        run_search(short, tmp_path, models=models[:1])
-    assert models[0].asked.total() == calls // 2
+    result = run_search(short, tmp_path, models=models[:1])
+    assert result["front"] and "--max-calls" in result["stopped"]
+    assert models[0].asked.total() == result["spent"]["calls"] <= 4 * calls // 5
     result = run_search(long, tmp_path, models=models[1:], resume=True)
-    assert models[1].asked.total() == calls - calls // 2
-    assert result["front"] == whole["front"]
-    assert result["spent"]["calls"] == calls
+    assert result["front"] == whole["front"] and result["stopped"] == whole["stopped"]
+    assert max((models[0].asked + models[1].asked).values()) == 1
 
 
-def test_tokens_are_limited_too(whole: dict[str, Any], tmp_path: Path) -> None:
-    limit = whole["spent"]["tokens"] // 3
-    with pytest.raises(BudgetError, match="raise --max-tokens"):
-        run_search(replace(SETTINGS, max_tokens=limit), tmp_path)
-    store = Store.open(tmp_path)
-    assert 0 < Ledger(journal=store.answers.journal).spent.tokens <= limit
-    assert store.result is None
-    store.close()
+@pytest.mark.parametrize("unit", ["calls", "tokens"])
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.6, 0.8, 1.0])
+def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, Any], tmp_path: Path) -> None:
+    limit = int(share * whole["spent"][unit])
+    settings = replace(SETTINGS, **{f"max_{unit}": limit})
+    try:
+        result = run_search(settings, tmp_path)
+    except BudgetError as error:
+        assert (share < 0.8 and f"raise --max-{unit}" in str(error)) or "raise it" in str(error)
+        store = Store.open(tmp_path)
+        assert 0 < getattr(Ledger(journal=store.answers.journal).spent, unit) <= limit
+        assert store.result is None
+        store.close()
+    else:
+        assert result["spent"][unit] <= limit and result["front"]
+        measured = {found["samples"] for item in result["front"] for found in item["accuracy"].values()}
+        assert min(measured) >= 2 and max(measured) <= SETTINGS.samples
+        assert (max(measured) < SETTINGS.samples) == ("left room for" in result["stopped"])
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_a_run_with_a_limit_that_broke_off_decides_as_it_would_have(
+    share: float, whole: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = replace(SETTINGS, max_tokens=4 * whole["spent"]["tokens"] // 5)
+    calm = run_search(settings, tmp_path / "calm", concurrency=7)
+    broken = Counted(fails_at=int(share * calm["spent"]["calls"]))
+    with pytest.raises(ModelError, match="down"):
+        run_search(settings, tmp_path / "broken", models=[broken], concurrency=1)
+    result = run_search(settings, tmp_path / "broken", concurrency=1, resume=True)
+    assert result["front"] == calm["front"] and result["baselines"] == calm["baselines"]
+    assert result["stopped"] == calm["stopped"]
 
 
 def test_a_limit_in_dollars_needs_a_price(tmp_path: Path) -> None:

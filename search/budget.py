@@ -1,0 +1,68 @@
+"""What the limits of a run leave room for: a search ends in order before they cut it off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from undercut.evaluators.ledger import Ledger
+from undercut.search.store import Store
+from undercut.spaces.cost import Cost
+
+SPARE = 1.15
+"""Times its forecast that what is yet to be sent is taken to cost."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What is left to spend.
+
+    Attributes:
+        left: calls, tokens and US dollars, those of them that are limited.
+        dearer: times its forecast that what is sent costs.
+    """
+
+    left: Mapping[str, float]
+    dearer: float = 1.0
+
+    def times(self, cost: Cost) -> float:
+        """How often so much can be spent; a cost that is not known is taken for nothing."""
+        shares = [left / (getattr(cost, unit) * self.dearer) for unit, left in self.left.items() if getattr(cost, unit)]
+        return min((share for share in shares if not math.isnan(share)), default=math.inf)
+
+    def without(self, cost: Cost) -> Room:
+        """What is left beside that."""
+        taken = {unit: getattr(cost, unit) * self.dearer for unit in self.left}
+        left = {
+            unit: most if math.isnan(taken[unit]) else max(0.0, most - taken[unit]) for unit, most in self.left.items()
+        }
+        return Room(left, self.dearer)
+
+    @property
+    def limits(self) -> str:
+        """The options that limit it, as a person writes them."""
+        return " and ".join(f"--max-{unit}" for unit in self.left)
+
+
+class Budget:
+    """What a run has spent at each point of its way, kept so that one that is resumed decides again as it did.
+
+    A point is told by the number of different answers that the search has had by then.
+    """
+
+    def __init__(self, ledger: Ledger, store: Store) -> None:
+        self._ledger = ledger
+        self._store = store
+
+    def room(self, answers: int) -> Room:
+        """What is left when the search has had so many different answers.
+
+        What was sent beside them, to judges or because calls failed, is expected to go on at the same rate.
+        """
+        limits = self._ledger.limits
+        if not limits:
+            return Room({})
+        spent = self._store.spent_by(answers, self._ledger.spent)
+        left = {unit: limit - (getattr(spent, unit) or 0.0) for unit, limit in limits.items()}
+        return Room(left, SPARE * max(1.0, spent.calls / max(1, answers)))
