@@ -55,8 +55,8 @@ class Budget:
         self._ledger = ledger
         self._store = store
 
-    def room(self, answers: int) -> Room:
-        """What is left when the search has had so many different answers.
+    def room(self, answers: int, unlike: float = 1.0) -> Room:
+        """What is left when the search has had so many different answers, that share of its runs' calls being unlike.
 
         What was sent beside them, to judges or because calls failed, is expected to go on at the same rate.
         """
@@ -65,4 +65,4 @@ class Budget:
             return Room({})
         spent = self._store.spent_by(answers, self._ledger.spent)
         left = {unit: limit - (getattr(spent, unit) or 0.0) for unit, limit in limits.items()}
-        return Room(left, SPARE * max(1.0, spent.calls / max(1, answers)))
+        return Room(left, SPARE * unlike * max(1.0, spent.calls / max(1, answers)))

@@ -70,6 +70,7 @@ class Search:
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
     _current: set[Genome] = field(default_factory=set)
     _asked_ahead: set[Genome] = field(default_factory=set)
+    _first: int = 0  # answers of the first calibration
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -114,6 +115,7 @@ class Search:
             settings.seed,
             lambda a, b: self.progress("calibrate", a, b, "calls"),
         )
+        self._first = self.bench.calibration.answers
         self.refit()
         if self._blind:
             known = [normal(genome) for genome in self.designs().values() if genome.size <= self.settings.max_size]
@@ -324,8 +326,9 @@ class Search:
         return found
 
     def room(self) -> Room:
-        """What the limits leave."""
-        return self._budget.room(self.bench.calibration.answers)
+        """What the limits leave. Decompositions are taken to go on sharing as many calls as those that were run."""
+        answers, charged = self.bench.calibration.answers, self.bench.charged.calls
+        return self._budget.room(answers, min(1.0, (answers - self._first) / charged) if charged else 1.0)
 
     def bill(self, genomes: Iterable[Genome], problems: Mapping[int, int]) -> Cost:
         """What running genomes on so many problems of each size is forecast to cost."""
