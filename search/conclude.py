@@ -88,7 +88,7 @@ def _affordable(search: Search, genomes: Sequence[Genome]) -> Settings:
     if count < min(FEWEST, settings.samples):
         raise BudgetError(
             f"a result is measured on at least {FEWEST} problems, and {room.limits} leaves room for {count}; raise it "
-            "and resume"
+            "and resume (`undercut check` tells what a search takes)"
         )
     return replace(settings, samples=count)
 

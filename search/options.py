@@ -65,9 +65,9 @@ models_options = several(
     ),
 )  # fmt: skip
 limit_options = several(
-    click.option("--max-calls", type=int, help="Never send more calls than this."),
-    click.option("--max-tokens", type=int, help="Never use more tokens than this, in and out together."),
-    click.option("--max-usd", type=float, help="Never spend more US dollars than this."),
+    click.option("--max-calls", type=int, help="Never send more calls than this; a search plans to end within."),
+    click.option("--max-tokens", type=int, help="The same for tokens, in and out together."),
+    click.option("--max-usd", type=float, help="The same for US dollars."),
     click.option("--max-minutes", type=float, help="Send nothing more after so many minutes."),
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print plain JSON on standard output.")

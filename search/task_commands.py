@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,7 @@ def _show(result: dict[str, Any]) -> None:
     if cost["usd"]["mean"] is not None:
         words.append("${mean:,.2f} (${low:,.2f}–${high:,.2f})".format(**cost["usd"]))
     click.echo(f"\na search will take about {', '.join(words)} on {', '.join(result['models'])}; no call was made")
+    click.echo(f"with --max-tokens {_most(cost['tokens']['mean'])} it ends in time to measure its front within that")
     if cost["usd"]["mean"] is None:
         click.echo("what that is in US dollars is not known: name a model with -m, or give --prices")
 
@@ -147,6 +149,12 @@ def _range(found: dict[str, float]) -> str:
 def _rounded(value: float) -> str:
     digits = max(0, len(str(int(value))) - 2)
     return f"{round(value, -digits):,.0f}"
+
+
+def _most(value: float) -> int:
+    """The next number with two digits that count."""
+    step: int = 10 ** max(0, len(str(int(value))) - 2)
+    return math.ceil(value / step) * step
 
 
 def _example(primitive: Primitive, task: Task, inputs: Sequence[Any], target: Any) -> str:

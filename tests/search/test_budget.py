@@ -1,0 +1,46 @@
+"""What limits leave room for."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from undercut.evaluators.ledger import Ledger, Spent
+from undercut.search.budget import SPARE, Budget, Room
+from undercut.search.settings import Settings
+from undercut.search.store import Store
+from undercut.spaces.cost import UNKNOWN, Cost
+
+amounts = st.floats(0, 1e6)
+costs = st.builds(lambda calls, prefill, decode: Cost(calls=calls, prefill=prefill, decode=decode), *[amounts] * 3)
+
+
+@given(amounts, amounts, costs, costs)
+def test_what_fits_leaves_nothing_below_zero(calls: float, tokens: float, first: Cost, then: Cost) -> None:
+    room = Room({"calls": calls, "tokens": tokens}, 1.5)
+    if room.times(first) < 1:
+        return
+    rest = room.without(first)
+    assert all(0 <= left <= room.left[unit] for unit, left in rest.left.items())
+    if rest.times(then) >= 1:  # both fit one after the other where they fit together
+        assert room.times(first + then) >= 1 - 1e-9
+
+
+def test_without_limits_everything_fits() -> None:
+    assert Room({}).times(Cost(calls=1e9, prefill=1e12)) == math.inf
+    assert Room({"tokens": 10}).times(Cost(calls=3)) == math.inf  # what is not limited does not count
+    assert Room({"tokens": 10}).times(Cost(prefill=UNKNOWN)) == math.inf  # nor what nobody knows
+    assert Room({"tokens": 10, "usd": 2.0}).limits == "--max-tokens and --max-usd"
+
+
+def test_what_was_spent_at_a_point_is_what_it_was_when_the_run_first_came_there(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, Settings("sort"))
+    early = Budget(Ledger(max_calls=100, spent=Spent(calls=20)), store).room(10)
+    assert early.left == {"calls": 80} and early.dearer == SPARE * 2  # as many calls beside as for answers
+    later = Ledger(max_calls=150, spent=Spent(calls=60))
+    assert Budget(later, store).room(10).left == {"calls": 130}
+    assert Budget(later, store).room(11).left == {"calls": 90}
+    store.close()
