@@ -46,6 +46,9 @@ RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
+KEPT = 0.4
+"""Share of the last measurement that races leave room for, where limits are close: what was never found is not made up
+for by measuring the rest better."""
 QUIET, HARD, HARD_QUIET = 8, 0.5, 24
 """Rounds without a promising genome after which the search ends; more while nothing known is right so often."""
 
@@ -317,7 +320,7 @@ class Search:
         room = self.room()
         if not room.left:
             return list(genomes)
-        found, room = list[Genome](), room.without(self.closing())
+        found, room = list[Genome](), room.without(self.closing() * KEPT)
         for genome in genomes:
             price = self.bill([genome], dict.fromkeys(self.settings.sizes, rounds[-1]))
             if room.times(price) >= 1:
