@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from undercut.evaluators.evaluate import NO_RUNS, Evaluation
 from undercut.evaluators.statistics import guaranteed
 from undercut.search.bench import measured
+from undercut.search.budget import SPARE, Room
 from undercut.search.explore import Search
 from undercut.search.forecast import Seen, field_of
 from undercut.search.front import front, thinned
 from undercut.search.payback import payback
-from undercut.search.rounds import SELECT, held_beyond, held_out, problems_of
+from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out, problems_of
 from undercut.search.settings import Settings
 from undercut.search.slope import slope_of
 from undercut.spaces.errors import BudgetError
@@ -23,8 +25,6 @@ from undercut.spaces.growth import growth
 
 LOOKS = 4
 """How often the front is looked at and what is new on it raced, before it is measured for good."""
-FEWEST = 5
-"""Problems of the largest size that a result is measured on at the least, where limits leave no room for all."""
 LEVEL = 0.95
 """Chance that all intervals of a result hold at once."""
 
@@ -42,12 +42,12 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
     designs = search.designs()
     genomes = list(dict.fromkeys([*chosen, *designs.values()]))  # one that was found again is measured once
-    settings = _affordable(search, genomes)
+    begun, settings = await _afforded(search, genomes)
     if settings != search.settings:
         wanted, count = search.settings.samples, settings.samples
         stopped += f"; {search.room().limits} left room for {count} problems in the last measurement, not {wanted}"
     held, further = held_out(settings), held_beyond(settings, search.task)
-    found = await _measured(search, genomes, held)
+    found = await _measured(search, genomes, held, begun)
     search.refit()
     items = {genome: _item(search, genome, evaluation) for genome, evaluation in zip(genomes, found, strict=True)}
     found = await _measured(search, genomes, further)
@@ -76,28 +76,43 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     }
 
 
-def _affordable(search: Search, genomes: Sequence[Genome]) -> Settings:
-    """The run's settings, with as many problems for the last measurement of these genomes as its limits leave room for.
+async def _afforded(search: Search, genomes: Sequence[Genome]) -> tuple[dict[int, int], Settings]:
+    """The run's settings, with as many problems for the last measurement as its limits leave room for.
+
+    Where there are limits a few problems are measured at once and given, too. They tell whether the rest will take more
+    than is forecast; it is not hoped to take less, since small problems share more calls than large ones.
 
     Raises:
-        BudgetError: they leave no room for a measurement that is worth its name.
+        ModelError: a model could not answer.
+        BudgetError: there is no room for a measurement that is worth its name.
     """
     settings, room = search.settings, search.room()
-    times = room.times(search.bill(genomes, problems_of(settings, search.task, "test")))
-    count = settings.samples if times >= 1 else int(settings.samples * times)
-    if count < min(FEWEST, settings.samples):
+    few = replace(settings, samples=min(FEWEST, settings.samples))
+    whole, part = (problems_of(each, search.task, "test") for each in (settings, few))
+    if not room.left:
+        return {}, settings
+    if room.times(search.bill(genomes, part)) < 1:
         raise BudgetError(
-            f"a result is measured on at least {FEWEST} problems, and {room.limits} leaves room for {count}; raise it "
+            f"a result is measured on at least {FEWEST} problems, and {room.limits} leaves no room for that; raise it "
             "and resume (`undercut check` tells what a search takes)"
         )
-    return replace(settings, samples=count)
+    begun = {size: part[size] for size in settings.sizes}
+    await _measured(search, genomes, begun)
+    left, forecast = search.room().left, search.bill(genomes, begun)
+    took = [(room.left[unit] - left[unit]) / (getattr(forecast, unit) or math.inf) for unit in left]
+    dearer = max([1.0, *(share for share in took if not math.isnan(share))])
+    rest = {size: count - begun.get(size, 0) for size, count in whole.items()}
+    times = min(1.0, Room(left, SPARE * dearer).times(search.bill(genomes, rest)))
+    return begun, replace(settings, samples=few.samples + int((settings.samples - few.samples) * times))
 
 
-async def _measured(search: Search, genomes: Sequence[Genome], held: Mapping[int, int]) -> list[Evaluation]:
-    """What the last measurement has shown so far, so many problems of these sizes included."""
+async def _measured(
+    search: Search, genomes: Sequence[Genome], held: Mapping[int, int], begun: Mapping[int, int] = MappingProxyType({})
+) -> list[Evaluation]:
+    """What the last measurement has shown so far, so many problems of these sizes included; some were begun with."""
     found: list[Evaluation] = []
     for size, count in held.items():
-        found = await search.bench.measure(genomes, "test", "test", size, 0, count)
+        found = await search.bench.measure(genomes, "test", "test", size, begun.get(size, 0), count)
         search.tell("measure")
     return found or [search.bench.shown(genome, "test") for genome in genomes]
 

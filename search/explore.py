@@ -22,7 +22,7 @@ from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
 from undercut.search.front import STEP, TWIN, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
-from undercut.search.rounds import FIRST, problems_of
+from undercut.search.rounds import FEWEST, FIRST, problems_of
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST, Cost
@@ -320,7 +320,8 @@ class Search:
         room = self.room()
         if not room.left:
             return list(genomes)
-        found, room = list[Genome](), room.without(self.closing() * KEPT)
+        kept = min(1.0, max(KEPT, (FEWEST + 1) / self.settings.samples))
+        found, room = list[Genome](), room.without(self.closing() * kept)
         for genome in genomes:
             price = self.bill([genome], dict.fromkeys(self.settings.sizes, rounds[-1]))
             if room.times(price) >= 1:

@@ -9,6 +9,8 @@ FIRST = (2, 8)
 """Problems a size on which a candidate has been run after each round of its race."""
 SELECT = (8, 16, 24)
 """Problems a size on which finalists have been run after each round of their race."""
+FEWEST = 5
+"""Problems of the largest size that a result is measured on at the least, where limits leave no room for all."""
 
 
 def held_out(settings: Settings) -> dict[int, int]:
