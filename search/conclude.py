@@ -45,7 +45,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     begun, settings = await _afforded(search, genomes)
     if settings != search.settings:
         wanted, count = search.settings.samples, settings.samples
-        stopped += f"; {search.room().limits} left room for {count} problems in the last measurement, not {wanted}"
+        stopped += f"; {search.room().options} left room for {count} problems in the last measurement, not {wanted}"
     held, further = held_out(settings), held_beyond(settings, search.task)
     found = await _measured(search, genomes, held, begun)
     search.refit()
@@ -87,13 +87,13 @@ async def _afforded(search: Search, genomes: Sequence[Genome]) -> tuple[dict[int
         BudgetError: there is no room for a measurement that is worth its name.
     """
     settings, room = search.settings, search.room()
-    few = replace(settings, samples=min(FEWEST, settings.samples))
-    whole, part = (problems_of(each, search.task, "test") for each in (settings, few))
     if not room.left:
         return {}, settings
+    few = replace(settings, samples=min(FEWEST, settings.samples))
+    whole, part = (problems_of(each, search.task, "test") for each in (settings, few))
     if room.times(search.bill(genomes, part)) < 1:
         raise BudgetError(
-            f"a result is measured on at least {FEWEST} problems, and {room.limits} leaves no room for that; raise it "
+            f"a result is measured on at least {FEWEST} problems, and {room.options} leaves no room for that; raise it "
             "and resume (`undercut check` tells what a search takes)"
         )
     begun = {size: part[size] for size in settings.sizes}

@@ -13,7 +13,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.task import Split, Task
 from undercut.search.bench import Bench
-from undercut.search.budget import Budget, Room
+from undercut.search.budget import KEPT, Budget, Room
 from undercut.search.calibration import ask_ahead, calibrate
 from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
@@ -46,9 +46,6 @@ RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
-KEPT = 0.4
-"""Share of the last measurement that races leave room for, where limits are close: what was never found is not made up
-for by measuring the rest better."""
 QUIET, HARD, HARD_QUIET = 8, 0.5, 24
 """Rounds without a promising genome after which the search ends; more while nothing known is right so often."""
 
@@ -73,7 +70,7 @@ class Search:
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
     _current: set[Genome] = field(default_factory=set)
     _asked_ahead: set[Genome] = field(default_factory=set)
-    _first: int = 0  # answers of the first calibration
+    _calibrated: int = 0  # answers of the first calibration
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -118,7 +115,7 @@ class Search:
             settings.seed,
             lambda a, b: self.progress("calibrate", a, b, "calls"),
         )
-        self._first = self.bench.calibration.answers
+        self._calibrated = self.bench.calibration.answers
         self.refit()
         if self._blind:
             known = [normal(genome) for genome in self.designs().values() if genome.size <= self.settings.max_size]
@@ -133,7 +130,7 @@ class Search:
             promising = await self.sounded(self.bench.outcomes, min(AT_ONCE, left))
             chosen = self.fitting(self.in_step(promising, FIRST), FIRST)
             if promising and not chosen:
-                return f"{self.room().limits} leaves room for the last measurement alone"
+                return f"{self.room().options} leaves room for the last measurement alone"
             if not chosen and not asked:
                 return "every decomposition of the space was looked at"
             quiet, batches = (0 if chosen else quiet + 1), 1
@@ -332,7 +329,7 @@ class Search:
     def room(self) -> Room:
         """What the limits leave. Decompositions are taken to go on sharing as many calls as those that were run."""
         answers, charged = self.bench.calibration.answers, self.bench.charged.calls
-        return self._budget.room(answers, min(1.0, (answers - self._first) / charged) if charged else 1.0)
+        return self._budget.room(answers, min(1.0, (answers - self._calibrated) / charged) if charged else 1.0)
 
     def bill(self, genomes: Iterable[Genome], problems: Mapping[int, int]) -> Cost:
         """What running genomes on so many problems of each size is forecast to cost."""

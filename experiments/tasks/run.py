@@ -40,11 +40,11 @@ def study(case: Case) -> dict[str, Any]:
         folder = Path(name)
         path = case.write(folder)
         task = open_task(str(path))
-        limits = _limits(task)
+        settings = _settings(task)
         began = time.perf_counter()
         with served(case.model(path)) as (base, server):
-            foretold = checked(task, str(path), ("chat",), task.sizes, api_base=base, **limits)["cost"]
-            result = optimize(str(path), models=("chat",), api_base=base, out=folder / "run", **limits)
+            foretold = checked(task, str(path), ("chat",), task.sizes, api_base=base, **settings)["cost"]
+            result = optimize(str(path), models=("chat",), api_base=base, out=folder / "run", **settings)
         seconds = time.perf_counter() - began
     return {
         "sizes": list(task.sizes),
@@ -70,7 +70,7 @@ def held(case: Case, foretold: float) -> dict[str, Any]:
                 api_base=base,
                 out=folder / "run",
                 max_tokens=most,
-                **_limits(open_task(str(path))),
+                **_settings(open_task(str(path))),
             )
     return {
         "most": most,
@@ -81,7 +81,7 @@ def held(case: Case, foretold: float) -> dict[str, Any]:
     }
 
 
-def _limits(task: Task) -> dict[str, Any]:
+def _settings(task: Task) -> dict[str, Any]:
     return {"target_size": task.sizes[-1], "evaluations": EVALUATIONS, "samples": SAMPLES}
 
 
@@ -96,8 +96,7 @@ def _row(item: dict[str, Any]) -> dict[str, Any]:
 def main(names: list[str]) -> None:
     found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() and names else {}
     for name in names or CASES:
-        if "SHARED/" in CASES[name].toml and not os.environ.get(SHARED):
-            print(f"{name}: left out, since {SHARED} names no folder", flush=True)
+        if not _has_data(name):
             continue
         try:
             found[name] = study(CASES[name])
@@ -114,10 +113,20 @@ def main(names: list[str]) -> None:
         )
 
 
+def _has_data(name: str) -> bool:
+    """Whether a task's data is there; says so where it is not."""
+    there = "SHARED/" not in CASES[name].toml or bool(os.environ.get(SHARED))
+    if not there:
+        print(f"{name}: left out, since {SHARED} names no folder", flush=True)
+    return there
+
+
 def hold() -> None:
     """Search all tasks again, held to what was foretold."""
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     for name, known in found.items():
+        if not _has_data(name):
+            continue
         known["held"] = held(CASES[name], known["foretold"]["tokens"]["mean"])
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         print(name, known["held"]["most"], known["held"]["spent"], known["held"]["stopped"], flush=True)

@@ -33,7 +33,7 @@ def test_without_limits_everything_fits() -> None:
     assert Room({}).times(Cost(calls=1e9, prefill=1e12)) == math.inf
     assert Room({"tokens": 10}).times(Cost(calls=3)) == math.inf  # what is not limited does not count
     assert Room({"tokens": 10}).times(Cost(prefill=UNKNOWN)) == math.inf  # nor what nobody knows
-    assert Room({"tokens": 10, "usd": 2.0}).limits == "--max-tokens and --max-usd"
+    assert Room({"tokens": 10, "usd": 2.0}).options == "--max-tokens and --max-usd"
 
 
 def test_what_was_spent_at_a_point_is_what_it_was_when_the_run_first_came_there(tmp_path: Path) -> None:
@@ -43,4 +43,5 @@ def test_what_was_spent_at_a_point_is_what_it_was_when_the_run_first_came_there(
     later = Ledger(max_calls=150, spent=Spent(calls=60))
     assert Budget(later, store).room(10).left == {"calls": 130}
     assert Budget(later, store).room(11).left == {"calls": 90}
+    assert Budget(later, store).room(90, unlike=0.0).times(Cost(calls=1)) < math.inf  # more will have to be asked
     store.close()

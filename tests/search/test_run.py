@@ -210,7 +210,8 @@ def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, A
     try:
         result = run_search(settings, tmp_path)
     except BudgetError as error:
-        assert (share < 0.8 and f"raise --max-{unit}" in str(error)) or "raise it" in str(error)
+        assert share < 0.8
+        assert f"raise --max-{unit}" in str(error) or "raise it" in str(error)
         store = Store.open(tmp_path)
         assert 0 < getattr(Ledger(journal=store.answers.journal).spent, unit) <= limit
         assert store.result is None
