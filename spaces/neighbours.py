@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
+from undercut.spaces.cutting import cut_up
 from undercut.spaces.errors import GenomeError
 from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node
 from undercut.spaces.operators.base import Form, Gene
@@ -17,9 +18,10 @@ def neighbours(space: Space, genome: Genome) -> Iterator[Genome]:
     """Every genome of the space one step away.
 
     A gene is turned; an operator is cut out, put around a part, moved from around the whole to around each piece, or
-    exchanged for another that has a use for the same parts; a fold is made a tree of pieces or the other way round.
+    exchanged for another that has a use for the same parts; a fold is made a tree of pieces or the other way round;
+    the lists that a part reads are cut up, all of them at once.
     """
-    for step in (turned, hoisted, _opened, _lifted, _shifted, _reformed, _regrouped):
+    for step in (turned, hoisted, _opened, _lifted, _shifted, _reformed, _regrouped, _cut_up):
         yield from (near for near in step(space, genome) if near.size <= space.max_size)
 
 
@@ -135,6 +137,11 @@ def _regrouped(space: Space, genome: Genome) -> Iterator[Genome]:
             other = _in_pieces(place.expression) or _in_turn(place)
             if other is not None and _legal(space, made := replaced(genome, place, other)):
                 yield made
+
+
+def _cut_up(space: Space, genome: Genome) -> Iterator[Genome]:
+    """What is asked about several lists is asked about every combination of their pieces."""
+    yield from (made for made in cut_up(space, genome) if _legal(space, made))
 
 
 def _legal(space: Space, genome: Genome) -> bool:

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
+from undercut.evaluators.tasks.primitives import ADD
 from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import normal
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.space import Space
-from undercut.spaces.types import NEED, NUMBERS
+from undercut.spaces.types import NEED, NUMBER, NUMBERS, Type
 
 X0, X1 = Input(0), Input(1)
 seeded = settings(max_examples=40, deadline=None, derandomize=True)
@@ -29,7 +30,7 @@ def space_of(name: str, max_size: int = 7) -> Space:
     return Space(TASKS[name].signature, TASKS[name].toolbox(["m"]), max_size=max_size)
 
 
-SPACES = {name: space_of(name) for name in ("sort", "sum", "count")}
+SPACES = {name: space_of(name) for name in ("sort", "sum", "count", "intersection")}
 
 
 def fold(size: int, body: Node, *shared: Input) -> Genome:
@@ -153,3 +154,78 @@ def test_what_is_moved_never_comes_to_stand_where_it_is_barred() -> None:
     retried = Genome(tree_of(Node("retry", [X0], {"tries": 2}, [Genome(asked)])))
     for near in steps("sort", Genome(Node("vote", [X0], lead, [retried]))):
         SPACES["sort"].validate(near)
+
+
+def common(left: list[int], right: list[int], least: int) -> int:
+    return sum(number in right for number in left if number >= least)
+
+
+def two_lists(size: int, generator: random.Random) -> tuple[tuple[list[int], list[int], int], int]:
+    left, right = (generator.sample(range(100), size) for _ in range(2))
+    return (left, right, 50), common(left, right, 50)
+
+
+COMMON = Task(
+    "common",
+    (NUMBERS, NUMBERS, NUMBER),
+    NUMBER,
+    (
+        Primitive(
+            "common", (NUMBERS, NUMBERS, NUMBER), NUMBER, ("{0} {1} {2}",), law=lambda a, b, c: 1, reference=common
+        ),
+        ADD,
+    ),
+    two_lists,
+)
+
+
+def every_pair(asked: Node, genes: dict[str, int], together: Node) -> Genome:
+    """What is asked about each piece of the first list with each of the second, and put together twice."""
+    rest = [Input(index) for index in range(2, len(asked.inputs))]
+
+    def over(inner: Node, first: Input, other: Input) -> Node:
+        pieces = Node("map", [Node("split", [first], genes), other, *rest], {}, [Genome(inner)])
+        return Node(together.op, [pieces], together.genes, together.bodies)
+
+    swapped = Node(asked.op, [X1, X0, *rest], asked.genes, asked.bodies)  # in the inner body x0 is the second's piece
+    return Genome(over(over(swapped, X1, X0), X0, X1))
+
+
+JOIN = Node("join", [X0])
+ADDED = Node("reduce", [X0], {"arity": 2, "shape": "tree"}, [Genome(call("add", X0, X1))])
+
+
+@pytest.mark.parametrize("genes", [{"size": 4, "overlap": 0}, {"parts": 8}])
+@pytest.mark.parametrize(("name", "together"), [("intersection", JOIN), ("common", ADDED)])
+def test_what_is_asked_about_two_lists_is_one_step_from_asking_about_all_pairs_of_pieces(
+    name: str, together: Node, genes: dict[str, int]
+) -> None:
+    task = {**TASKS, "common": COMMON}[name]
+    space = Space(task.signature, task.toolbox(["m"]), max_size=9)
+    asked = call(task.primitives[0].name, *map(Input, range(len(task.inputs))))
+    cut = every_pair(asked, genes, together)
+    assert cut in set(neighbours(space, Genome(asked)))
+    problems = [problem for size in (3, 8, 21) for problem in task.instances(size, 2)]
+    assert rehearse(cut, problems, task, space.toolbox).right
+
+
+def test_votes_on_two_lists_go_with_what_is_asked_about_the_pieces() -> None:
+    space, genes = space_of("intersection", 9), {"size": 12, "overlap": 0}
+    voted = Node("vote", [X0, X1], {"rule": "ahead", "lead": 2}, [Genome(call("intersect", X0, X1, temperature=0.7))])
+    assert every_pair(voted, genes, JOIN) in set(neighbours(space, Genome(voted)))
+
+
+@seeded
+@given(st.sampled_from([2, 3]), st.integers(1, 20))
+def test_all_lists_are_cut_up_where_there_is_room(lists: int, room: int) -> None:
+    """Three as well: bodies of a task of three inputs are handed all that there is."""
+    kinds: tuple[Type, ...] = (NUMBERS,) * lists
+    asked = Primitive("asked", kinds, NUMBERS, ("{0}",), law=lambda *sizes: sizes[0], reference=lambda *given: given[0])
+    task = Task("asked", kinds, NUMBERS, (asked,), lambda size, generator: (([0] * size,) * lists, [0] * size))
+    space = Space(task.signature, task.toolbox(["m"]), max_size=room)
+    whole = Genome(call("asked", *map(Input, range(lists))))
+    near = [made for made in neighbours(space, whole) if any(node.op == "split" for node in made.walk())]
+    assert bool(near) == (room >= 1 + 3 * lists)
+    for made in near:
+        space.validate(made)
+        assert sum(node.op == "split" for node in made.walk()) == lists
