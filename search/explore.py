@@ -19,7 +19,7 @@ from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
-from undercut.search.front import STEP, TWIN, front, thinned
+from undercut.search.front import TWIN, adds, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
 from undercut.search.rounds import FEWEST, FIRST, problems_of
@@ -352,7 +352,7 @@ class Search:
         hoped = self.forecaster.at(genome, target).accuracy or 0.0
         return any(
             self._known[other][1] <= cost * TWIN
-            and (self.forecaster.at(other, target).accuracy or 0.0) > hoped - STEP
+            and not adds(hoped, cost, self.forecaster.at(other, target).accuracy or 0.0, self._known[other][1])
             and self.forecaster.most(self.bench.seen(other), target) >= accuracy
             for other in done
             if not self.forecaster.unjudged(other)

@@ -9,6 +9,9 @@ Named = TypeVar("Named")
 
 STEP = 0.02
 """Accuracy that a dearer genome must add to stand on a reported front: less is within the noise of any measurement."""
+HALVED = 2.0
+"""Times the cost that half of the errors are worth, if that is half of `STEP` at the least: close to certainty it is
+errors that count, and nothing adds a whole one."""
 TWIN = 1.01
 """Costs of which neither is more than so many times the other are next to equal."""
 
@@ -22,14 +25,20 @@ def front(worths: Iterable[tuple[Named, float, float]]) -> list[tuple[Named, flo
     return kept
 
 
+def adds(accuracy: float, cost: float, known: float, price: float, step: float = STEP) -> bool:
+    """Whether a dearer genome adds enough to one that is known to be so accurate at such a price."""
+    gained = accuracy - known
+    return gained >= step or (gained >= max(step, 1 - known) / 2 and cost <= HALVED * price)
+
+
 def thinned(found: Sequence[tuple[Named, float, float]], step: float = STEP) -> list[tuple[Named, float, float]]:
-    """A front without the points that add less than `step` accuracy to a cheaper one, and without near twins.
+    """A front without the points that add too little to a cheaper one, and without near twins; see `adds`.
 
     Of points whose costs are next to equal the most accurate stays.
     """
     kept: list[tuple[Named, float, float]] = []
     for point in found:
-        if point[1] > 0 and (not kept or point[1] >= kept[-1][1] + step):
+        if point[1] > 0 and (not kept or adds(*point[1:], *kept[-1][1:], step)):
             if kept and point[2] <= kept[-1][2] * TWIN:
                 kept.pop()
             kept.append(point)
