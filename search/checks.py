@@ -43,6 +43,7 @@ class Checks:
         self._toolbox = toolbox
         self._settings = settings
         self._cores: dict[Genome, Genome] = {}
+        self._distinct: dict[Genome, Genome] = {}
         self._right: dict[Genome, bool | None] = {}
         self._far: set[Genome] = set()
         self.target = self._reach(FARTHEST)
@@ -138,7 +139,8 @@ class Checks:
     def _core(self, genome: Genome) -> Genome:
         """What is left of a genome where every answer is right."""
         if genome not in self._cores:
-            self._cores[genome] = bare(genome)
+            core = bare(genome)
+            self._cores[genome] = self._distinct.setdefault(core, core)  # many share one, and few are the same object
         return self._cores[genome]
 
 

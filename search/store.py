@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,21 @@ from undercut.spaces.genome import Genome
 JOURNAL, ANSWERS = "journal.log", "answers.sqlite"
 
 
+class Journal(JournalFileBackend):
+    """A run's journal, as the process that writes it reads it: of a trial's attributes the `id` alone.
+
+    Optuna reads everything that it has written and keeps it for good. No search looks at what its trials hold, so that
+    this would only fill the memory, with some 7 kB a trial. In the file is all of it: `Store.trials` reads it there.
+    """
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        """What was written since, without the attributes of trials."""
+        for log in super().read_logs(log_number_from):
+            if "user_attrs" in log:
+                log["user_attrs"] = {"id": log["user_attrs"]["id"]}
+            yield log
+
+
 class Store:
     """A run's study and answers.
 
@@ -30,11 +45,12 @@ class Store:
     doing again what it did, with every answer it had already in `answers`.
     """
 
-    def __init__(self, folder: Path, study: optuna.Study) -> None:
+    def __init__(self, folder: Path, url: str | None = None) -> None:
         self.folder = folder
-        self.study = study
+        self.study = _study(folder, url)
         self.answers = AnswerCache(folder / ANSWERS)
-        self._trials = {trial.user_attrs["id"] for trial in study.get_trials(deepcopy=False)}
+        self._url = url
+        self._ids = {trial.user_attrs["id"] for trial in self.study.get_trials(deepcopy=False)}
 
     @classmethod
     def create(cls, folder: Path, settings: Settings, url: str | None = None) -> Store:
@@ -56,7 +72,7 @@ class Store:
             raise RunFolderError(
                 f"--out must be an empty folder or one of this run, and {str(folder)!r} holds {foreign[0]!r}"
             )
-        store = cls(folder, _study(folder, url))
+        store = cls(folder, url)
         earlier = store.study.user_attrs.get("settings")
         if earlier is not None and Settings.from_dict(earlier) != settings:
             store.close()
@@ -79,7 +95,7 @@ class Store:
             raise RunFolderError(
                 f"DIR must be the folder of a run, and {str(folder)!r} holds none; `undercut search` makes one"
             )
-        store = cls(folder, _study(folder, url))
+        store = cls(folder, url)
         if "settings" not in store.study.user_attrs:
             store.close()
             raise RunFolderError(
@@ -105,12 +121,19 @@ class Store:
     def add(self, genome: Genome, stage: str, values: Sequence[float], evaluation: dict[str, Any]) -> None:
         """Keep what a genome was measured to be at a stage of the run; the same again is not kept twice."""
         identity = f"{genome.key}/{stage}"
-        if identity in self._trials:
+        if identity in self._ids:
             return
-        self._trials.add(identity)
+        self._ids.add(identity)
         attributes = {"id": identity, "genome": json.dumps(genome.to_dict()), "name": str(genome), "stage": stage}
         trial = optuna.trial.create_trial(values=list(values), user_attrs={**attributes, "evaluation": evaluation})
         self.study.add_trial(trial)
+
+    def trials(self) -> list[optuna.trial.FrozenTrial]:
+        """All trials in their order, with all that they hold: read anew, since `study` has no more than their ids."""
+        storage = self._url or JournalStorage(JournalFileBackend(str(self.folder / JOURNAL)))
+        study = optuna.load_study(study_name=self.study.study_name, storage=storage)
+        found: list[optuna.trial.FrozenTrial] = study.get_trials(deepcopy=False)
+        return found
 
     def spent_by(self, answers: int, spent: Spent) -> Spent:
         """What the run had spent when it first had so many different answers: what is given, if that is now."""
@@ -148,7 +171,7 @@ def _study(folder: Path, url: str | None) -> optuna.Study:
                 study_name=JOURNAL
                 if url is None
                 else folder.resolve().name,  # a journal holds one, wherever it is moved
-                storage=url or JournalStorage(JournalFileBackend(str(folder / JOURNAL))),
+                storage=url or JournalStorage(Journal(str(folder / JOURNAL))),
                 directions=["maximize", "minimize"],
                 load_if_exists=True,
             )

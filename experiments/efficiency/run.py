@@ -100,7 +100,7 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         found = run_search(known, f"{folder}/run", task=problem.task, models=[model], progress=note)
         store = Store.open(Path(folder) / "run")
-        trials = store.study.get_trials(deepcopy=False)
+        trials = store.trials()
         store.close()
     moment, first, best = None, None, 0.0
     seen: dict[Genome, tuple[float, float]] = {}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import optuna
 
+from undercut.search.proposers.told import Direction, Told, worth_of
 from undercut.spaces.genome import Expression, GeneValue, Genome, Input
 from undercut.spaces.normal import normal
 from undercut.spaces.operators.base import Form
@@ -22,40 +22,6 @@ TOGETHER = 64
 """Sets of genes of a node up to which they are one choice here."""
 EVERY = 60
 """Genomes between two directions of search."""
-
-
-class Direction(NamedTuple):
-    """What makes one number of accuracy and cost, for one direction of search towards the front.
-
-    Attributes:
-        weight: of accuracy, in [0, 1]; the rest is that of cost.
-        low: logarithm of the lowest cost known.
-        high: that of the highest.
-    """
-
-    weight: float
-    low: float
-    high: float
-
-    @classmethod
-    def drawn(cls, worths: Iterable[tuple[float, float]], generator: random.Random) -> Direction:
-        """A random direction among genomes of these accuracies and logarithms of cost."""
-        logs = [cost for _, cost in worths if cost < math.inf]
-        return cls(generator.random(), min(logs, default=0.0), max(logs, default=1.0))
-
-    def loss(self, worth: tuple[float, float]) -> float:
-        """Tchebycheff's distance from the best accuracy and the lowest cost; 2 for what is wrong."""
-        accuracy, cost = worth
-        if accuracy <= 0 or cost == math.inf:
-            return 2.0
-        dear = min(1.0, max(0.0, (cost - self.low) / max(1e-9, self.high - self.low)))
-        parts = (self.weight * (1 - accuracy), (1 - self.weight) * dear)
-        return max(parts) + 0.05 * sum(parts)
-
-
-def worth_of(accuracy: float, cost: float) -> tuple[float, float]:
-    """Accuracy and the logarithm of cost; what is free is as good as what is wrong."""
-    return accuracy, math.log(cost) if 0 < cost < math.inf else math.inf
 
 
 class Bayes:
@@ -80,19 +46,17 @@ class Bayes:
         self._generator = random.Random(f"bayes/{seed}")
         self._asked = 0
         self._open: dict[Genome, optuna.Trial] = {}
-        self._worths: dict[Genome, tuple[float, float]] = {}
-        self._choices: dict[Genome, optuna.trial.FrozenTrial] = {}
-        self._stale = True
+        self._told = Told[optuna.trial.FrozenTrial](WINDOW)
         self._study = optuna.create_study()
 
     def ask(self) -> Genome | None:
         """A genome of the sampler's choices."""
-        if self._stale or self._asked % EVERY == 0:
+        if self._told.stale or self._asked % EVERY == 0:
             self._renew()
         self._asked += 1
         trial = self._study.ask()
         genome = normal(Choices(self._space, trial.suggest_categorical).genome())
-        if genome in self._open or genome in self._worths:
+        if genome in self._open or genome in self._told:
             self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
         else:
             self._open[genome] = trial
@@ -102,29 +66,21 @@ class Bayes:
         """Learn what a genome is worth; one that was not asked for here is nothing to learn from."""
         trial = self._open.pop(genome, None)
         worth = worth_of(accuracy, cost)
-        if trial is not None:
-            self._choices[genome] = self._study.tell(trial, self._direction.loss(worth))
-        elif self._worths.get(genome, worth) != worth:
-            self._stale = True
-        if genome in self._choices:
-            self._worths[genome] = worth
+        made = None if trial is None else self._study.tell(trial, self._direction.loss(worth))
+        self._told.add(genome, made, worth)
 
     def _renew(self) -> None:
         """New weights, and a study of the latest genomes with what they are worth by these."""
-        self._stale = False
-        for old in list(self._choices)[:-WINDOW]:
-            del self._choices[old], self._worths[old]
-        self._direction = Direction.drawn(self._worths.values(), self._generator)
+        latest = self._told.latest()
+        self._direction = Direction.drawn((worth for _, worth in latest), self._generator)
         sampler = optuna.samplers.TPESampler(n_startup_trials=FIRST, seed=self._generator.getrandbits(32))
         self._study = optuna.create_study(sampler=sampler)
         self._study.add_trials(
             [
                 optuna.trial.create_trial(
-                    value=self._direction.loss(self._worths[genome]),
-                    params=made.params,
-                    distributions=made.distributions,
+                    value=self._direction.loss(worth), params=made.params, distributions=made.distributions
                 )
-                for genome, made in self._choices.items()
+                for made, worth in latest
             ]
         )
         self._open.clear()

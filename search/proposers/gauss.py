@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 
 import optuna
 
-from undercut.search.proposers.bayes import Choices, Direction, worth_of
+from undercut.search.proposers.bayes import Choices
+from undercut.search.proposers.told import Direction, Told, Worth, worth_of
 from undercut.spaces.errors import MissingExtraError
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import normal
@@ -58,24 +59,22 @@ class Gauss:
         self._generator = random.Random(f"gp/{seed}")
         self._asked = 0
         self._open: dict[Genome, Made] = {}
-        self._choices: dict[Genome, Made] = {}
-        self._worths: dict[Genome, tuple[float, float]] = {}
+        self._told = Told[Made](WINDOW)
         self._of: dict[str, optuna.distributions.BaseDistribution] = {}
         self._study: optuna.Study | None = None
-        self._stale = True
 
     def ask(self) -> Genome | None:
         """A genome of the commonest choices as the process has them, and of random others."""
-        if len(self._choices) >= FIRST and (self._stale or self._asked % EVERY == 0):
+        if len(self._told) >= FIRST and (self._told.stale or self._asked % EVERY == 0):
             self._renew()
         self._asked += 1
         wanted = self._suggested()
         genome, made = self._built(wanted)
-        while genome in self._worths and wanted:
-            self._add(made, self._worths[genome])  # or the process would propose it for ever
+        while genome in self._told and wanted:
+            self._add(made, self._told.worth(genome))  # or the process would propose it for ever
             wanted = {name: place for name, place in wanted.items() if self._generator.random() < KEPT}
             genome, made = self._built(wanted)
-        if genome not in self._worths:
+        if genome not in self._told:
             self._open[genome] = made
         return genome
 
@@ -96,29 +95,23 @@ class Gauss:
         worth = worth_of(accuracy, cost)
         made = self._open.pop(genome, None)
         if made is not None:
-            self._choices[genome] = made
             self._add(made, worth)
-        elif self._worths.get(genome, worth) != worth:
-            self._stale = True
-        if genome in self._choices:
-            self._worths[genome] = worth
+        self._told.add(genome, made, worth)
 
     def _renew(self) -> None:
         """New weights, new coordinates, and a study of the latest genomes with what they are worth by these."""
-        self._stale = False
-        for old in list(self._choices)[:-WINDOW]:
-            del self._choices[old], self._worths[old]
+        latest = self._told.latest()
         self._open.clear()
-        self._direction = Direction.drawn(self._worths.values(), self._generator)
-        often = Counter(name for made in self._choices.values() for name in made)
+        self._direction = Direction.drawn((worth for _, worth in latest), self._generator)
+        often = Counter(name for made, _ in latest for name in made)
         common = sorted(often, key=lambda name: (-often[name], name))[:WIDEST]
         self._coordinates = {name: self._of[name] for name in common}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.GPSampler(n_startup_trials=1, seed=self._generator.getrandbits(32))
         self._study = optuna.create_study(sampler=sampler)
-        for genome, made in self._choices.items():
-            self._add(made, self._worths[genome])
+        for made, worth in latest:
+            self._add(made, worth)
 
     def _suggested(self) -> Made:
         """What the process would have next; nothing to begin with."""
@@ -128,7 +121,7 @@ class Gauss:
         self._study.tell(trial, state=optuna.trial.TrialState.FAIL)
         return dict(trial.params)
 
-    def _add(self, made: Made, worth: tuple[float, float]) -> None:
+    def _add(self, made: Made, worth: Worth) -> None:
         """Tell the study of a genome, if there is one by now."""
         if self._study is None:
             return

@@ -250,10 +250,10 @@ def test_another_run_is_not_resumed(tmp_path: Path) -> None:
 def test_every_measured_genome_is_a_trial(tmp_path: Path) -> None:
     result = run_search(replace(SETTINGS, evaluations=2), tmp_path)
     store = Store.open(tmp_path)
-    stages = Counter(trial.user_attrs["stage"] for trial in store.study.trials)
+    stages = Counter(trial.user_attrs["stage"] for trial in store.trials())
     last = {Genome.from_dict(item["genome"]).key for item in (*result["front"], *result["baselines"])}
     assert stages["search"] <= 2 and stages["test"] == len(last)
-    for trial in store.study.trials:
+    for trial in store.trials():
         Genome.from_json(trial.user_attrs["genome"])
         assert trial.user_attrs["evaluation"].keys() == {"accuracy", "cost", "failures"}
     assert store.result == result
