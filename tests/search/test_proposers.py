@@ -66,6 +66,18 @@ def test_same_seed_same_genomes(strategy: str) -> None:
     assert strategy == "exhaustive" or runs[0] != runs[2]
 
 
+@pytest.mark.parametrize("strategy", [each for each in EVERY if each.values[0] in ("bayes", "gp")])
+def test_what_is_known_is_hardly_ever_proposed_again(strategy: str) -> None:
+    proposer = open_proposer(strategy, space_of("sort", 4), 0)
+    many = 100 if strategy == "gp" else 300
+    seen = set()
+    for _ in range(many):
+        genome = normal(proposer.ask() or pytest.fail("none left"))
+        seen.add(genome)
+        proposer.tell(genome, 1.0 if genome.size == 1 else 0.0, 100.0)  # few are worth anything, all of them alike
+    assert len(seen) > 0.9 * many
+
+
 @pytest.mark.parametrize("strategy", EVERY)
 def test_same_genomes_in_another_process(strategy: str) -> None:
     code = (
