@@ -9,6 +9,7 @@ from typing import Any
 
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
+from undercut.search.expense import held
 from undercut.search.explore import Progress, silent
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
@@ -24,6 +25,7 @@ def optimize(
     reuse: Sequence[Path | str] = (),
     concurrency: int = 64,
     progress: Progress = silent,
+    unlimited: bool = False,
     **settings: Any,
 ) -> dict[str, Any]:
     """Search for decompositions of a task and give the front in its JSON form.
@@ -37,6 +39,8 @@ def optimize(
         reuse: folders of earlier runs whose answers need not be asked for again.
         concurrency: most calls under way at once; the front does not depend on it.
         progress: called with phase, done, total and words.
+        unlimited: set no limit on the bill where none is given; else that is a fifth more tokens than are foretold,
+            unless all models run in this process.
         **settings: any other field of `Settings`, such as `models`, `strategy`, `seed`, `max_calls`.
 
     Raises:
@@ -52,6 +56,7 @@ def optimize(
         target_size=2 * wanted[-1] if target_size is None else target_size,
         **settings,
     )
+    known = known if unlimited else held(known, found)
     folder = Path(out) if out is not None else Path(mkdtemp(prefix="undercut-"))
     return run_search(
         known, folder, storage=storage, reuse=reuse, concurrency=concurrency, progress=progress, task=found

@@ -20,12 +20,15 @@ from undercut.search.options import (
     on_terms,
     sizes_option,
     timeout_option,
+    unlimited_option,
 )
 from undercut.search.serve import serve
 from undercut.search.task_commands import check, init
 from undercut.spaces.errors import BudgetError, ModelError, UndercutError, UsageError
 
 if TYPE_CHECKING:
+    from undercut.evaluators.task import Task
+    from undercut.search.settings import Settings
     from undercut.search.store import Store
 
 FORMATS = ("python", "json", "mermaid")
@@ -58,6 +61,7 @@ def commands() -> None:
     help="What to save: tokens, passes, flops, aalp, usd or latency.",
 )  # fmt: skip
 @limit_options
+@unlimited_option
 @click.option("--evaluations", type=int, default=32, show_default=True, help="Most decompositions run on the model.")
 @click.option(
     "--samples",
@@ -95,6 +99,7 @@ def search(
     reuse: tuple[Path, ...],
     concurrency: int,
     as_json: bool,
+    unlimited: bool,
     **options: Any,
 ) -> None:
     """Search for decompositions of TASK and print the Pareto front.
@@ -106,15 +111,19 @@ def search(
     from undercut.evaluators.tasks import open_task
     from undercut.search.settings import Settings
 
-    wanted = sizes or open_task(task, options["data"]).sizes
+    found = open_task(task, options["data"])
+    wanted = sizes or found.sizes
     target = 2 * wanted[-1] if target_size is None else target_size
     settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **on_terms(models, options))
+    if not unlimited:
+        settings = _held(settings, found)
     _run(settings, out or free_folder(task), storage, concurrency, as_json, reuse=reuse)
 
 
 @commands.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @limit_options
+@click.option("--unlimited", is_flag=True, help="Lift the limits that the run has.")
 @timeout_option
 @click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
 @concurrency_option
@@ -125,6 +134,7 @@ def resume(
     timeout: float | None,
     concurrency: int,
     as_json: bool,
+    unlimited: bool,
     **limits: int | float | None,
 ) -> None:
     """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised."""
@@ -139,7 +149,8 @@ def resume(
         return
     store = Store.open(folder, storage)
     raised = {name: value for name, value in {**limits, "timeout": timeout}.items() if value is not None}
-    settings = Settings.from_dict({**store.settings.to_dict(), **raised})
+    lifted = dict.fromkeys(limits) if unlimited else {}
+    settings = Settings.from_dict({**store.settings.to_dict(), **lifted, **raised})
     _tell_of_others(store)
     store.close()
     _run(settings, folder, storage, concurrency, as_json, resume=True)
@@ -233,8 +244,22 @@ def _list(rows: Sequence[tuple[str, str]], as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {summary}")
 
 
+def _held(settings: Settings, task: Task) -> Settings:
+    """The settings with the limit that stands where the user gave none, which is said."""
+    from undercut.search.expense import held
+
+    limited = held(settings, task)
+    if limited != settings:
+        click.echo(
+            f"held to {limited.max_tokens:,} tokens, a fifth more than `undercut check` foretells; --max-tokens, "
+            "--max-calls or --max-usd sets another limit, --unlimited none",
+            err=True,
+        )
+    return limited
+
+
 def _run(
-    settings: Any,
+    settings: Settings,
     folder: Path,
     storage: str | None,
     concurrency: int,

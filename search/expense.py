@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.evaluate import evaluate
+from undercut.evaluators.evaluate import evaluate, open_judges
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import (
     Completion,
@@ -27,6 +27,7 @@ from undercut.evaluators.models.base import (
     most_samples_of,
     price_of,
 )
+from undercut.evaluators.models.registry import open_models, runs_here
 from undercut.evaluators.models.scripted import written
 from undercut.evaluators.models.simulated import count_pieces
 from undercut.evaluators.task import SPLITS, Split, Task
@@ -44,6 +45,8 @@ TRIED = 3
 """Problems of each size that the designs are played through on."""
 THOUGHTS = 60
 """Tokens that a model is taken to think in where a prompt lets it."""
+HELD = 1.2
+"""Times the tokens foretold that a search may take where nobody set a limit, so that what was foretold holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,3 +242,27 @@ def _spent(engine: Engine) -> Spend:
 def foretold(settings: Settings, task: Task, models: Sequence[Model], judges: Sequence[Model] = ()) -> Expense:
     """`expense`, for callers without an event loop."""
     return asyncio.run(expense(settings, task, models, judges))
+
+
+def held(settings: Settings, task: Task) -> Settings:
+    """The settings with a limit on tokens where the bill has none: so many times what is foretold.
+
+    A search whose models all run in this process, judges included, is left as it is: there is no bill.
+
+    Raises:
+        ModelNameError: there is no such model, or its key is not set.
+        TaskError: the task has no problems of one of the sizes.
+    """
+    limited = any(limit is not None for limit in (settings.max_calls, settings.max_tokens, settings.max_usd))
+    if limited or all(runs_here(name) for name in (*settings.models, task.judge_model or settings.models[0])):
+        return settings
+    base, sheet = settings.api_base, settings.sheet
+    models = open_models(settings.models, api_base=base, primitives=task.primitives, sheet=sheet)
+    judges = open_judges(task, api_base=base, sheet=sheet)
+    return replace(settings, max_tokens=limit_of(foretold(settings, task, models, judges)))
+
+
+def limit_of(expense: Expense) -> int:
+    """The tokens that a search is held to of which so much is foretold: a number with three digits that count."""
+    most = HELD * expense.mean.tokens
+    return int(round(most, 3 - len(str(int(most)))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,7 @@ def init(folder: Path) -> None:
 @click.option("--target-size", type=int, help="Problem size to optimise for.  [default: twice the largest]")
 @click.option("--evaluations", type=int, default=32, show_default=True, help="As for `undercut search`.")
 @click.option("--samples", type=int, default=50, show_default=True, help="As for `undercut search`.")
+@click.option("--max-size", type=int, default=9, show_default=True, help="As for `undercut search`.")
 @click.option("--seed", type=int, default=0, show_default=True, help="As for `undercut search`.")
 @click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.")
 @json_option
@@ -83,7 +83,7 @@ def checked(
     from undercut.evaluators.models.sheet import Sheet, read_sheet
     from undercut.evaluators.models.simulated import count_pieces
     from undercut.evaluators.task import SPLITS
-    from undercut.search.expense import foretold
+    from undercut.search.expense import foretold, limit_of
     from undercut.search.rounds import problems_of
     from undercut.search.settings import Settings
 
@@ -118,6 +118,7 @@ def checked(
             field: {end: getattr(getattr(cost, end), field) for end in ("low", "mean", "high")}
             for field in ("calls", "tokens", "usd")
         },
+        "limit": limit_of(cost),
         "models": [model.name for model in opened],
     }
 
@@ -136,7 +137,7 @@ def _show(result: dict[str, Any]) -> None:
     if cost["usd"]["mean"] is not None:
         words.append("${mean:,.2f} (${low:,.2f}–${high:,.2f})".format(**cost["usd"]))
     click.echo(f"\na search will take about {', '.join(words)} on {', '.join(result['models'])}; no call was made")
-    click.echo(f"with --max-tokens {_most(cost['tokens']['mean'])} it ends in time to measure its front within that")
+    click.echo(f"unless a limit says otherwise it is held to {result['limit']:,} tokens, and ends in order within that")
     if cost["usd"]["mean"] is None:
         click.echo("what that is in US dollars is not known: name a model with -m, or give --prices")
 
@@ -149,12 +150,6 @@ def _range(found: dict[str, float]) -> str:
 def _rounded(value: float) -> str:
     digits = max(0, len(str(int(value))) - 2)
     return f"{round(value, -digits):,.0f}"
-
-
-def _most(value: float) -> int:
-    """The next number with two digits that count."""
-    step: int = 10 ** max(0, len(str(int(value))) - 2)
-    return math.ceil(value / step) * step
 
 
 def _example(primitive: Primitive, task: Task, inputs: Sequence[Any], target: Any) -> str:

@@ -44,6 +44,11 @@ def list_models() -> list[tuple[str, str]]:
     ]
 
 
+def runs_here(name: str) -> bool:
+    """Whether the model of this name runs in this process, so that its calls cost nothing but time."""
+    return name == "embedded" or name.startswith("simulated/")
+
+
 def open_model(
     name: str,
     *,

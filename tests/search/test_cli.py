@@ -392,6 +392,14 @@ def test_a_limit_can_be_raised(tmp_path: Path, undercut: Command) -> None:
     assert json.loads(out) == whole
 
 
+def test_a_limit_can_be_lifted(tmp_path: Path, undercut: Command) -> None:
+    folder = tmp_path / "run"
+    refused(undercut(f"search sum {SMALL} --max-calls 40 --out {folder}"), "raise --max-calls and resume", code=1)
+    code, out, _ = undercut(f"resume {folder} --unlimited --json")
+    assert code == 0
+    assert json.loads(out)["spent"]["calls"] > 40
+
+
 def test_a_name_with_brackets_is_shown_whole(tmp_path: Path, undercut: Command) -> None:
     file = tmp_path / "genome.json"
     both = call("merge", call("sort", Input(0)), call("sort", Input(0), prompt=1))

@@ -21,12 +21,15 @@ from undercut.evaluators.evaluate import Evaluation, evaluate, open_judges
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Request
 from undercut.evaluators.models.loopback import served
+from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.simulated import Capability
 from undercut.evaluators.models.simulated_chat import ChatModel
 from undercut.evaluators.tasks import facts, open_task
 from undercut.search.cli import main
 from undercut.search.designs import known_designs
+from undercut.search.expense import foretold, held
 from undercut.search.rehearse import rehearse
+from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
 
 PERFECT = Capability({}, {1: 1.0})
@@ -68,11 +71,15 @@ def test_a_search_over_http_finds_how_to_cut_a_text_up(home: Path, capsys: pytes
     task = open_task("task.toml")
     model = ChatModel("chat", task.primitives, facts.knowledge("count"), reads)
     with served(model) as (base, server):
-        options = "--strategy random --evaluations 8 --samples 8 --max-size 4 --target-size 400 --json"
-        code = main(shlex.split(f"search task.toml -m chat --api-base {base} {options}"))
+        options = f"-m chat --api-base {base} --evaluations 8 --samples 8 --max-size 4 --target-size 400 --json"
+        assert main(shlex.split(f"check task.toml {options}")) == 0
+        limit = json.loads(capsys.readouterr().out)["limit"]
+        code = main(shlex.split(f"search task.toml --strategy random {options}"))
         said = capsys.readouterr()
         assert code == 0, said.err
+        assert f"held to {limit:,} tokens" in said.err
         result = json.loads(said.out)
+        assert result["spent"]["tokens"] <= limit
         assert (result["spent"]["calls"], result["spent"]["tokens"]) == (server.calls, server.tokens)
     best, once = result["front"][0], next(item for item in result["baselines"] if item["id"] == "one call")
     assert once["accuracy"]["400"]["mean"] <= 0.3
@@ -136,6 +143,24 @@ def test_check_says_what_a_search_will_cost(home: Path, capsys: pytest.CaptureFi
     assert 1e-6 * cost["tokens"]["mean"] < cost["usd"]["mean"] < 1e-5 * cost["tokens"]["mean"]
     assert main(shlex.split("check task.toml --sizes 123")) == 2
     assert "no problems of size 123" in capsys.readouterr().err
+
+
+def test_only_what_is_sent_somewhere_is_held_to_what_is_foretold() -> None:
+    task = open_task("sum")
+    sent = Settings("sum", ("chat",), sizes=(4, 8), target_size=8, api_base="http://localhost:9/v1")
+    limited = held(sent, task)
+    assert limited == replace(sent, max_tokens=limited.max_tokens) and limited.max_tokens is not None
+    mean = foretold(sent, task, open_models(["chat"], api_base=sent.api_base)).mean.tokens
+    assert limited.max_tokens == pytest.approx(1.2 * mean, rel=0.005)
+    for free in (
+        replace(sent, models=("embedded", "simulated/perfect")),
+        replace(sent, max_calls=10),
+        replace(sent, max_usd=1.0),
+    ):
+        assert held(free, task) == free
+    assert held(replace(sent, models=("simulated/perfect", "chat")), task).max_tokens is not None
+    dearly = replace(task, judge_model="chat")
+    assert held(replace(sent, models=("simulated/perfect",)), dearly).max_tokens is not None, "a judge is billed too"
 
 
 def test_a_judge_is_asked_and_charged(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
