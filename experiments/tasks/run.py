@@ -1,7 +1,7 @@
 """Searches of real and generated tasks from task files, over HTTP on this machine, against a simulated chat model.
 
     UNDERCUT_DATA=… python experiments/tasks/run.py [TASK…]      run, all tasks or some
-    UNDERCUT_DATA=… python experiments/tasks/run.py --held       again, each held to a fifth more than was foretold
+    UNDERCUT_DATA=… python experiments/tasks/run.py --unlimited [TASK…]      again, with no limit on the bill
     python experiments/tasks/run.py --table                      print results.json as the tables of the README
 
 The folder that UNDERCUT_DATA names holds gsm8k, bbh and got; tasks whose data is not there are left out.
@@ -20,7 +20,6 @@ from typing import Any
 from cases import CASES, SHARED, Case
 
 from undercut.evaluators.models.loopback import served
-from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.api import optimize
 from undercut.search.task_commands import checked
@@ -30,59 +29,30 @@ RESULTS = Path(__file__).parent / "results.json"
 EVALUATIONS, SAMPLES = 12, 20
 
 
-HELD = 1.2
-"""Times the tokens foretold that a search may use where it is held to that."""
-
-
-def study(case: Case) -> dict[str, Any]:
+def study(case: Case, unlimited: bool) -> dict[str, Any]:
     """What a search of one task found and spent, beside what was foretold."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = case.write(folder)
         task = open_task(str(path))
-        settings = _settings(task)
+        settings = {"target_size": task.sizes[-1], "evaluations": EVALUATIONS, "samples": SAMPLES}
         began = time.perf_counter()
         with served(case.model(path)) as (base, server):
-            foretold = checked(task, str(path), ("chat",), task.sizes, api_base=base, **settings)["cost"]
-            result = optimize(str(path), models=("chat",), api_base=base, out=folder / "run", **settings)
+            foretold = checked(task, str(path), ("chat",), task.sizes, api_base=base, **settings)
+            out = folder / "run"
+            result = optimize(str(path), models=("chat",), api_base=base, out=out, unlimited=unlimited, **settings)
         seconds = time.perf_counter() - began
     return {
         "sizes": list(task.sizes),
         "front": [_row(item) for item in result["front"]],
         "known": [_row(item) | {"id": item["id"]} for item in result["baselines"]],
-        "foretold": {unit: foretold[unit] for unit in ("calls", "tokens")},
+        "foretold": {unit: foretold["cost"][unit] for unit in ("calls", "tokens")},
+        "limit": None if unlimited else foretold["limit"],
         "spent": {unit: result["spent"][unit] for unit in ("calls", "tokens")},
         "counted by the server": {"calls": server.calls, "tokens": server.tokens},
+        "stopped": result["stopped"],
         "seconds": round(seconds),
     }
-
-
-def held(case: Case, foretold: float) -> dict[str, Any]:
-    """What a search of one task finds that may use a fifth more tokens than were foretold."""
-    most = round(HELD * foretold)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = case.write(folder)
-        with served(case.model(path)) as (base, server):
-            result = optimize(
-                str(path),
-                models=("chat",),
-                api_base=base,
-                out=folder / "run",
-                max_tokens=most,
-                **_settings(open_task(str(path))),
-            )
-    return {
-        "most": most,
-        "spent": result["spent"]["tokens"],
-        "counted by the server": server.tokens,
-        "front": [_row(item) for item in result["front"]],
-        "stopped": result["stopped"],
-    }
-
-
-def _settings(task: Task) -> dict[str, Any]:
-    return {"target_size": task.sizes[-1], "evaluations": EVALUATIONS, "samples": SAMPLES}
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:
@@ -93,24 +63,22 @@ def _row(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def main(names: list[str]) -> None:
-    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() and names else {}
+def main(names: list[str], unlimited: bool) -> None:
+    """Search, keep."""
+    kind = "unlimited" if unlimited else "held"
     for name in names or CASES:
         if not _has_data(name):
             continue
         try:
-            found[name] = study(CASES[name])
+            one = study(CASES[name], unlimited)
         except TaskError as error:
             print(f"{name}: {error}", flush=True)
             continue
+        found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        found[name] = found.get(name, {}) | {kind: one}
+        found = {name: found[name] for name in CASES if name in found}
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        print(
-            name,
-            json.dumps(found[name]["foretold"]["tokens"]),
-            found[name]["spent"],
-            found[name]["seconds"],
-            flush=True,
-        )
+        print(name, one["foretold"]["tokens"], one["limit"], one["spent"], one["seconds"], one["stopped"], flush=True)
 
 
 def _has_data(name: str) -> bool:
@@ -121,56 +89,51 @@ def _has_data(name: str) -> bool:
     return there
 
 
-def hold() -> None:
-    """Search all tasks again, held to what was foretold."""
-    found = json.loads(RESULTS.read_text(encoding="utf-8"))
-    for name, known in found.items():
-        if not _has_data(name):
-            continue
-        known["held"] = held(CASES[name], known["foretold"]["tokens"]["mean"])
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        print(name, known["held"]["most"], known["held"]["spent"], known["held"]["stopped"], flush=True)
-
-
 def _best(front: list[dict[str, Any]], size: str) -> dict[str, Any]:
     return max(front, key=lambda item: (item["accuracy"][size], -item["tokens"][size]))
 
 
 def table() -> None:
     """Print the results in Markdown: the front at the largest size, and the bill beside what was foretold."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
     print(
-        "| task, n | most accurate find | accuracy | one call | tokens a use | one call | spent | foretold | off by |"
+        "| task, n | most accurate find | accuracy | one call | tokens a use | one call | foretold | spent | off by |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for name, found in json.loads(RESULTS.read_text(encoding="utf-8")).items():
-        size = str(found["sizes"][-1])
-        best = _best(found["front"], size)
-        once = next(item for item in found["known"] if item["id"] == "one call")
-        spent, foretold = found["spent"]["tokens"], found["foretold"]["tokens"]
-        ends = "–".join(f"{foretold[end] / 1000:,.0f}" for end in ("low", "high"))
+    for name, found in results.items():
+        size, held = str(found["held"]["sizes"][-1]), found["held"]
+        best = _best(held["front"], size)
+        once = next(item for item in held["known"] if item["id"] == "one call")
         print(
             f"| {name}, {size} | {best['name']} | {best['accuracy'][size]:.2f} | {once['accuracy'][size]:.2f} "
-            f"| {best['tokens'][size]:,.0f} | {once['tokens'][size]:,.0f} | {spent / 1000:,.0f} k "
-            f"| {foretold['mean'] / 1000:,.0f} k ({ends}) | {foretold['mean'] / spent - 1:+.0%} |"
+            f"| {best['tokens'][size]:,.0f} | {once['tokens'][size]:,.0f} | {_bill(held)} |"
         )
     print()
-    print("| task, n | foretold | spent | off by | best find held to it | accuracy | without |")
+    print("| task, n | foretold (ends) | spent | off by | most accurate find without a limit | accuracy | held |")
     print("|---|---|---|---|---|---|---|")
-    for name, found in json.loads(RESULTS.read_text(encoding="utf-8")).items():
-        if "held" not in found:
+    for name, found in results.items():
+        if "unlimited" not in found:
             continue
-        size, spent, foretold = str(found["sizes"][-1]), found["held"]["spent"], found["foretold"]["tokens"]["mean"]
-        best = _best(found["held"]["front"], size)
+        free = found["unlimited"]
+        size = str(free["sizes"][-1])
+        best = _best(free["front"], size)
         print(
-            f"| {name}, {size} | {foretold / 1000:,.0f} k | {spent / 1000:,.0f} k | {foretold / spent - 1:+.0%} "
-            f"| {best['name']} | {best['accuracy'][size]:.2f} | {_best(found['front'], size)['accuracy'][size]:.2f} |"
+            f"| {name}, {size} | {_bill(free, ends=True)} | {best['name']} | {best['accuracy'][size]:.2f} "
+            f"| {_best(found['held']['front'], size)['accuracy'][size]:.2f} |"
         )
+
+
+def _bill(found: dict[str, Any], ends: bool = False) -> str:
+    """What was foretold and spent, in thousands of tokens, and the first against the second."""
+    spent, foretold = found["spent"]["tokens"], found["foretold"]["tokens"]
+    low, mean, high = (f"{foretold[end] / 1000:,.0f}" for end in ("low", "mean", "high"))
+    more = f" ({low}–{high})" if ends else ""
+    return f"{mean} k{more} | {spent / 1000:,.0f} k | {foretold['mean'] / spent - 1:+.0%}"
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--table"]:
+    asked = sys.argv[1:]
+    if asked == ["--table"]:
         table()
-    elif sys.argv[1:] == ["--held"]:
-        hold()
     else:
-        main(sys.argv[1:])
+        main([word for word in asked if word != "--unlimited"], "--unlimited" in asked)
