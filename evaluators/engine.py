@@ -227,9 +227,11 @@ class Engine:
             for future in self._abandoned(calls):
                 if not future.done():
                     future.set_exception(error)
-        finally:
+        except BaseException:
             for future in self._abandoned(calls):
                 future.cancel()
+            raise
+        finally:
             self._tasks.discard(task)
             self._sent.discard(task)
             if self._queue:
@@ -247,9 +249,9 @@ class Engine:
         except ModelError as error:
             self._broken = error
             raise
-        keys = (call.key for call in calls)
         alone = len(self._tasks) == 1  # no other call can end in this turn of the loop
-        return await self.cache.put_all(list(zip(keys, samples.completions, strict=False)), now=alone)
+        answers = [(call.key, answer) for call, answer in zip(calls, samples.completions, strict=False)]
+        return await self.cache.put_all(answers, now=alone)
 
     async def _attempt(self, calls: Sequence[_Call], task: asyncio.Task[Any] | None) -> Samples:
         """Send one request, its worst case reserved before and settled after."""
