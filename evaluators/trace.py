@@ -16,7 +16,7 @@ from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.pricing import Price, Shape, call_cost
 
 
-class CallRecord(msgspec.Struct, frozen=True, eq=False):
+class CallRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One call of a trace.
 
     Attributes:

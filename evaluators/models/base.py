@@ -57,7 +57,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     cached: int = 0
 
 
-class Request(msgspec.Struct, frozen=True, eq=False):
+class Request(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One question to a model.
 
     Attributes:
