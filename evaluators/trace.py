@@ -51,7 +51,7 @@ class CallRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
     cached: bool = False
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, CallRecord) and astuple(self)[:-1] == astuple(other)[:-1]
+        return isinstance(other, CallRecord) and astuple(self)[:-1] == astuple(other)[:-1]  # all but `cached`
 
     def __hash__(self) -> int:
         return hash(astuple(self)[:-1])

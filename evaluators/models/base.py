@@ -43,6 +43,10 @@ class PromptTooLongError(PromptRefusedError):
     """One prompt does not fit into the model's context."""
 
 
+# What a call makes is part of no cycle, so the garbage collector is spared it (`gc=False`): with hundreds of calls
+# under way it runs often.
+
+
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one request. None is unknown, never 0.
 
@@ -76,7 +80,7 @@ class Request(msgspec.Struct, frozen=True, eq=False, gc=False):
     question: Question | None = None
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Request) and astuple(self)[:-1] == astuple(other)[:-1]
+        return isinstance(other, Request) and astuple(self)[:-1] == astuple(other)[:-1]  # all but the question
 
     def __hash__(self) -> int:
         return hash(astuple(self)[:-1])
