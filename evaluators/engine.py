@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any
 
-from undercut.evaluators.cache import AnswerCache, answer_key
+import msgspec
+
+from undercut.evaluators.cache import AnswerCache, answer_key, in_json
 from undercut.evaluators.judge import Judge
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import (
@@ -51,8 +52,7 @@ SEEDS = 2**31
 """So many seeds there are: the most that every provider takes."""
 
 
-@dataclass(slots=True)
-class _Call:
+class _Call(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A question made ready to be sent."""
 
     model: Model
@@ -227,9 +227,11 @@ class Engine:
             for future in self._abandoned(calls):
                 if not future.done():
                     future.set_exception(error)
-        finally:
+        except BaseException:
             for future in self._abandoned(calls):
                 future.cancel()
+            raise
+        finally:
             self._tasks.discard(task)
             self._sent.discard(task)
             if self._queue:
@@ -243,13 +245,13 @@ class Engine:
         """What one request gives, committed."""
         seed = calls[0].request.seed
         try:
-            samples = await retrying(lambda: self._attempt(calls, task), self.policy, seed=seed, sleep=self._sleep)
+            samples = await retrying(partial(self._attempt, calls, task), self.policy, seed=seed, sleep=self._sleep)
         except ModelError as error:
             self._broken = error
             raise
-        keys = (call.key for call in calls)
         alone = len(self._tasks) == 1  # no other call can end in this turn of the loop
-        return await self.cache.put_all(list(zip(keys, samples.completions, strict=False)), now=alone)
+        answers = [(call.key, answer) for call, answer in zip(calls, samples.completions, strict=False)]
+        return await self.cache.put_all(answers, now=alone)
 
     async def _attempt(self, calls: Sequence[_Call], task: asyncio.Task[Any] | None) -> Samples:
         """Send one request, its worst case reserved before and settled after."""
@@ -263,7 +265,11 @@ class Engine:
         )
         self._sent.add(task)
         try:
-            samples = await _samples(model, request, len(calls))
+            if len(calls) > 1:
+                samples: Samples = await model.sample(request, len(calls))  # type: ignore[attr-defined]
+            else:
+                completion = await model.generate(request)
+                samples = Samples((completion,), completion.usage)
         except PromptRefusedError:
             samples = REFUSED
         except UnreachableError:
@@ -316,15 +322,6 @@ class Engine:
         return Answer(value, passes, flag)
 
 
-async def _samples(model: Model, request: Request, samples: int) -> Samples:
-    """So many answers of a model to a request, or fewer."""
-    if samples > 1:
-        found: Samples = await model.sample(request, samples)  # type: ignore[attr-defined]
-        return found
-    completion = await model.generate(request)
-    return Samples((completion,), completion.usage)
-
-
 def seed_of(prompt: str, sample: Sequence[int]) -> int:
     """The seed of one sample of a prompt, of 31 bits.
 
@@ -332,7 +329,7 @@ def seed_of(prompt: str, sample: Sequence[int]) -> int:
     the same ones as if it were asked for each of them alone.
     """
     path = list(sample) or [0]
-    digest = hashlib.sha256(f"[{json.dumps(prompt)}, {path[:-1]}]".encode()).digest()  # the JSON of both
+    digest = hashlib.sha256(f"[{in_json(prompt)}, {path[:-1]}]".encode()).digest()  # the JSON of both
     return (int.from_bytes(digest[:4], "big") + path[-1]) % SEEDS
 
 

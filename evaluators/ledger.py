@@ -24,7 +24,7 @@ from undercut.spaces.errors import BudgetError, RunFolderError, UsageError
 from undercut.spaces.pricing import Price
 
 
-class Spent(msgspec.Struct, frozen=True):
+class Spent(msgspec.Struct, frozen=True, gc=False):
     """What was sent so far, answers from our own cache not counted.
 
     Attributes:
@@ -74,8 +74,7 @@ class Spent(msgspec.Struct, frozen=True):
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True, eq=False, gc=False):
     """The most that one call under way may spend."""
 
     worst: Spent

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from undercut.evaluators.models.base import Model, Usage, price_of
 from undercut.spaces.cost import NO_COST, UNKNOWN, Cost
@@ -15,8 +16,7 @@ from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.pricing import Price, Shape, call_cost
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
+class CallRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One call of a trace.
 
     Attributes:
@@ -48,7 +48,13 @@ class CallRecord:
     key: str
     sample: tuple[int, ...] = ()
     choice: int | None = None
-    cached: bool = field(default=False, compare=False)
+    cached: bool = False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CallRecord) and astuple(self)[:-1] == astuple(other)[:-1]  # all but `cached`
+
+    def __hash__(self) -> int:
+        return hash(astuple(self)[:-1])
 
     def cost(self, shape: Shape | None, price: Price | None) -> Cost:
         """What this call costs uncached."""

@@ -6,10 +6,11 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, islice
 from statistics import fmean
 from typing import Any
+
+from msgspec.structs import replace
 
 from undercut.evaluators.calibrate import Calibration, Repeat, key_of
 from undercut.evaluators.engine import Engine

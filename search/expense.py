@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.engine import Engine
@@ -142,7 +144,7 @@ class MadeUp:
     async def sample(self, request: Request, samples: int) -> Samples:
         """Make several answers up to a prompt that is read once."""
         seeds = (request.seed + index for index in range(samples))
-        made = [await self.generate(replace(request, seed=seed)) for seed in seeds]
+        made = [await self.generate(structs.replace(request, seed=seed)) for seed in seeds]
         written = sum(each.usage.completion or 0 for each in made)
         return Samples(tuple(made), Usage(made[0].usage.prompt, written))
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
+
+import msgspec
 
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.genome import Genome
@@ -12,8 +13,7 @@ from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Toolbox
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """What a call node asks.
 
     Attributes:
@@ -35,8 +35,7 @@ class Question:
     sample: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What came back: a value or the red flag it raised, and the forward passes waited for."""
 
     value: Any

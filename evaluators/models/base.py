@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import msgspec
+from msgspec.structs import astuple
 
 from undercut.spaces.errors import ModelError
 from undercut.spaces.pricing import Price, Shape
@@ -43,7 +43,11 @@ class PromptTooLongError(PromptRefusedError):
     """One prompt does not fit into the model's context."""
 
 
-class Usage(msgspec.Struct, frozen=True):
+# What a call makes is part of no cycle, so the garbage collector is spared it (`gc=False`): with hundreds of calls
+# under way it runs often.
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one request. None is unknown, never 0.
 
     Attributes:
@@ -57,8 +61,7 @@ class Usage(msgspec.Struct, frozen=True):
     cached: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One question to a model.
 
     Attributes:
@@ -74,10 +77,16 @@ class Request:
     temperature: float = 0.0
     max_tokens: int = 1024
     seed: int = 0
-    question: Question | None = field(default=None, compare=False, repr=False)
+    question: Question | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Request) and astuple(self)[:-1] == astuple(other)[:-1]  # all but the question
+
+    def __hash__(self) -> int:
+        return hash(astuple(self)[:-1])
 
 
-class Completion(msgspec.Struct, frozen=True):
+class Completion(msgspec.Struct, frozen=True, gc=False):
     """One answer of a model: its text, what it cost, and why it ended."""
 
     text: str
@@ -85,7 +94,7 @@ class Completion(msgspec.Struct, frozen=True):
     finish: Literal["stop", "length"] = "stop"
 
 
-class Samples(msgspec.Struct, frozen=True):
+class Samples(msgspec.Struct, frozen=True, gc=False):
     """Several answers to one request.
 
     Attributes:

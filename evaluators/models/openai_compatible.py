@@ -172,10 +172,10 @@ class OpenAICompatibleModel:
 
     def _opened(self) -> aiohttp.ClientSession:
         """The session of the running loop."""
-        import aiohttp
-
         loop = asyncio.get_running_loop()
         if self._session is None or loop is not self._loop:
+            import aiohttp
+
             self._key, self._proxy = os.environ.get(KEY), _proxy_to(self._url)
             authorization = {"Authorization": f"Bearer {self._key}"} if self._key else {}
             headers = {"Content-Type": "application/json", **authorization}

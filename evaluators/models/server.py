@@ -10,12 +10,12 @@ import hmac
 import random
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
+from msgspec.structs import replace
 
 from undercut.evaluators.engine import MOST_TOKENS, SEEDS, seed_of
 from undercut.evaluators.models.base import Completion, Model, PromptTooLongError, Request

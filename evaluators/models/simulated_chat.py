@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from undercut.evaluators.models.base import Completion, Price, Request, Shape
 from undercut.evaluators.models.prompts import PromptReader
 from undercut.evaluators.models.scripted import written
@@ -89,7 +91,7 @@ class ChatModel:
         if question is None:
             return written(MALFORMED, request, count_pieces)
         sample = (request.seed,) if request.temperature else ()
-        free = replace(request, question=replace(question, sample=sample), max_tokens=1 << 20)
+        free = structs.replace(request, question=structs.replace(question, sample=sample), max_tokens=1 << 20)
         made = await self._model.generate(free)
         thinks = _thinks(question.primitive.prompts[0])
         thoughts = "Let me see. " + "so " * self._thoughts + "\nAnswer: " if thinks else ""

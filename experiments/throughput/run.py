@@ -5,23 +5,29 @@ python experiments/throughput/run.py --calls 20000    a shorter look at the memo
 
 The server answers at once, from a process of its own. The direct path is all that a search uses: engine, journal on
 disk, ledger with limits, prompts written, answers parsed and judged. litellm is asked through the same engine, without
-a journal. Each is measured in turn, so many rounds, and the medians are compared; CPU is user and system of the client
-alone.
+a journal. CPU is user and system of the client alone. Client and server have a core of their own each, where there are
+two: else it changes from round to round whether they share one, and what a call costs with it.
+
+A machine is faster at one moment than at another. So the bare loop and the direct path take turns, in many short
+rounds, and what is told is the median of the quotients of neighbours, with its quartiles. litellm is loaded last: with
+all that it keeps in memory every full garbage collection takes longer, whoever is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import multiprocessing
 import os
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 import aiohttp
@@ -39,7 +45,7 @@ from undercut.spaces.question import Question
 
 RESULTS = Path(__file__).parent / "results.json"
 CONCURRENCIES = (1, 32, 256)
-CALLS = {"bare": 3000, "direct": 3000, "litellm": 300}
+CALLS, LITELLM_CALLS = 2000, 300
 MOST = {"max_calls": 10**9, "max_tokens": 10**12}
 SUM = PRIMITIVES["sum"]
 REPLY = json.dumps(
@@ -85,7 +91,7 @@ async def spread(calls: int, concurrency: int, one: Callable[[int], Awaitable[An
 
 
 async def bare(base: str, calls: int, concurrency: int, folder: str) -> None:
-    """The least that a client can do: send, receive, read the text."""
+    """The least that a client can do: send, receive, read the JSON."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def one(number: int) -> None:
@@ -131,33 +137,49 @@ WAYS = {"bare": bare, "direct": direct, "litellm": through_litellm}
 
 
 def cpu_of(way: str, base: str, calls: int, concurrency: int) -> float:
-    """CPU seconds of this process for so many calls."""
+    """CPU seconds of this process for each of so many calls."""
     with tempfile.TemporaryDirectory() as folder:
-        before = os.times()
+        gc.collect()  # nobody pays for what the one before has left
+        before = time.process_time()
         asyncio.run(WAYS[way](base, calls, concurrency, folder))
-        after = os.times()
-    return after.user - before.user + after.system - before.system
+        return (time.process_time() - before) / calls
 
 
-def throughput(base: str, rounds: int) -> dict[str, Any]:
+def throughput(base: str, rounds: int, litellm_rounds: int) -> dict[str, Any]:
     """Calls a CPU second of each way, at each concurrency."""
-    for way in WAYS:  # imports and first connections are not what is measured
+    seconds: dict[int, dict[str, list[float]]] = {each: {way: [] for way in WAYS} for each in CONCURRENCIES}
+    for way in ("bare", "direct"):  # imports and first connections are not what is measured
         cpu_of(way, base, 50, 8)
-    found = {}
-    for concurrency in CONCURRENCIES:
-        seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-        for _ in range(rounds):
-            for way, calls in CALLS.items():
-                seconds[way].append(cpu_of(way, base, calls, concurrency) / calls)
-        rates = {way: round(1 / median(each)) for way, each in seconds.items()}
-        found[str(concurrency)] = {
-            "calls_per_cpu_second": rates,
-            "direct_of_bare": rates["direct"] / rates["bare"],
-            "direct_of_litellm": rates["direct"] / rates["litellm"],
-            "microseconds_each_round": {way: [round(1e6 * one) for one in each] for way, each in seconds.items()},
-        }
-        say(f"{concurrency:4}  {rates}  of bare {found[str(concurrency)]['direct_of_bare']:.2f}")
-    return found
+    for concurrency, taken in seconds.items():
+        for number in range(rounds):
+            for way in ("bare", "direct") if number % 2 else ("direct", "bare"):
+                taken[way].append(cpu_of(way, base, CALLS, concurrency))
+        quartiles = quotients(taken["bare"], taken["direct"])
+        say(f"{concurrency:4}  direct of bare {quartiles[1]:.2f} ({quartiles[0]:.2f} to {quartiles[2]:.2f})")
+    import_litellm()
+    cpu_of("litellm", base, 50, 8)
+    for concurrency, taken in seconds.items():
+        taken["litellm"] = [cpu_of("litellm", base, LITELLM_CALLS, concurrency) for _ in range(litellm_rounds)]
+        say(f"{concurrency:4}  litellm {1 / median(taken['litellm']):.0f} calls/s")
+    return {str(concurrency): compared(taken) for concurrency, taken in seconds.items()}
+
+
+def compared(taken: dict[str, list[float]]) -> dict[str, Any]:
+    """What the seconds a call of all rounds say."""
+    rates = {way: round(1 / median(each)) for way, each in taken.items()}
+    low, middle, high = quotients(taken["bare"], taken["direct"])
+    return {
+        "calls_per_cpu_second": rates,
+        "direct_of_bare": round(middle, 3),
+        "direct_of_bare_quartiles": [round(low, 3), round(high, 3)],
+        "direct_of_litellm": rates["direct"] / rates["litellm"],
+        "microseconds_each_round": {way: [round(1e6 * one) for one in each] for way, each in taken.items()},
+    }
+
+
+def quotients(bare: list[float], direct: list[float]) -> list[float]:
+    """Quartiles of how much of the bare loop's calls a second the direct path has, over rounds that are neighbours."""
+    return quantiles([one / other for one, other in zip(bare, direct, strict=True)], n=4, method="inclusive")
 
 
 def resident() -> float:
@@ -188,6 +210,15 @@ def memory(base: str, calls: int) -> dict[str, Any]:
     return {"calls": calls, "mb_after_each_tenth": sizes, "growth_after_the_first_tenth_mb": sizes[-1] - sizes[0]}
 
 
+def keep_apart(server: int | None) -> None:
+    """Give the server one core and this process another, where there are two and the system lets us choose."""
+    if server is not None and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) > 1:
+            os.sched_setaffinity(server, cores[:1])
+            os.sched_setaffinity(0, cores[1:2])
+
+
 def say(text: str) -> None:
     """Tell how far the study is."""
     print(text, file=sys.stderr, flush=True)
@@ -196,15 +227,19 @@ def say(text: str) -> None:
 def main() -> None:
     """Measure, print and keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=25, help="of the bare loop and the direct path")
+    parser.add_argument("--litellm-rounds", type=int, default=5)
     parser.add_argument("--calls", type=int, default=100_000, help="calls of the look at the memory")
     asked = parser.parse_args()
-    import_litellm()
     ports: multiprocessing.Queue[int] = multiprocessing.Queue()
     server = multiprocessing.Process(target=serve, args=(ports,), daemon=True)
     server.start()
     base = f"http://127.0.0.1:{ports.get()}/v1"
-    found = {"memory": memory(base, asked.calls), "throughput": throughput(base, asked.rounds)}
+    keep_apart(server.pid)
+    found = {
+        "memory": memory(base, asked.calls),
+        "throughput": throughput(base, asked.rounds, asked.litellm_rounds),
+    }
     server.terminate()
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))

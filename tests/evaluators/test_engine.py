@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.engine import Engine, default_cap, most_prompt_tokens, seed_of
@@ -99,7 +100,7 @@ def test_what_differs_is_asked_anew(change: dict[str, Any]) -> None:
     one, two = ScriptedModel(truth, "one"), ScriptedModel(truth, "two")
     engine = Engine([one, two], cache=AnswerCache(), ledger=Ledger())
     question = Question(SORT, ([2, 1],))
-    ask(engine, [question, replace(question, **change)])
+    ask(engine, [question, structs.replace(question, **change)])
     assert len(one.requests) + len(two.requests) == 2
 
 
@@ -353,7 +354,7 @@ def test_a_reference_is_asked_once_for_each_question() -> None:
 
     engine = engine_of(ScriptedModel(lambda request: "1 2"))
     question = Question(replace(SORT, reference=counting), ([2, 1],))
-    ask(engine, [replace(question, sample=(index,)) for index in range(1, 6)])
+    ask(engine, [structs.replace(question, sample=(index,)) for index in range(1, 6)])
     assert len(seen) == 1
 
 

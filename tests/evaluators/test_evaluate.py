@@ -6,12 +6,12 @@ import asyncio
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.calibrate import Calibration, FittedRates, Repeat
@@ -374,7 +374,7 @@ def test_further_samples_tell_how_often_a_call_is_right_where_they_are_independe
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
         table.add_repeat(Repeat(one, False, not alike and index % 2 == 0))
-    table.add([replace(record(f"{i}/1", 8, i % 5 == 0), sample=(1,)) for i in range(400)])
+    table.add([structs.replace(record(f"{i}/1", 8, i % 5 == 0), sample=(1,)) for i in range(400)])
     right = table.rates(Toolbox([SORT]), [None], [None]).call(node(), SORT, [8]).right
     assert right == pytest.approx(0.5 if alike else (20 + 80) / 440, abs=0.05)
 
@@ -386,16 +386,16 @@ def test_constants_have_intervals() -> None:
         2, abs=0.01
     )
     assert exact["end"]["mean"] == pytest.approx(1, abs=0.05) and exact["calls"] == 15
-    longer = replace(record("x", 8), usage=Usage(29, 9))
+    longer = structs.replace(record("x", 8), usage=Usage(29, 9))
     (spread,) = fitted([*noisy, longer]).constants()
     width = spread["header"]["high"] - spread["header"]["low"]
     assert width > exact["header"]["high"] - exact["header"]["low"]
     assert spread["header"]["low"] < 3 < spread["header"]["high"]
-    unknown = replace(record("y", 8), usage=Usage(None, None))
+    unknown = structs.replace(record("y", 8), usage=Usage(None, None))
     assert fitted([unknown]).constants()[0]["header"] == {"mean": None, "low": None, "high": None}
 
 
 def test_a_prefix_cache_shows_in_the_rates() -> None:
-    rates = fitted([replace(record(f"{i}", 8), usage=Usage(20, 9, cached=5)) for i in range(4)])
+    rates = fitted([structs.replace(record(f"{i}", 8), usage=Usage(20, 9, cached=5)) for i in range(4)])
     cost = rates.call(node(), SORT, [8]).cost
     assert cost.cached == pytest.approx(cost.prefill / 3) and cost.prefill + cost.cached == pytest.approx(20, abs=0.1)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from undercut.evaluators.models import gpt35
 from undercut.evaluators.models.base import Completion, Request
@@ -159,7 +160,7 @@ HALF = Capability({}, {1: 0.5, 64: 0.5})
 
 
 def samples(question: Question, count: int) -> list[Question]:
-    return [replace(question, sample=(index,) if index else ()) for index in range(count)]
+    return [structs.replace(question, sample=(index,) if index else ()) for index in range(count)]
 
 
 def test_samples_of_a_prompt_err_independently() -> None:
