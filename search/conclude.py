@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
@@ -39,8 +40,8 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         BudgetError: a limit would have been exceeded.
     """
     finalists = await _finalists(search)
-    chosen = [genome for genome, _, _ in thinned(front([(g, *search.worth(g)) for g in finalists]))]
     designs = search.designs()
+    chosen = _affordable(search, thinned(front([(g, *search.worth(g)) for g in finalists])), designs.values())
     genomes = list(dict.fromkeys([*chosen, *designs.values()]))  # one that was found again is measured once
     begun, settings = await _afforded(search, genomes)
     if settings != search.settings:
@@ -76,6 +77,27 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     }
 
 
+def _affordable(
+    search: Search, points: Sequence[tuple[Genome, float, float]], designs: Collection[Genome]
+) -> list[Genome]:
+    """Those points of a front that can be measured beside the known designs; one at least.
+
+    What is left out first is what adds least to the next cheaper one, for what it takes to measure it.
+    """
+    kept, part, room = list(points), _problems(search, FEWEST), search.room()
+    while len(kept) > 1 and room.times(search.bill({*(g for g, _, _ in kept), *designs}, part)) < 1:
+        adds = [after[1] - before[1] for before, after in pairwise([(None, 0.0, 0.0), *kept])]
+        takes = [room.times(search.bill([genome], part)) for genome, _, _ in kept]
+        del kept[min(range(len(kept)), key=lambda place: adds[place] * takes[place])]
+    return [genome for genome, _, _ in kept]
+
+
+def _problems(search: Search, samples: int) -> dict[int, int]:
+    """The problems of a last measurement on at most so many of the largest size."""
+    few = replace(search.settings, samples=min(samples, search.settings.samples))
+    return problems_of(few, search.task, "test")
+
+
 async def _afforded(search: Search, genomes: Sequence[Genome]) -> tuple[dict[int, int], Settings]:
     """The run's settings, with as many problems for the last measurement as its limits leave room for.
 
@@ -89,8 +111,7 @@ async def _afforded(search: Search, genomes: Sequence[Genome]) -> tuple[dict[int
     settings, room = search.settings, search.room()
     if not room.left:
         return {}, settings
-    few = replace(settings, samples=min(FEWEST, settings.samples))
-    whole, part = (problems_of(each, search.task, "test") for each in (settings, few))
+    whole, part = _problems(search, settings.samples), _problems(search, FEWEST)
     if room.times(search.bill(genomes, part)) < 1:
         raise BudgetError(
             f"a result is measured on at least {FEWEST} problems, and {room.options} leaves no room for that; raise it "
@@ -103,7 +124,8 @@ async def _afforded(search: Search, genomes: Sequence[Genome]) -> tuple[dict[int
     dearer = max([1.0, *(share for share in took if not math.isnan(share))])
     rest = {size: count - begun.get(size, 0) for size, count in whole.items()}
     times = min(1.0, Room(left, SPARE * dearer).times(search.bill(genomes, rest)))
-    return begun, replace(settings, samples=few.samples + int((settings.samples - few.samples) * times))
+    few = min(FEWEST, settings.samples)
+    return begun, replace(settings, samples=few + int((settings.samples - few) * times))
 
 
 async def _measured(

@@ -284,6 +284,8 @@ class Search:
     async def sounded(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
         """What is promising even when the calls were asked that it hangs on at the target and that are known least.
 
+        Of what there is no room to run none are asked.
+
         Raises:
             ModelError: a model could not answer.
             BudgetError: a limit would have been exceeded.
@@ -291,7 +293,7 @@ class Search:
         table = self.bench.calibration
         while True:
             chosen = self.promising(done, most)
-            fresh = [genome for genome in chosen if genome not in self._asked_ahead]
+            fresh = self.fitting([genome for genome in chosen if genome not in self._asked_ahead], FIRST)
             self._asked_ahead.update(fresh)
             asked = [
                 await ask_ahead(genome, self.checks.at_target, self.task, self.space, self.engine, table)

@@ -19,11 +19,12 @@ import pytest
 from undercut.evaluators.evaluate import Outcome
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Completion, Model, Request, Shape
-from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.models.registry import open_model, open_models
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search import calibration
+from undercut.search.expense import foretold, limit_of
 from undercut.search.explore import Search
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
@@ -221,6 +222,20 @@ def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, A
         measured = {found["samples"] for item in result["front"] for found in item["accuracy"].values()}
         assert min(measured) >= 2 and max(measured) <= SETTINGS.samples
         assert (max(measured) < SETTINGS.samples) == ("left room for" in result["stopped"])
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "share"),
+    [("sum", "embedded", 1.0), ("sum", "simulated/gpt-3.5", 0.4), ("count", "simulated/gpt-3.5", 0.3)],
+)
+def test_a_search_held_to_a_share_of_what_is_foretold_ends_in_order(
+    task: str, model: str, share: float, tmp_path: Path
+) -> None:
+    """Calls are not asked ahead of runs that there is no room for, and points that cannot be measured are let go."""
+    settings, found = replace(SETTINGS, task=task, models=(model,), max_size=7), open_task(task)
+    limit = share * limit_of(foretold(settings, found, open_models([model], primitives=found.primitives)))
+    result = run_search(replace(settings, max_tokens=int(limit)), tmp_path)
+    assert result["front"] and result["spent"]["tokens"] <= limit
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
