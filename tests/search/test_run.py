@@ -226,7 +226,7 @@ def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, A
 
 @pytest.mark.parametrize(
     ("task", "model", "share"),
-    [("sum", "embedded", 1.0), ("sum", "simulated/gpt-3.5", 0.4), ("count", "simulated/gpt-3.5", 0.3)],
+    [("sum", "simulated/noisy", 1.0), ("sum", "simulated/gpt-3.5", 0.4), ("count", "simulated/gpt-3.5", 0.3)],
 )
 def test_a_search_held_to_a_share_of_what_is_foretold_ends_in_order(
     task: str, model: str, share: float, tmp_path: Path
