@@ -6,16 +6,14 @@ import importlib.util
 import random
 import warnings
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import optuna
 
-from undercut.search.proposers.bayes import Choices
+from undercut.search.proposers.choices import Builder, Made
 from undercut.search.proposers.told import Direction, Told, Worth, worth_of
 from undercut.spaces.errors import MissingExtraError
 from undercut.spaces.genome import Genome
-from undercut.spaces.normal import normal
 from undercut.spaces.space import Space
 
 WINDOW, FIRST = 120, 40
@@ -24,11 +22,6 @@ WIDEST = 24
 """Choices that it is fitted over, those that most genomes make; of all others each value is as likely."""
 EVERY = 8
 """Genomes between two directions of search."""
-KEPT = 0.5
-"""Share of its choices that are kept each time where the process proposes what is known already."""
-
-Made: TypeAlias = dict[str, int]
-"""The choices of a genome, by what they are called: positions among the values there are."""
 
 
 class Gauss:
@@ -55,12 +48,11 @@ class Gauss:
             if importlib.util.find_spec(package) is None:
                 raise MissingExtraError(package, "gp", "--strategy gp")
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._space = space
         self._generator = random.Random(f"gp/{seed}")
         self._asked = 0
         self._open: dict[Genome, Made] = {}
         self._told = Told[Made](WINDOW)
-        self._of: dict[str, optuna.distributions.BaseDistribution] = {}
+        self._builder = Builder(space, self._generator, together=1)
         self._study: optuna.Study | None = None
 
     def ask(self) -> Genome | None:
@@ -68,27 +60,13 @@ class Gauss:
         if len(self._told) >= FIRST and (self._told.stale or self._asked % EVERY == 0):
             self._renew()
         self._asked += 1
-        wanted = self._suggested()
-        genome, made = self._built(wanted)
-        while genome in self._told and wanted:
+        genome, made = self._builder.varied(self._suggested())
+        if genome in self._told:
             self._add(made, self._told.worth(genome))  # or the process would propose it for ever
-            wanted = {name: place for name, place in wanted.items() if self._generator.random() < KEPT}
-            genome, made = self._built(wanted)
+        genome, made = self._builder.unlike(genome, made, lambda each: each in self._told)
         if genome not in self._told:
             self._open[genome] = made
         return genome
-
-    def _built(self, wanted: Mapping[str, int]) -> tuple[Genome, Made]:
-        """A genome with these choices, where it comes to make them, and random others; and all that it made."""
-        made: Made = {}
-
-        def choose(name: str, values: list[Any]) -> Any:
-            name = f"{name}/{len(values)}"  # the same choice may be among fewer where there is less room
-            self._of.setdefault(name, _distribution(values))
-            made[name] = wanted[name] if name in wanted else self._generator.randrange(len(values))
-            return values[made[name]]
-
-        return normal(Choices(self._space, choose, together=1).genome()), made
 
     def tell(self, genome: Genome, accuracy: float, cost: float) -> None:
         """Learn what a genome is worth; one that was not asked for here is nothing to learn from."""
@@ -105,7 +83,7 @@ class Gauss:
         self._direction = Direction.drawn((worth for _, worth in latest), self._generator)
         often = Counter(name for made, _ in latest for name in made)
         common = sorted(often, key=lambda name: (-often[name], name))[:WIDEST]
-        self._coordinates = {name: self._of[name] for name in common}
+        self._coordinates = {name: _distribution(self._builder.among[name]) for name in common}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             sampler = optuna.samplers.GPSampler(n_startup_trials=1, seed=self._generator.getrandbits(32))
