@@ -124,6 +124,8 @@ def checked(
 
 
 def _show(result: dict[str, Any]) -> None:
+    from undercut.evaluators.models.registry import runs_here
+
     click.echo(f"{result['task']}: {', '.join(result['inputs'])} → {result['output']}")
     for size, held in result["sizes"].items():
         known = ", ".join(f"{count} {split}" for split, count in held.items())
@@ -137,7 +139,10 @@ def _show(result: dict[str, Any]) -> None:
     if cost["usd"]["mean"] is not None:
         words.append("${mean:,.2f} (${low:,.2f}–${high:,.2f})".format(**cost["usd"]))
     click.echo(f"\na search will take about {', '.join(words)} on {', '.join(result['models'])}; no call was made")
-    click.echo(f"unless a limit says otherwise it is held to {result['limit']:,} tokens, and ends in order within that")
+    if all(map(runs_here, result["models"])):
+        click.echo(f"it runs in this process and is not held to that; with --max-tokens {result['limit']} it would be")
+    else:
+        click.echo(f"unless a limit says otherwise it is held to {result['limit']:,} tokens and ends in order")
     if cost["usd"]["mean"] is None:
         click.echo("what that is in US dollars is not known: name a model with -m, or give --prices")
 
