@@ -345,7 +345,7 @@ class Space:
             ]
             if known:
                 return generator.choice(known)
-        forms = [form for form, need in self._priced(want) if need <= room]
+        forms = [form for form, need in self.priced(want) if need <= room]
         if not forms:
             if ready:
                 return generator.choice(ready)
@@ -356,7 +356,7 @@ class Space:
         form = generator.choice([form for form in forms if form.op == operator])
         return self.fill(form, want, room, generator, library=library)
 
-    def _priced(self, want: Want) -> tuple[tuple[Form, float], ...]:
+    def priced(self, want: Want) -> tuple[tuple[Form, float], ...]:
         """The forms of what is wanted, each with the fewest nodes it needs."""
         known = self._needs.get(want)
         if known is None:

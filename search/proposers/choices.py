@@ -81,23 +81,24 @@ class _Choices:
         """Choose what stands at a place: an input or an operator, then its form, its genes and its parts."""
         space = self._space
         ready = [] if want.work else [index for index, kind in enumerate(want.inputs) if kind == want.target]
-        forms = [form for form in space.forms(want) if space.need(form, want) <= space.max_size]
+        needs = {form: need for form, need in space.priced(want) if need <= space.max_size}
+        forms = list(needs)
         names = list(dict.fromkeys(form.op for form in forms))
         here = f"{want.target}<{','.join(map(str, want.inputs))}" + "!" * want.work + want.under
         self._before[here] += 1
         here += f"#{self._before[here]}"
-        if ready and not any(space.need(form, want) <= room for form in forms):
+        if ready and not any(need <= room for need in needs.values()):
             return Input(int(self._one_of(f"{here}/x", ready)))
         choice = self._one_of(here, [*(f"x{index}" for index in ready), *names])
         if choice not in names:
             return Input(int(str(choice)[1:]))
         mine = [form for form in forms if form.op == choice]
         form = mine[int(self._one_of(f"{here}/{choice}", list(range(len(mine)))))]
-        if space.need(form, want) > room:
-            form = min(forms, key=lambda each: space.need(each, want))
-        return self._fill(form, want, room, f"{here}/{form.op}{forms.index(form)}")
+        if needs[form] > room:
+            form = min(forms, key=lambda each: needs[each])
+        return self._fill(form, want, room - int(needs[form]), f"{here}/{form.op}{forms.index(form)}")
 
-    def _fill(self, form: Form, want: Want, room: int, here: str) -> Expression:
+    def _fill(self, form: Form, want: Want, spare: int, here: str) -> Expression:
         space = self._space
         sets = list(product(*(gene.values for gene in form.genes)))
         if len(sets) <= self._together:
@@ -105,7 +106,6 @@ class _Choices:
         else:
             chosen = tuple(self._one_of(f"{here}.{gene.name}", list(gene.values)) for gene in form.genes)
         genes = dict(zip((gene.name for gene in form.genes), chosen, strict=True))
-        spare = room - int(space.need(form, want))
         parts: list[Expression] = []
         for part in slots(form, want):
             least = space.least(part) or 0
