@@ -14,7 +14,7 @@ from undercut.spaces.operators.base import Form
 from undercut.spaces.space import Space, Want, assemble, slots
 
 KEPT = 0.5
-"""Share of the choices that are kept each time where they come to a genome that is known already."""
+"""Share of the choices that are kept where others are let go."""
 
 Made: TypeAlias = dict[str, int]
 """The choices of a genome, by what they are called: places among the values there are."""
@@ -59,9 +59,13 @@ class Builder:
         """The genome if it is not known; else one that keeps some of its choices, ever fewer until it is not."""
         wanted = made
         while wanted and known(genome):
-            wanted = {name: place for name, place in wanted.items() if self._generator.random() < KEPT}
+            wanted = self.some(wanted)
             genome, made = self.varied(wanted)
         return genome, made
+
+    def some(self, made: Made) -> Made:
+        """Some of these choices, drawn anew each time."""
+        return {name: place for name, place in made.items() if self._generator.random() < KEPT}
 
 
 class _Choices:

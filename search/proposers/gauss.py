@@ -32,7 +32,7 @@ class Gauss:
     that does not make one of them gets its first value. Positions among numbers are coordinates with an order,
     positions among operators have none. Weights between accuracy and cost change as they do in `bayes`.
 
-    One genome takes about half a second of CPU, where one of `bayes` takes some 20 ms: `auto` does not ask it. Results
+    One genome takes about half a second of CPU, where one of `bayes` takes some 10 ms: `auto` does not ask it. Results
     would also hang on whether torch is there.
 
     Raises:
