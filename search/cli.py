@@ -20,7 +20,6 @@ from undercut.search.options import (
     on_terms,
     sizes_option,
     timeout_option,
-    unlimited_option,
 )
 from undercut.search.serve import serve
 from undercut.search.task_commands import check, init
@@ -61,7 +60,11 @@ def commands() -> None:
     help="What to save: tokens, passes, flops, aalp, usd or latency.",
 )  # fmt: skip
 @limit_options
-@unlimited_option
+@click.option(
+    "--unlimited", is_flag=True,
+    help="Set no limit on the bill.  [default: a fifth more tokens than `undercut check` foretells, unless all models "
+    "run in this process]",
+)  # fmt: skip
 @click.option("--evaluations", type=int, default=32, show_default=True, help="Most decompositions run on the model.")
 @click.option(
     "--samples",
@@ -117,7 +120,7 @@ def search(
     settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **on_terms(models, options))
     if not unlimited:
         settings = _held(settings, found)
-    _run(settings, out or free_folder(task), storage, concurrency, as_json, reuse=reuse)
+    _run(settings, out or free_folder(task), storage, concurrency, as_json, reuse=reuse, task=found)
 
 
 @commands.command()
@@ -267,6 +270,7 @@ def _run(
     *,
     reuse: Sequence[Path] = (),
     resume: bool = False,
+    task: Task | None = None,
 ) -> None:
     from undercut.search.progress import Bar
     from undercut.search.run import run_search
@@ -282,6 +286,7 @@ def _run(
                 concurrency=concurrency,
                 progress=bar.update,
                 resume=resume,
+                task=task,
             )
         except (ModelError, BudgetError) as error:
             raise type(error)(f"{error}; `undercut resume {folder}` goes on") from error

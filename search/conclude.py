@@ -85,10 +85,10 @@ def _affordable(
     What is left out first is what adds least to the next cheaper one, for what it takes to measure it.
     """
     kept, part, room = list(points), _problems(search, FEWEST), search.room()
-    while len(kept) > 1 and room.times(search.bill({*(g for g, _, _ in kept), *designs}, part)) < 1:
-        adds = [after[1] - before[1] for before, after in pairwise([(None, 0.0, 0.0), *kept])]
-        takes = [room.times(search.bill([genome], part)) for genome, _, _ in kept]
-        del kept[min(range(len(kept)), key=lambda place: adds[place] * takes[place])]
+    while len(kept) > 1 and room.times(search.bill(dict.fromkeys([*(g for g, _, _ in kept), *designs]), part)) < 1:
+        gains = [after[1] - before[1] for before, after in pairwise([(None, 0.0, 0.0), *kept])]
+        times = [room.times(search.bill([genome], part)) for genome, _, _ in kept]
+        del kept[min(range(len(kept)), key=lambda place: gains[place] * times[place])]
     return [genome for genome, _, _ in kept]
 
 

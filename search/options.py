@@ -70,12 +70,6 @@ limit_options = several(
     click.option("--max-usd", type=float, help="The same for US dollars."),
     click.option("--max-minutes", type=float, help="Send nothing more after so many minutes."),
 )
-unlimited_option = click.option(
-    "--unlimited",
-    is_flag=True,
-    help="Set no limit on the bill.  [default: a fifth more tokens than `undercut check` foretells, unless all models "
-    "run in this process]",
-)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print plain JSON on standard output.")
 concurrency_option = click.option(
     "--concurrency", type=click.IntRange(1), default=64, show_default=True, help="Most calls under way at once."
