@@ -53,12 +53,27 @@ class Repeat(NamedTuple):
     same: bool | None = None
 
 
+class Wrong(NamedTuple):
+    """A call whose answer was wrong: what was asked, its record, and the answer."""
+
+    question: Question
+    record: CallRecord
+    answer: Any
+
+
 @dataclass
 class Calibration:
-    """Counts of calls by key and input sizes; an answer that several candidates share counts once."""
+    """Counts of calls by key and input sizes; an answer that several candidates share counts once.
+
+    Attributes:
+        repeats: calls that came out wrong, asked again.
+        wrong: those that could be asked again and were not yet, by primitive. Until then its further samples are taken
+            to be independent, and its wrong answers never to agree: the most that votes can hope for.
+    """
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
     repeats: list[Repeat] = field(default_factory=list)
+    wrong: dict[str, list[Wrong]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)
 
@@ -266,15 +281,17 @@ class FittedRates:
         if not shuffled and not float(node.genes["temperature"]):
             return 1.0
         found = self._alike.get(sampled)
-        if found is None:
-            return ALIKE_SHUFFLED if shuffled else ALIKE
-        return found.mean
+        if found is not None:
+            return found.mean
+        if sampled[0] in self._calibration.wrong:
+            return 0.0
+        return ALIKE_SHUFFLED if shuffled else ALIKE
 
     def agreement(self, node: Node, size: float) -> float:
         """How often two wrong answers to a prompt of so many items are the same; 1 until measured."""
         primitive, model, shuffled = _sampled(node)
         if primitive not in self._same:
-            return 1.0
+            return 0.0 if primitive in self._calibration.wrong else 1.0
         same, largest = self._same[primitive]
         return same.chance(_way(model, shuffled), [min(size, largest)]).at()
 

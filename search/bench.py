@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,17 +48,20 @@ class Bench:
         return credit(outcome.score for each in self.outcomes.values() for outcome in each)
 
     async def measure(
-        self, genomes: Sequence[Genome], stage: str, split: Split, size: int, first: int, last: int
+        self, problems: Mapping[Genome, int], stage: str, split: Split, size: int, first: int = 0
     ) -> list[Evaluation]:
-        """Run genomes on problems `first` to `last` − 1 of a size; gives what this stage has shown of each so far.
+        """Run each genome on so many problems of a size but for the `first`; gives what this stage has shown so far.
 
         Raises:
             ModelError: a model could not answer.
             BudgetError: a limit would have been exceeded.
         """
-        problems = self.task.instances(size, last, split, self.seed)[first:]
-        runs = [evaluate(genome, problems, self.task, self.toolbox, self.engine) for genome in genomes]
-        for genome, outcomes in zip(genomes, await asyncio.gather(*runs), strict=True):
+        held = self.task.instances(size, max(problems.values(), default=0), split, self.seed)
+        runs = [
+            evaluate(genome, held[first:last], self.task, self.toolbox, self.engine)
+            for genome, last in problems.items()
+        ]
+        for genome, outcomes in zip(problems, await asyncio.gather(*runs), strict=True):
             for outcome in outcomes:
                 self.calibration.add(outcome.records)
                 self.charged += outcome.cost
@@ -66,7 +69,7 @@ class Bench:
             self._stages.setdefault((genome, stage), []).extend(light)
             if split != "test":
                 self.outcomes.setdefault(genome, []).extend(light)
-        return [self.shown(genome, stage) for genome in genomes]
+        return [self.shown(genome, stage) for genome in problems]
 
     def shown(self, genome: Genome, stage: str) -> Evaluation:
         """What a stage has shown of a genome so far."""

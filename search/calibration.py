@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, islice
 from statistics import fmean
 from typing import Any
 
 from msgspec.structs import replace
 
-from undercut.evaluators.calibrate import Calibration, Repeat, key_of
+from undercut.evaluators.calibrate import Calibration, Repeat, Wrong, key_of
 from undercut.evaluators.engine import Engine
-from undercut.evaluators.success import Asked
+from undercut.evaluators.success import Asked, Chance
 from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.trace import CallRecord, Trace
 from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome
-from undercut.spaces.normal import bare
+from undercut.spaces.normal import SAMPLING, bare
 from undercut.spaces.operators.call import shuffled
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
@@ -29,14 +29,15 @@ DRAWS = 600
 """Random genomes whose rehearsals supply the inputs of calls, where they come out right."""
 SMALL, STRUCTURES = 3, 3000
 """All structures of up to so many nodes are rehearsed first, at most so many of them."""
-SIMPLE, INSTANCES = 12, 12
+SIMPLE, INSTANCES = 12, 24
 """So many of the smallest right ones are rehearsed on so many instances of each size."""
 GRID, SAMPLES = 12, 6
-"""Sizes of a primitive that are measured first, and calls at each; as many in all where it has fewer sizes."""
-REWORDED = 3
+"""Sizes of a primitive that are measured first, at most, and inputs asked at each."""
+REWORDED = 6
 """One in so many inputs is asked in all wordings, the others in the first: one wording tells much of another."""
-WAVES, MORE, APART = 3, 4, 1.15
-"""How often more calls are made where least is known, at how many sizes each time, and how far these are apart."""
+WAVES, MORE, APART, KNOWN = 6, 4, 1.15, 0.05
+"""How often more calls are made where least is known, at how many sizes each time, how far these are apart, and the
+doubt up to which a chance is known well enough."""
 WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
 REPEATS = 16
@@ -44,8 +45,9 @@ REPEATS = 16
 DOUBTFUL, GROUPS, AHEAD, LOOKS = 0.1, 3, 8, 3
 """Doubt from which on calls are asked ahead of the runs, at how many sizes of each genome at a time, how many of each,
 and how often that is looked at again: a few wrong answers by bad luck would rule a genome out for good."""
-AGAIN, WIDE = ("vote", "retry", "loop", "select"), 0.5
-"""Where further samples are drawn, it matters how small a small chance is: its log-odds must be known as well."""
+WIDE, HOPELESS = 0.4, 0.05
+"""Standard deviation of its log-odds up to which a small chance is known well enough for votes, which cost the more the
+smaller it is, and the chance below which they are of no use."""
 
 
 def gather_questions(
@@ -141,9 +143,9 @@ async def calibrate(
     table, asked = Calibration(), list[tuple[Question, CallRecord]]()
     answered: dict[str, Any] = {}
 
-    def next_inputs(name: str, size: int, count: int) -> list[Question]:
+    def next_inputs(name: str, size: int) -> list[Question]:
         values = inputs[name][size]
-        taken, inputs[name][size] = values[:count], values[count:]
+        taken, inputs[name][size] = values[:SAMPLES], values[SAMPLES:]
         return [q for place, each in enumerate(taken) for q in variants(primitives[name], each, models, place)]
 
     done = total = 0
@@ -162,7 +164,7 @@ async def calibrate(
             for name, by_size in sorted(inputs.items())
             for chosen in [least_known(table, primitives[name], by_size, models) if wave else spread(by_size, GRID)]
             for size in chosen
-            for question in next_inputs(name, size, SAMPLES if wave else SAMPLES * GRID // len(chosen))
+            for question in next_inputs(name, size)
         ]
         total += len(questions)
         answers = await asyncio.gather(*(one(question) for question in questions))
@@ -170,14 +172,9 @@ async def calibrate(
         answered |= {record.key: value for record, value in answers}
         table.add(records)
         asked += zip(questions, records, strict=True)
-    # The further samples say how alike answers are, and not how often they are right: they were chosen for failing.
-    again = repeats(asked, table)
-    total += len(again)
-    repeated = await asyncio.gather(*(one(question) for question, _, _ in again))
-    for (question, first, shuffle), (record, value) in zip(again, repeated, strict=True):
-        wrong = not (first.flagged or record.flagged or record.right)
-        same = question.primitive.agree(value, answered[first.key]) if wrong else None
-        table.add_repeat(Repeat(first, shuffle, bool(record.right), same))
+    for question, record in asked:
+        if record.right is False:
+            table.wrong.setdefault(record.primitive, []).append(Wrong(question, record, answered[record.key]))
     return table, right
 
 
@@ -199,7 +196,7 @@ async def ask_ahead(
         key = (question.primitive.name, asked, tuple(question.primitive.sizes(question.values)))
         alike.setdefault(key, {}).setdefault(repr(question.values), question)
     left = {key: iter(questions.values()) for key, questions in alike.items()}
-    again = any(node.op in AGAIN for node in genome.walk())
+    again = any(node.op in SAMPLING for node in genome.walk())
     trace = Trace()
     ask = engine.asker(trace)
     for _ in range(LOOKS):
@@ -221,53 +218,82 @@ async def ask_ahead(
 def least_known(
     table: Calibration, primitive: Primitive, inputs: Mapping[int, Sequence[Any]], models: int
 ) -> list[int]:
-    """At most `MORE` sizes that have inputs left and whose chance of being right is known least, the worst first."""
+    """At most `MORE` sizes that have inputs left and whose chance of being right is known least, the worst first.
+
+    By the first wording: others are asked ahead of the runs of what looks promising with them.
+    """
     successes = table.successes(primitive.name)
     if successes is None:
         return []
-    ways = [Asked(model, prompt, 0.0) for model in range(models) for prompt in range(len(primitive.prompts))]
+    ways = [Asked(model, 0, 0.0) for model in range(models)]
     doubts = {
-        size: fmean(max(successes.chance(way, primitive.sizes(each)).doubt for way in ways) for each in values[:3])
+        size: fmean(max(_doubt(successes.chance(way, primitive.sizes(each))) for way in ways) for each in values[:3])
         for size, values in inputs.items()
         if values
     }
     chosen: list[int] = []
     for size in sorted(doubts, key=lambda size: -doubts[size]):
-        if len(chosen) < MORE and all(not 1 / APART < (size + 1) / (other + 1) < APART for other in chosen):
+        apart = all(not 1 / APART < (size + 1) / (other + 1) < APART for other in chosen)
+        if len(chosen) < MORE and doubts[size] > KNOWN and apart:
             chosen.append(size)
     return chosen
 
 
-def repeats(
-    asked: Sequence[tuple[Question, CallRecord]], table: Calibration
-) -> list[tuple[Question, CallRecord, bool]]:
-    """Further samples of calls that came out wrong, with the first record and whether their items are shuffled.
+def _doubt(chance: Chance) -> float:
+    """How little is known of a chance; a small one is doubted as well for what it would make of votes."""
+    small = chance.mean < 0 and chance.at(1) > HOPELESS
+    return max(chance.doubt, KNOWN * chance.spread / WIDE) if small else chance.doubt
 
-    Of each primitive, half of them are those that were most likely to be right: where all answers are wrong, further
-    ones do not tell whether others would be right. They do tell how often wrong ones agree, which changes with the
-    size: the other half is spread over the rest.
+
+async def ask_again(primitives: Iterable[str], engine: Engine, table: Calibration) -> bool:
+    """Ask calls of these primitives again that came out wrong; gives whether there were any that had not been yet.
+
+    How alike answers are is what votes and retries hang on, and nothing else does.
+
+    Raises:
+        ModelError: a model could not answer.
+        BudgetError: a limit would have been exceeded.
     """
-    wrong: dict[str, list[tuple[float, Question, CallRecord]]] = {}
-    known = {name: table.successes(name) for name in {record.primitive for _, record in asked}}
-    for question, record in asked:
-        successes = known[record.primitive]
-        if record.right is False and successes is not None:
-            usual = successes.chance(key_of(record).asked, record.input_sizes).at()
-            wrong.setdefault(record.primitive, []).append((usual, question, record))
-    again: list[tuple[Question, CallRecord, bool]] = []
-    for found in wrong.values():
-        found.sort(key=lambda each: -each[0])
-        likely, rest = found[: REPEATS // 2], found[REPEATS // 2 :]
-        step = max(1.0, len(rest) / (REPEATS - REPEATS // 2))
-        spread_out = [rest[int(place * step)] for place in range(round(len(rest) / step))]
-        for _, question, record in [*likely, *spread_out]:
-            primitive = question.primitive
-            for sample in ((1,), (2,)):
-                warm = replace(question, temperature=WARM, sample=sample)
-                again.append((warm, record, False))
-                if primitive.permutable():
-                    values = tuple(shuffled(primitive, question.values, sample))
-                    again.append((replace(warm, values=values), record, True))
+    again = [each for name in sorted(set(primitives) & set(table.wrong)) for each in repeats(table, name)]
+
+    async def one(question: Question) -> tuple[CallRecord, Any]:
+        trace = Trace()
+        answer = await engine.asker(trace)(question)
+        return trace.records[0], answer.value
+
+    repeated = await asyncio.gather(*(one(question) for question, _, _ in again))
+    # These say how alike answers are, and not how often they are right: they were chosen for failing.
+    for (question, first, shuffle), (record, value) in zip(again, repeated, strict=True):
+        wrong = not (first.record.flagged or record.flagged or record.right)
+        same = question.primitive.agree(value, first.answer) if wrong else None
+        table.add_repeat(Repeat(first.record, shuffle, bool(record.right), same))
+    for question, _, _ in again:
+        table.wrong.pop(question.primitive.name, None)
+    return bool(again)
+
+
+def repeats(table: Calibration, name: str) -> list[tuple[Question, Wrong, bool]]:
+    """Further samples of a primitive's calls that came out wrong, with the first and whether their items are shuffled.
+
+    Half of them are those that were most likely to be right: where all answers are wrong, further ones do not tell
+    whether others would be right. They do tell how often wrong ones agree, which changes with the size: the other half
+    is spread over the rest.
+    """
+    successes = table.successes(name)
+    assert successes is not None  # some were judged
+    found = sorted(
+        table.wrong[name], key=lambda each: -successes.chance(key_of(each.record).asked, each.record.input_sizes).at()
+    )
+    likely, rest = found[: REPEATS // 2], found[REPEATS // 2 :]
+    step = max(1.0, len(rest) / (REPEATS - REPEATS // 2))
+    again: list[tuple[Question, Wrong, bool]] = []
+    for first in [*likely, *(rest[int(place * step)] for place in range(round(len(rest) / step)))]:
+        for sample in ((1,), (2,)):
+            warm = replace(first.question, temperature=WARM, sample=sample)
+            again.append((warm, first, False))
+            if warm.primitive.permutable():
+                values = tuple(shuffled(warm.primitive, warm.values, sample))
+                again.append((replace(warm, values=values), first, True))
     return again
 
 

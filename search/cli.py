@@ -71,7 +71,7 @@ def commands() -> None:
     type=int,
     default=50,
     show_default=True,
-    help="Held-out problems of the largest size for the final front, half as many of others.",
+    help="Held-out problems of the largest size for the final front, half as many of others; for what is dear, fewer.",
 )
 @click.option("--max-size", type=int, default=9, show_default=True, help="Most nodes of a decomposition.")
 @click.option(

@@ -20,12 +20,15 @@ from undercut.search.payback import payback
 from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out, problems_of
 from undercut.search.settings import Settings
 from undercut.search.slope import slope_of
+from undercut.spaces.cost import Cost
 from undercut.spaces.errors import BudgetError
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
 
 LOOKS = 4
 """How often the front is looked at and what is new on it raced, before it is measured for good."""
+LEAST = 0.5
+"""Share of the problems that what is dear is measured on at the least."""
 LEVEL = 0.95
 """Chance that all intervals of a result hold at once."""
 
@@ -40,6 +43,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         BudgetError: a limit would have been exceeded.
     """
     finalists = await _finalists(search)
+    search.bench.calibration.wrong.clear()  # nothing hopes for these any more
     designs = search.designs()
     chosen = _affordable(search, thinned(front([(g, *search.worth(g)) for g in finalists])), designs.values())
     genomes = list(dict.fromkeys([*chosen, *designs.values()]))  # one that was found again is measured once
@@ -118,7 +122,9 @@ async def _afforded(search: Search, genomes: Sequence[Genome]) -> tuple[dict[int
             "and resume (`undercut check` tells what a search takes)"
         )
     begun = {size: part[size] for size in settings.sizes}
-    await _measured(search, genomes, begun)
+    for size, count in begun.items():
+        await search.bench.measure(dict.fromkeys(genomes, count), "test", "test", size)
+        search.tell("measure")
     left, forecast = search.room().left, search.bill(genomes, begun)
     took = [(room.left[unit] - left[unit]) / (getattr(forecast, unit) or math.inf) for unit in left]
     dearer = max([1.0, *(share for share in took if not math.isnan(share))])
@@ -132,11 +138,27 @@ async def _measured(
     search: Search, genomes: Sequence[Genome], held: Mapping[int, int], begun: Mapping[int, int] = MappingProxyType({})
 ) -> list[Evaluation]:
     """What the last measurement has shown so far, so many problems of these sizes included; some were begun with."""
+    parts = shares([search.bill([genome], held) for genome in genomes])
     found: list[Evaluation] = []
     for size, count in held.items():
-        found = await search.bench.measure(genomes, "test", "test", size, begun.get(size, 0), count)
+        first = begun.get(size, 0)
+        problems = {g: max(first, math.ceil(count * part)) for g, part in zip(genomes, parts, strict=True)}
+        found = await search.bench.measure(problems, "test", "test", size, first)
         search.tell("measure")
     return found or [search.bench.shown(genome, "test") for genome in genomes]
+
+
+def shares(bills: Sequence[Cost]) -> list[float]:
+    """Which share of the problems genomes are measured on whose runs on all of them cost so much: `LEAST` to 1.
+
+    All intervals together are tightest for the bill where the samples of each are as the inverse root of its cost. What
+    costs no more than the mean is measured on all.
+
+    Source: Neyman 1934 (JRSS 97), with costs as in Cochran 1977, Sampling Techniques, section 5.5, for equal variances.
+    """
+    tokens = [bill.calls if math.isnan(bill.tokens) else bill.tokens for bill in bills]
+    mean = math.fsum(tokens) / max(1, len(tokens))
+    return [min(1.0, max(LEAST, math.sqrt(mean / each))) if each else 1.0 for each in tokens]
 
 
 def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:

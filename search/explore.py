@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import TypeAlias
 
 from undercut.evaluators.engine import Engine
@@ -14,7 +15,7 @@ from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.task import Split, Task
 from undercut.search.bench import Bench
 from undercut.search.budget import KEPT, Budget, Room
-from undercut.search.calibration import ask_ahead, calibrate
+from undercut.search.calibration import ask_again, ask_ahead, calibrate
 from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
@@ -28,7 +29,7 @@ from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.genome import Genome
 from undercut.spaces.neighbours import neighbours
-from undercut.spaces.normal import normal
+from undercut.spaces.normal import normal, resampled
 from undercut.spaces.space import Space
 
 Progress: TypeAlias = Callable[[str, int, int, str], None]
@@ -42,6 +43,8 @@ WRONG = (0.0, math.inf)
 """What a genome is worth that nobody should look at."""
 WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
+SURE = 0.95
+"""Accuracy from which on runs at a size below the largest tell nothing: next to all would be right."""
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 MARGIN = 0.25
@@ -293,6 +296,13 @@ class Search:
         table = self.bench.calibration
         while True:
             chosen = self.promising(done, most)
+            known = [genome for genome in chosen if not resampled(genome) & table.wrong.keys()]
+            if not known and await ask_again(
+                chain.from_iterable(map(resampled, self.fitting(chosen, FIRST))), self.engine, table
+            ):
+                self._learn()
+                continue
+            chosen = known or chosen
             fresh = self.fitting([genome for genome in chosen if genome not in self._asked_ahead], FIRST)
             self._asked_ahead.update(fresh)
             asked = [
@@ -387,7 +397,8 @@ class Search:
             for size in self.settings.sizes:
                 known = self.front()
                 running = [genome for genome in running if not self._hopeless(genome, known)]
-                await self.bench.measure(running, split, split, size, done, count)
+                asked = dict.fromkeys(self._telling(running, size), count)
+                await self.bench.measure(asked, split, split, size, done)
                 self.tell("search" if split == "search" else "measure")
             for genome in running:
                 runs = [run for run in self.bench.outcomes[genome] if run.size == self.settings.sizes[-1]]
@@ -396,6 +407,17 @@ class Search:
             done = count
         for genome in genomes:
             self.bench.keep(genome, split)
+
+    def _telling(self, genomes: Sequence[Genome], size: int) -> list[Genome]:
+        """Those genomes whose runs at a size tell anything: all at the largest, elsewhere those that may well fail."""
+        if size == self.settings.sizes[-1]:
+            return list(genomes)
+        forecaster, seen = self.forecaster, self.bench.seen
+        return [
+            genome
+            for genome in genomes
+            if forecaster.unjudged(genome) or forecaster.chance(genome, size, seen(genome)) < SURE
+        ]
 
     def _hopeless(self, genome: Genome, known: Sequence[tuple[Genome, float, float]]) -> bool:
         """Whether even the upper end of what a genome's runs leave possible is below something known that is no dearer.

@@ -39,7 +39,8 @@ class Settings:
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
         max_minutes: limit of the time from one start or resumption to the next; None is no limit.
         evaluations: most genomes run on the model before the front is measured afresh.
-        samples: instances of the largest size in that last measurement, half as many of others.
+        samples: instances of the largest size in that last measurement, half as many of others; for what is dear, down
+            to half of them.
         max_size: most nodes of a genome.
         ceiling: genomes that cost more than so many times what a right answer costs at the least, which is a run's cost
             by how often it is right, are not looked at; where latency is the cost, nor those that take so many times

@@ -24,6 +24,16 @@ def _normal_body(genome: Genome, temperature: float, *, sampled: bool) -> Genome
     return genome if output is genome.output else Genome(output)
 
 
+def resampled(genome: Genome) -> set[str]:
+    """Names of the primitives of which a genome may draw further samples because an answer can be wrong.
+
+    Retries without a check are not among what draws them: they ask again where there was no answer at all.
+    """
+    drawing = (node for node in genome.walk() if node.op in SAMPLING and (node.op != "retry" or len(node.bodies) > 1))
+    bodies = (body for node in drawing for body in node.bodies)
+    return {str(node.genes["primitive"]) for body in bodies for node in body.walk() if node.op == "call"}
+
+
 def bare(genome: Genome) -> Genome:
     """What is left of a genome where every answer is right: further samples and the wording of calls change nothing.
 

@@ -9,8 +9,8 @@ independently. So the oracle takes each of these at its first value, and every o
 right by rehearsal and not dearer than `CEILING` times one call is run, the cheapest first, and the more often the
 nearer it comes to the front; of genomes that ask the very same questions one is run. No genome is left out by chance.
 
-To the embedded model prompts and orders do make a difference. Its spaces have the first prompt alone and no shuffling,
-for every searcher, and the oracle takes both temperatures.
+To the embedded model prompts and orders do make a difference, and the oracle takes all values of every gene. There are
+too many for sorting: its space has the first prompt alone and no shuffling, for every searcher.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ class Problem:
         sizes: the sizes run, the last of which is the target.
         nodes: the most nodes of a genome.
         model: the model's name.
-        operators: those that genomes of rivals and oracle consist of; None: all.
+        operators: those that the oracle's genomes consist of; None: all, as those of every searcher.
+        bared: whether each primitive has its first wording alone, and nothing is shuffled.
     """
 
     task_name: str
@@ -72,6 +73,7 @@ class Problem:
     nodes: int
     model: str = MODEL
     operators: tuple[str, ...] | None = None
+    bared: bool = False
 
     @property
     def name(self) -> str:
@@ -85,9 +87,9 @@ class Problem:
 
     @cached_property
     def task(self) -> Task:
-        """The task; on the embedded model with one wording of each primitive, and nothing to shuffle."""
+        """The task, as everybody is given it."""
         task = open_task(self.task_name)
-        return task if self.model == MODEL else replace(task, primitives=_bared(task))
+        return replace(task, primitives=_bared(task)) if self.bared else task
 
     @cached_property
     def world(self) -> World:
@@ -102,7 +104,7 @@ class Problem:
     @cached_property
     def space(self) -> Space:
         """What is searched."""
-        return Space(self.task.signature, self.task.toolbox([self.model]), self.operators, self.nodes)
+        return Space(self.task.signature, self.task.toolbox([self.model]), max_size=self.nodes)
 
     @cached_property
     def _estimator(self) -> Estimator:
@@ -144,7 +146,7 @@ PROBLEMS = {
         Problem("sum", (4, 8, 16), 3),
         Problem("intersection", (8, 16, 32), 4, operators=("call", "split", "join", "map", "vote", "retry")),
         Problem("count", (12, 24, 48), 3),
-        Problem("sort", (8, 16, 32), 3, "embedded"),
+        Problem("sort", (8, 16, 32), 3, "embedded", bared=True),
         Problem("lookup", (16, 32, 64), 4, "embedded"),
     )
 }

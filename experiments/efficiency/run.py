@@ -4,8 +4,9 @@
     python experiments/efficiency/run.py --small        two seeds, and rivals that give up early
 
 Everybody is judged by what is true of the genomes that they would report at a moment: for a rival the non-dominated of
-what it tried so far, by the shares that it saw; for a search of ours the same of the trials in its store before its
-last measurement, and at its end the front that it gives. A moment's price is all that was sent to the model by then.
+what it tried so far, by the shares that it saw; for a search of ours that of what it ran so far, by what its runs and
+all calls make it expect, which is how it chooses what it reports, and at its end the front that it gives. A moment's
+price is all that was sent to the model by then.
 `ratio_to_find` is our median call until then over the best rival's; `ratio_to_best_rival` has our whole search in its
 place, re-measurement of front and known designs included, and counts only ends that are good enough. The rivals here
 are plain: they pay for every proposal in full, as it comes. The same two ratios stand beside it against rivals that
@@ -19,12 +20,13 @@ Each line of runs.jsonl is one search, from the moment it has ended: what was cu
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from bench import Bench, LentBench, checks_of
 from contest import ENOUGH, Contest, Judge, OverError
@@ -35,7 +37,9 @@ from results import add_line, lines_of, say
 from rivals import LENDABLE, RIVALS
 from summary import LENT, LINES, OURS, told
 
-from undercut.search.front import front
+from undercut.evaluators.task import Split
+from undercut.search.explore import Search
+from undercut.search.front import front, thinned
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
@@ -97,26 +101,26 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
         max_size=problem.nodes,
         **settings,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    reports: list[tuple[int, int, list[Genome]]] = []
+    race = Search.race
+
+    async def watched(search: Search, genomes: Sequence[Genome], split: Split, rounds: Sequence[int]) -> None:
+        await race(search, genomes, split, rounds)
+        known = thinned(front((genome, *search.worth(genome)) for genome in search.bench.outcomes))
+        reports.append((model.calls, model.tokens, [genome for genome, *_ in known]))
+
+    with tempfile.TemporaryDirectory() as folder, patch.object(Search, "race", watched):
         found = run_search(known, f"{folder}/run", task=problem.task, models=[model], progress=note)
         store = Store.open(Path(folder) / "run")
         trials = store.trials()
         store.close()
-    moment, first, best = None, None, 0.0
-    seen: dict[Genome, tuple[float, float]] = {}
     uncached = model.at(trials[0].datetime_start)[0] if trials else 0
-    for place, trial in enumerate(trials):
+    for trial in trials:
         evaluation = trial.user_attrs["evaluation"]
         samples = {size: found["samples"] for size, found in evaluation["accuracy"].items()}
         uncached += sum(round(evaluation["cost"][size]["calls"] * many) for size, many in samples.items())
-        if trial.user_attrs["stage"] == "test":
-            continue
-        accuracy, cost = trial.values
-        seen[Genome.from_dict(json.loads(trial.user_attrs["genome"]))] = (accuracy, cost)
-        share = judge.share(genome for genome, *_ in front((g, *values) for g, values in seen.items()))
-        best = max(best, share)
-        if share >= ENOUGH and moment is None:
-            moment, first = model.at(trial.datetime_complete), place
+    shares = [judge.share(report) for *_, report in reports]
+    moment = next((spent for spent, share in zip(reports, shares, strict=True) if share >= ENOUGH), None)
     final = judge.share(Genome.from_dict(item["genome"]) for item in found["front"])
     return {
         "found": None if moment is None else moment[0],
@@ -126,9 +130,8 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
         "sent_by_the_end_of": phases,
         "uncached": uncached,
         "share": final,
-        "best_share": best,
+        "best_share": max(shares, default=0.0),
         "trials": len(trials),
-        "found_at_trial": first,
         "front": [item["name"] for item in found["front"]],
     }
 

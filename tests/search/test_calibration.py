@@ -16,7 +16,18 @@ from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.success import Asked
 from undercut.evaluators.tasks import open_task
-from undercut.search.calibration import AHEAD, GROUPS, REPEATS, REWORDED, ask_ahead, calibrate, variants
+from undercut.search.calibration import (
+    AHEAD,
+    GROUPS,
+    REPEATS,
+    REWORDED,
+    SAMPLES,
+    WARM,
+    ask_again,
+    ask_ahead,
+    calibrate,
+    variants,
+)
 from undercut.spaces.errors import BudgetError
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.space import Space
@@ -89,11 +100,44 @@ def test_what_nothing_like_it_was_measured_of_is_asked_ahead() -> None:
 
 def test_wrong_calls_are_asked_again_where_most_are_right_and_where_hardly_any_is() -> None:
     space, engine = opened("simulated/gpt-3.5")
-    again = [repeat for repeat in calibrated(space, engine).repeats if repeat.first.primitive == "sort"]
-    sizes = sorted({sum(repeat.first.input_sizes) for repeat in again})
+    table = calibrated(space, engine)
+    assert asyncio.run(ask_again({"sort"}, engine, table))
+    assert {repeat.first.primitive for repeat in table.repeats} == {"sort"}
+    sizes = sorted({sum(repeat.first.input_sizes) for repeat in table.repeats})
     assert sizes[0] <= 24 and sizes[-1] == 64
-    assert len({repeat.first.key for repeat in again}) <= REPEATS
-    assert any(repeat.same is not None for repeat in again if sum(repeat.first.input_sizes) == 64)
+    assert len({repeat.first.key for repeat in table.repeats}) <= REPEATS
+    assert any(repeat.same is not None for repeat in table.repeats if sum(repeat.first.input_sizes) == 64)
+
+
+def test_wrong_calls_are_asked_again_once_and_only_those_that_are_wanted() -> None:
+    """Until then a vote is hoped to draw samples that fail independently, and wrong ones that never agree."""
+    space, engine = opened("simulated/gpt-3.5")
+    table = calibrated(space, engine)
+    vote = call("sort", X0, temperature=WARM)
+
+    def hoped() -> tuple[float, float]:
+        rates = table.rates(space.toolbox, [None], [None])
+        return rates.dependence(vote), rates.agreement(vote, 64.0)
+
+    assert "sort" in table.wrong and hoped() == (0.0, 0.0)
+    sent = engine.ledger.spent.calls
+    assert not asyncio.run(ask_again({"merge of three"}, engine, table)) and engine.ledger.spent.calls == sent
+    assert asyncio.run(ask_again({"sort"}, engine, table))
+    sent = engine.ledger.spent.calls
+    assert "sort" not in table.wrong and hoped()[1] > 0
+    assert not asyncio.run(ask_again({"sort"}, engine, table)) and engine.ledger.spent.calls == sent
+
+
+def test_what_is_always_right_at_its_only_size_is_not_asked_on_and_on() -> None:
+    """Adding two numbers has one size, at which a few answers tell all there is to know."""
+    task = open_task("sum")
+    models = [open_model("simulated/gpt-3.5")]
+    space = Space(task.signature, task.toolbox([models[0].name]), max_size=3)
+    engine = Engine(models, cache=AnswerCache(), ledger=Ledger())
+    table, _ = asyncio.run(calibrate(space, task, engine, (4, 8, 16), 0, lambda done, total: None))
+    (add,) = (tool for tool in task.primitives if tool.name == "add")
+    asked = sum(cell.calls for key, by in table.cells.items() if key.primitive == "add" for cell in by.values())
+    assert asked <= 2 * sum(len(variants(add, (1, 2), 1, place)) for place in range(SAMPLES))
 
 
 def test_what_was_asked_ahead_is_not_paid_for_again() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from undercut.evaluators.calibrate import Wrong
 from undercut.evaluators.evaluate import Outcome
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Completion, Model, Request, Shape
@@ -23,9 +24,11 @@ from undercut.evaluators.models.registry import open_model, open_models
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
+from undercut.evaluators.trace import Trace
 from undercut.search import calibration
+from undercut.search.conclude import shares
 from undercut.search.expense import foretold, limit_of
-from undercut.search.explore import Search
+from undercut.search.explore import SURE, Search
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
@@ -35,12 +38,13 @@ from undercut.search.rounds import FIRST
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
-from undercut.spaces.cost import NO_COST
+from undercut.spaces.cost import NO_COST, UNKNOWN, Cost
 from undercut.spaces.errors import BudgetError, ModelError, RunFolderError
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import normal
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.question import Question
 from undercut.spaces.toolbox import Function
 from undercut.spaces.types import NUMBER, NUMBERS
 
@@ -315,6 +319,33 @@ def test_what_cannot_win_drops_out_of_the_race(tmp_path: Path) -> None:
     search.store.close()
 
 
+def test_sizes_at_which_next_to_all_is_right_are_run_no_further(search: Search) -> None:
+    """What the forecast is sure of costs no calls, but at the largest size; what it is not sure of is run."""
+    *smaller, largest = search.settings.sizes
+    chances = {size: search.forecaster.chance(SUMMED, size, search.bench.seen(SUMMED)) for size in smaller}
+    sure = {size for size, chance in chances.items() if chance >= SURE}
+    assert sure and search.bench.seen(SUMMED).keys() >= sure  # its first runs told
+    before = search.bench.seen(SUMMED)
+    asyncio.run(search.race([SUMMED], "select", (4,)))
+    gained = {size: runs.runs - before[size].runs for size, runs in search.bench.seen(SUMMED).items()}
+    assert gained == {**dict.fromkeys(smaller, 4), **dict.fromkeys(sure, 0), largest: 4}
+
+
+def test_what_hangs_on_how_alike_answers_are_waits_for_what_does_not(search: Search) -> None:
+    """Calls are asked again for a vote only once nothing else is promising, and then the vote is judged anew."""
+    question = Question(SUMMED_CALL, ([7] * 8,))
+    asyncio.run(search.engine.asker(trace := Trace())(question))
+    search.bench.calibration.wrong["sum"] = [Wrong(question, trace.records[0], 0)]
+    vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 2}, [WARM]))
+    know(search, {REWORDED: (0.5, 10.0), vote: (0.99, 50.0)})
+    search._asked_ahead |= {REWORDED, vote}
+    assert asyncio.run(search.sounded(())) == [REWORDED]
+    assert "sum" in search.bench.calibration.wrong
+    know(search, {vote: (0.99, 50.0)})
+    asyncio.run(search.sounded(()))
+    assert "sum" not in search.bench.calibration.wrong and search.bench.calibration.repeats
+
+
 @pytest.fixture
 def search(tmp_path: Path) -> Iterator[Search]:
     """A search for sums at up to 256 that knows what a few calls showed."""
@@ -340,6 +371,9 @@ def chunked(size: int, width: int) -> Genome:
 
 
 SUMMED = Genome(call("sum", Input(0)))
+WARM = Genome(call("sum", Input(0), temperature=0.7))
+REWORDED = Genome(call("sum", Input(0), prompt=1))
+SUMMED_CALL = next(tool for tool in open_task("sum").primitives if tool.name == "sum")
 
 
 def test_what_is_right_only_up_to_the_target_is_found_out(search: Search) -> None:
@@ -423,12 +457,26 @@ def test_a_design_that_was_found_is_measured_once(whole: dict[str, Any]) -> None
     found = {item["name"]: item for item in whole["front"]}
     again = [item for item in whole["baselines"] if item["name"] in found]
     assert again
-    largest = str(max(SETTINGS.sizes))
     for item in again:
         assert item["accuracy"] == found[item["name"]]["accuracy"]
-    assert {item["accuracy"][largest]["samples"] for item in [*whole["front"], *whole["baselines"]]} == {
-        SETTINGS.samples
-    }
+
+
+def test_what_is_dear_is_measured_on_fewer_problems_and_nothing_on_less_than_half(whole: dict[str, Any]) -> None:
+    largest = str(max(SETTINGS.sizes))
+    items = [*whole["front"], *whole["baselines"]]
+    many = {item["id"]: item["accuracy"][largest]["samples"] for item in items}
+    price = {item["id"]: item["cost"][largest]["tokens"] for item in items}
+    assert many[min(price, key=price.__getitem__)] == SETTINGS.samples
+    assert SETTINGS.samples / 2 <= many[max(price, key=price.__getitem__)] < SETTINGS.samples
+
+
+def test_problems_are_shared_out_by_the_inverse_root_of_the_cost() -> None:
+    costs = [Cost(calls=1, prefill=tokens) for tokens in (1, 1, 2, 16)]
+    assert shares(costs) == [1, 1, 1, math.sqrt(5 / 16)]
+    assert shares([Cost(prefill=1)] * 30 + [Cost(prefill=10**6)])[-1] == 0.5
+    assert shares([Cost(calls=calls, prefill=UNKNOWN) for calls in (1, 1, 4)]) == [1, 1, math.sqrt(1 / 2)]
+    assert shares([NO_COST, Cost(prefill=3)]) == [1, math.sqrt(1 / 2)]
+    assert shares([]) == []
 
 
 def test_what_is_wrong_far_off_is_not_what_others_are_held_against(tmp_path: Path) -> None:

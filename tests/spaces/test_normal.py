@@ -12,7 +12,7 @@ from undercut.evaluators.tasks.primitives import CHECK, MERGE, SORT
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import Execution, run_now
 from undercut.spaces.genome import Genome, Input, Node, call
-from undercut.spaces.normal import normal
+from undercut.spaces.normal import normal, resampled
 from undercut.spaces.operators.base import Signature
 from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Space
@@ -64,3 +64,12 @@ def test_what_samples_keeps_its_temperature() -> None:
     warm = call("sort", Input(0), temperature=0.7, shuffle=True)
     vote = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 3}, [Genome(warm)]))
     assert normal(vote) == vote
+
+
+def test_only_what_may_be_wrong_and_asked_again_is_resampled() -> None:
+    again = Genome(SORTED)
+    check = Genome(call("check", Input(0), Input(1)))
+    assert resampled(Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 3}, [again]))) == {"sort"}
+    assert resampled(Genome(Node("retry", [Input(0)], {"tries": 2}, [again, check]))) == {"sort", "check"}
+    assert not resampled(Genome(Node("retry", [Input(0)], {"tries": 2}, [again])))
+    assert not resampled(again)
