@@ -24,7 +24,7 @@ REACH = 0.5
 """How far in the logarithm of the size one count speaks for another: the length scale of a Matérn 3/2 kernel, which
 lets a success fall off a cliff and yet carries on smoothly."""
 CLOSE = math.sqrt(3) / REACH
-SHARED = (0.6, 0.25, 0.1, 0.05)
+SHARED = (0.5, 0.25, 0.15, 0.1)
 """Parts of what is not known beforehand that all calls share, then those of one model, one prompt, one temperature."""
 STEPS = 40
 

@@ -29,7 +29,7 @@ DRAWS = 600
 """Random genomes whose rehearsals supply the inputs of calls, where they come out right."""
 SMALL, STRUCTURES = 3, 3000
 """All structures of up to so many nodes are rehearsed first, at most so many of them."""
-SIMPLE, INSTANCES = 12, 24
+SIMPLE, INSTANCES = 12, 12
 """So many of the smallest right ones are rehearsed on so many instances of each size."""
 GRID, SAMPLES = 12, 6
 """Sizes of a primitive that are measured first, at most, and inputs asked at each."""

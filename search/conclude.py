@@ -17,18 +17,15 @@ from undercut.search.explore import Search
 from undercut.search.forecast import Seen, field_of
 from undercut.search.front import front, thinned
 from undercut.search.payback import payback
-from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out, problems_of
+from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out, problems_of, shares
 from undercut.search.settings import Settings
 from undercut.search.slope import slope_of
-from undercut.spaces.cost import Cost
 from undercut.spaces.errors import BudgetError
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
 
 LOOKS = 4
 """How often the front is looked at and what is new on it raced, before it is measured for good."""
-LEAST = 0.5
-"""Share of the problems that what is dear is measured on at the least."""
 LEVEL = 0.95
 """Chance that all intervals of a result hold at once."""
 
@@ -146,19 +143,6 @@ async def _measured(
         found = await search.bench.measure(problems, "test", "test", size, first)
         search.tell("measure")
     return found or [search.bench.shown(genome, "test") for genome in genomes]
-
-
-def shares(bills: Sequence[Cost]) -> list[float]:
-    """Which share of the problems genomes are measured on whose runs on all of them cost so much: `LEAST` to 1.
-
-    All intervals together are tightest for the bill where the samples of each are as the inverse root of its cost. What
-    costs no more than the mean is measured on all.
-
-    Source: Neyman 1934 (JRSS 97), with costs as in Cochran 1977, Sampling Techniques, section 5.5, for equal variances.
-    """
-    tokens = [bill.calls if math.isnan(bill.tokens) else bill.tokens for bill in bills]
-    mean = math.fsum(tokens) / max(1, len(tokens))
-    return [min(1.0, max(LEAST, math.sqrt(mean / each))) if each else 1.0 for each in tokens]
 
 
 def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:

@@ -36,7 +36,7 @@ from undercut.evaluators.task import SPLITS, Split, Task
 from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
 from undercut.search.rehearse import rehearse
-from undercut.search.rounds import problems_of
+from undercut.search.rounds import problems_of, shares
 from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
 from undercut.spaces.question import Question
@@ -211,15 +211,20 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         if name not in designs and rehearse(genome, few[settings.sizes[0]][:1], task, toolbox).right is not False:
             designs[name] = genome
     together, alone = dict[int, Spend](), dict[int, Spend]()
+    whole_bills = dict.fromkeys(designs, Spend())
     for size, problems in few.items():
         shared, total = engine(), Spend()
-        for genome in designs.values():
+        for name, genome in designs.items():
             own = engine()
             for each in (own, shared):
                 await evaluate(genome, problems, task, toolbox, each)
             total += _spent(own)
+            whole_bills[name] += _spent(own) * (counts["test"][size] / len(problems))
         alone[size] = total * (1 / (len(problems) * max(1, len(designs))))
         together[size] = _spent(shared) * (1 / len(problems))
+    bills = list(whole_bills.values())
+    paid = sum((bill * share for bill, share in zip(bills, shares(bills), strict=True)), Spend())
+    measured = paid.tokens / (sum(bills, Spend()).tokens or 1.0)  # what is dear is measured on fewer problems
 
     def phase(split: Split, each: Mapping[int, Spend]) -> Spend:
         """What a phase of the search takes, a problem of each size taking so much."""
@@ -229,7 +234,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         most = settings.evaluations - (len(designs) if blind else 0)
         run = phase("search", together) * blind + phase("search", alone) * max(0.0, min(further.tried, most))
         again = phase("select", alone) * further.finalists
-        last = phase("test", together) + phase("test", alone) * further.chosen
+        last = (phase("test", together) + phase("test", alone) * further.chosen) * measured
         return asked * further.calibrated + run + again + last
 
     low, mean, high = map(whole, BLIND if blind else JUDGED)

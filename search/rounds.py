@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
 from undercut.evaluators.task import Split, Task
 from undercut.search.settings import Settings
 
@@ -11,6 +15,20 @@ SELECT = (8, 16, 24)
 """Problems a size on which finalists have been run after each round of their race."""
 FEWEST = 5
 """Problems of the largest size that a result is measured on at the least, where limits leave no room for all."""
+LEAST = 0.5
+"""Share of the problems that what is dear is measured on at the least."""
+
+
+class Bill(Protocol):
+    """What something takes: calls and tokens, where these are known."""
+
+    @property
+    def calls(self) -> float:
+        """Calls."""
+
+    @property
+    def tokens(self) -> float:
+        """Tokens in and out."""
 
 
 def held_out(settings: Settings) -> dict[int, int]:
@@ -33,3 +51,16 @@ def problems_of(settings: Settings, task: Task, split: Split) -> dict[int, int]:
     else:
         wanted = dict.fromkeys(settings.sizes, {"search": FIRST[-1], "select": SELECT[-1]}[split])
     return {size: len(task.instances(size, most, split, settings.seed)) for size, most in wanted.items()}
+
+
+def shares(bills: Sequence[Bill]) -> list[float]:
+    """Which share of the problems genomes are measured on whose runs on all of them take so much: `LEAST` to 1.
+
+    All intervals together are tightest for the bill where the samples of each are as the inverse root of its cost. What
+    costs no more than the mean is measured on all.
+
+    Source: Neyman 1934 (JRSS 97), with costs as in Cochran 1977, Sampling Techniques, section 5.5, for equal variances.
+    """
+    costs = [bill.calls if math.isnan(bill.tokens) else bill.tokens for bill in bills]
+    mean = math.fsum(costs) / max(1, len(costs))
+    return [min(1.0, max(LEAST, math.sqrt(mean / cost))) if cost else 1.0 for cost in costs]

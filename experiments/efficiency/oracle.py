@@ -2,8 +2,9 @@
 
     python experiments/efficiency/oracle.py             every task; the fronts stand in oracle.json
 
-A space is all genomes of a task of at most so many nodes, with every gene; of set intersection, whose best structures
-have four, those of the operators that they need. On a simulated model three genes change nothing but the cost: prompts
+A space is all genomes of a task of at most so many nodes, with every gene. Of set intersection, whose best structures
+have four nodes, there are too many to walk through: the oracle takes those of the operators that such structures need,
+though everybody searches all. On a simulated model three genes change nothing but the cost: prompts
 other than the first are longer and as good, and temperature and shuffling make no difference to answers that err
 independently. So the oracle takes each of these at its first value, and every other gene at all of its values; what is
 right by rehearsal and not dearer than `CEILING` times one call is run, the cheapest first, and the more often the

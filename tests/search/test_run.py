@@ -26,7 +26,6 @@ from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.evaluators.trace import Trace
 from undercut.search import calibration
-from undercut.search.conclude import shares
 from undercut.search.expense import foretold, limit_of
 from undercut.search.explore import SURE, Search
 from undercut.search.proposers.at_random import AtRandom
@@ -34,7 +33,7 @@ from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
 from undercut.search.proposers.exhaustive import Exhaustive
 from undercut.search.proposers.portfolio import Portfolio
-from undercut.search.rounds import FIRST
+from undercut.search.rounds import FIRST, shares
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
