@@ -53,8 +53,8 @@ class Repeat(NamedTuple):
     same: bool | None = None
 
 
-class Wrong(NamedTuple):
-    """A call whose answer was wrong: what was asked, its record, and the answer."""
+class Answered(NamedTuple):
+    """A call: what was asked, its record, and the answer."""
 
     question: Question
     record: CallRecord
@@ -73,7 +73,7 @@ class Calibration:
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
     repeats: list[Repeat] = field(default_factory=list)
-    wrong: dict[str, list[Wrong]] = field(default_factory=dict)
+    wrong: dict[str, list[Answered]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from undercut.evaluators.calibrate import Calibration, Repeat, Wrong, key_of
+from undercut.evaluators.calibrate import Answered, Calibration, Repeat, key_of
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.success import Asked, Chance
 from undercut.evaluators.task import Instance, Task
-from undercut.evaluators.trace import CallRecord, Trace
+from undercut.evaluators.trace import Trace
 from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import SAMPLING, bare
@@ -41,7 +41,7 @@ doubt up to which a chance is known well enough."""
 WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
 REPEATS = 16
-"""Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
+"""Answered calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
 DOUBTFUL, GROUPS, AHEAD, LOOKS = 0.1, 3, 8, 3
 """Doubt from which on calls are asked ahead of the runs, at how many sizes of each genome at a time, how many of each,
 and how often that is looked at again: a few wrong answers by bad luck would rule a genome out for good."""
@@ -140,8 +140,7 @@ async def calibrate(
             generator.shuffle(values)
     models = len(space.toolbox.models)
     primitives = space.toolbox.primitives
-    table, asked = Calibration(), list[tuple[Question, CallRecord]]()
-    answered: dict[str, Any] = {}
+    table = Calibration()
 
     def next_inputs(name: str, size: int) -> list[Question]:
         values = inputs[name][size]
@@ -150,13 +149,12 @@ async def calibrate(
 
     done = total = 0
 
-    async def one(question: Question) -> tuple[CallRecord, Any]:
+    async def one(question: Question) -> Answered:
         nonlocal done
-        trace = Trace()
-        answer = await engine.asker(trace)(question)
+        answered = await _answered(question, engine)
         done += 1
         progress(done, total)
-        return trace.records[0], answer.value
+        return answered
 
     for wave in range(1 + WAVES):
         questions = [
@@ -168,13 +166,10 @@ async def calibrate(
         ]
         total += len(questions)
         answers = await asyncio.gather(*(one(question) for question in questions))
-        records = [record for record, _ in answers]
-        answered |= {record.key: value for record, value in answers}
-        table.add(records)
-        asked += zip(questions, records, strict=True)
-    for question, record in asked:
-        if record.right is False:
-            table.wrong.setdefault(record.primitive, []).append(Wrong(question, record, answered[record.key]))
+        table.add([answer.record for answer in answers])
+        for answer in answers:
+            if answer.record.right is False:
+                table.wrong.setdefault(answer.question.primitive.name, []).append(answer)
     return table, right
 
 
@@ -256,23 +251,24 @@ async def ask_again(primitives: Iterable[str], engine: Engine, table: Calibratio
     """
     again = [each for name in sorted(set(primitives) & set(table.wrong)) for each in repeats(table, name)]
 
-    async def one(question: Question) -> tuple[CallRecord, Any]:
-        trace = Trace()
-        answer = await engine.asker(trace)(question)
-        return trace.records[0], answer.value
-
-    repeated = await asyncio.gather(*(one(question) for question, _, _ in again))
+    repeated = await asyncio.gather(*(_answered(question, engine) for question, _, _ in again))
     # These say how alike answers are, and not how often they are right: they were chosen for failing.
-    for (question, first, shuffle), (record, value) in zip(again, repeated, strict=True):
+    for (_, first, shuffle), (question, record, answer) in zip(again, repeated, strict=True):
         wrong = not (first.record.flagged or record.flagged or record.right)
-        same = question.primitive.agree(value, first.answer) if wrong else None
+        same = question.primitive.agree(answer, first.answer) if wrong else None
         table.add_repeat(Repeat(first.record, shuffle, bool(record.right), same))
     for question, _, _ in again:
         table.wrong.pop(question.primitive.name, None)
     return bool(again)
 
 
-def repeats(table: Calibration, name: str) -> list[tuple[Question, Wrong, bool]]:
+async def _answered(question: Question, engine: Engine) -> Answered:
+    trace = Trace()
+    answer = await engine.asker(trace)(question)
+    return Answered(question, trace.records[0], answer.value)
+
+
+def repeats(table: Calibration, name: str) -> list[tuple[Question, Answered, bool]]:
     """Further samples of a primitive's calls that came out wrong, with the first and whether their items are shuffled.
 
     Half of them are those that were most likely to be right: where all answers are wrong, further ones do not tell
@@ -286,7 +282,7 @@ def repeats(table: Calibration, name: str) -> list[tuple[Question, Wrong, bool]]
     )
     likely, rest = found[: REPEATS // 2], found[REPEATS // 2 :]
     step = max(1.0, len(rest) / (REPEATS - REPEATS // 2))
-    again: list[tuple[Question, Wrong, bool]] = []
+    again: list[tuple[Question, Answered, bool]] = []
     for first in [*likely, *(rest[int(place * step)] for place in range(round(len(rest) / step)))]:
         for sample in ((1,), (2,)):
             warm = replace(first.question, temperature=WARM, sample=sample)

@@ -126,7 +126,7 @@ async def _afforded(search: Search, genomes: Sequence[Genome]) -> tuple[dict[int
     took = [(room.left[unit] - left[unit]) / (getattr(forecast, unit) or math.inf) for unit in left]
     dearer = max([1.0, *(share for share in took if not math.isnan(share))])
     rest = {size: count - begun.get(size, 0) for size, count in whole.items()}
-    times = min(1.0, Room(left, SPARE * dearer).times(search.bill(genomes, rest)))
+    times = min(1.0, Room(left, SPARE * dearer).times(search.measuring(genomes, rest)))
     few = min(FEWEST, settings.samples)
     return begun, replace(settings, samples=few + int((settings.samples - few) * times))
 

@@ -23,7 +23,7 @@ from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
 from undercut.search.front import TWIN, adds, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
-from undercut.search.rounds import FEWEST, FIRST, problems_of
+from undercut.search.rounds import FEWEST, FIRST, problems_of, shares
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST, Cost
@@ -287,31 +287,33 @@ class Search:
     async def sounded(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
         """What is promising even when the calls were asked that it hangs on at the target and that are known least.
 
-        Of what there is no room to run none are asked.
+        What hangs on how alike answers to one prompt are waits until nothing else is promising; then that is measured.
+        Of what there is no room to run no calls are asked.
 
         Raises:
             ModelError: a model could not answer.
             BudgetError: a limit would have been exceeded.
         """
-        table = self.bench.calibration
+        hoped = self.bench.calibration.wrong
         while True:
             chosen = self.promising(done, most)
-            known = [genome for genome in chosen if not resampled(genome) & table.wrong.keys()]
-            if not known and await ask_again(
-                chain.from_iterable(map(resampled, self.fitting(chosen, FIRST))), self.engine, table
-            ):
-                self._learn()
-                continue
-            chosen = known or chosen
-            fresh = self.fitting([genome for genome in chosen if genome not in self._asked_ahead], FIRST)
-            self._asked_ahead.update(fresh)
-            asked = [
-                await ask_ahead(genome, self.checks.at_target, self.task, self.space, self.engine, table)
-                for genome in fresh
-            ]
-            if not any(asked):
+            chosen = [genome for genome in chosen if not resampled(genome) & hoped.keys()] or chosen
+            if not await self._ask_for(self.fitting(chosen, FIRST)):
                 return chosen
             self._learn()
+
+    async def _ask_for(self, genomes: Sequence[Genome]) -> bool:
+        """Ask calls that genomes hang on, before all others how alike answers are; gives whether there were any."""
+        table = self.bench.calibration
+        if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
+            return True
+        fresh = [genome for genome in genomes if genome not in self._asked_ahead]
+        self._asked_ahead.update(fresh)
+        asked = [
+            await ask_ahead(genome, self.checks.at_target, self.task, self.space, self.engine, table)
+            for genome in fresh
+        ]
+        return any(asked)
 
     def in_step(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
         """Those genomes that a race costs no more for than all calls so far, or the cheapest if there is none.
@@ -352,7 +354,12 @@ class Search:
         """What the last measurement is forecast to cost: of the front of what was run, and of the known designs."""
         ran = front((genome, *self._known[genome]) for genome in self.bench.outcomes if genome in self._known)
         last = dict.fromkeys([*(genome for genome, _, _ in thinned(ran)), *self.designs().values()])
-        return self.bill(last, problems_of(self.settings, self.task, "test"))
+        return self.measuring(list(last), problems_of(self.settings, self.task, "test"))
+
+    def measuring(self, genomes: Sequence[Genome], problems: Mapping[int, int]) -> Cost:
+        """What a last measurement on so many problems of each size costs, of fewer where genomes are dear."""
+        bills = [self.bill([genome], problems) for genome in genomes]
+        return sum((bill * share for bill, share in zip(bills, shares(bills), strict=True)), NO_COST)
 
     def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
         """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.

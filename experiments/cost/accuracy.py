@@ -31,7 +31,7 @@ from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
-from undercut.search.calibration import calibrate
+from undercut.search.calibration import ask_again, calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster
 from undercut.search.rehearse import rehearse
@@ -78,6 +78,7 @@ async def pairs_of(
     larger = [factor * sizes[-1] for factor in (2, 4)]
     calls = sizes if small else (*sizes, *larger)
     known, _ = await calibrate(space, task, engine, calls, seed, lambda done, total: None)
+    await ask_again(known.wrong, engine, known)
     first = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
     chosen: list[Genome] = []
     for genome in right_genomes(space, task, sizes, seed):

@@ -43,7 +43,7 @@ from undercut.evaluators.models.prompts import PromptReader
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
-from undercut.search.calibration import calibrate
+from undercut.search.calibration import ask_again, calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster
 from undercut.search.rehearse import rehearse
@@ -191,6 +191,7 @@ async def measure(task: Task, model: Model, count: int, problems: int, seed: int
     space = Space(task.signature, toolbox, max_size=9)
     engine = Engine([model], cache=AnswerCache(), ledger=Ledger())
     calibration, right = await calibrate(space, task, engine, FITTED, seed, lambda done, total: None)
+    await ask_again(calibration.wrong, engine, calibration)
 
     def fitted() -> Forecaster:
         return Forecaster(calibration.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from undercut.evaluators.calibrate import Wrong
+from undercut.evaluators.calibrate import Answered
 from undercut.evaluators.evaluate import Outcome
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Completion, Model, Request, Shape
@@ -334,7 +334,7 @@ def test_what_hangs_on_how_alike_answers_are_waits_for_what_does_not(search: Sea
     """Calls are asked again for a vote only once nothing else is promising, and then the vote is judged anew."""
     question = Question(SUMMED_CALL, ([7] * 8,))
     asyncio.run(search.engine.asker(trace := Trace())(question))
-    search.bench.calibration.wrong["sum"] = [Wrong(question, trace.records[0], 0)]
+    search.bench.calibration.wrong["sum"] = [Answered(question, trace.records[0], 0)]
     vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 2}, [WARM]))
     know(search, {REWORDED: (0.5, 10.0), vote: (0.99, 50.0)})
     search._asked_ahead |= {REWORDED, vote}
