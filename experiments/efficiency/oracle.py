@@ -3,8 +3,8 @@
     python experiments/efficiency/oracle.py             every task; the fronts stand in oracle.json
 
 A space is all genomes of a task of at most so many nodes, with every gene. Of set intersection, whose best structures
-have four nodes, there are too many to walk through: the oracle takes those of the operators that such structures need,
-though everybody searches all. On a simulated model three genes change nothing but the cost: prompts
+have four nodes, there are too many to walk through: oracle and rivals take those of the operators that such structures
+need, where our search has all. On a simulated model three genes change nothing but the cost: prompts
 other than the first are longer and as good, and temperature and shuffling make no difference to answers that err
 independently. So the oracle takes each of these at its first value, and every other gene at all of its values; what is
 right by rehearsal and not dearer than `CEILING` times one call is run, the cheapest first, and the more often the
@@ -65,7 +65,7 @@ class Problem:
         sizes: the sizes run, the last of which is the target.
         nodes: the most nodes of a genome.
         model: the model's name.
-        operators: those that the oracle's genomes consist of; None: all, as those of every searcher.
+        operators: those that genomes of rivals and oracle consist of; None: all.
         bared: whether each primitive has its first wording alone, and nothing is shuffled.
     """
 
@@ -105,7 +105,7 @@ class Problem:
     @cached_property
     def space(self) -> Space:
         """What is searched."""
-        return Space(self.task.signature, self.task.toolbox([self.model]), max_size=self.nodes)
+        return Space(self.task.signature, self.task.toolbox([self.model]), self.operators, self.nodes)
 
     @cached_property
     def _estimator(self) -> Estimator:
