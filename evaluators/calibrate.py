@@ -68,7 +68,8 @@ class Calibration:
     Attributes:
         repeats: calls that came out wrong, asked again.
         wrong: those that could be asked again and were not yet, by primitive. Until then its further samples are taken
-            to be independent, and its wrong answers never to agree: the most that votes can hope for.
+            to be independent, and its wrong answers never to agree: the most that votes can hope for. Where none was
+            wrong, they are taken to agree always.
     """
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
@@ -291,7 +292,7 @@ class FittedRates:
         """How often two wrong answers to a prompt of so many items are the same; 1 until measured."""
         primitive, model, shuffled = _sampled(node)
         if primitive not in self._same:
-            return 0.0 if primitive in self._calibration.wrong else 1.0
+            return 0.0 if self._calibration.wrong.get(primitive) else 1.0  # nothing wrong was seen: the worst
         same, largest = self._same[primitive]
         return same.chance(_way(model, shuffled), [min(size, largest)]).at()
 

@@ -168,8 +168,9 @@ async def calibrate(
         answers = await asyncio.gather(*(one(question) for question in questions))
         table.add([answer.record for answer in answers])
         for answer in answers:
+            wrong = table.wrong.setdefault(answer.question.primitive.name, [])  # where none is wrong, votes are hoped in
             if answer.record.right is False:
-                table.wrong.setdefault(answer.question.primitive.name, []).append(answer)
+                wrong.append(answer)
     return table, right
 
 
