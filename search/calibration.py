@@ -168,7 +168,7 @@ async def calibrate(
         answers = await asyncio.gather(*(one(question) for question in questions))
         table.add([answer.record for answer in answers])
         for answer in answers:
-            wrong = table.wrong.setdefault(answer.question.primitive.name, [])  # where none is wrong, votes are hoped in
+            wrong = table.wrong.setdefault(answer.question.primitive.name, [])  # none: hoped all the same
             if answer.record.right is False:
                 wrong.append(answer)
     return table, right
