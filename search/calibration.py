@@ -41,7 +41,7 @@ doubt up to which a chance is known well enough."""
 WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
 REPEATS = 16
-"""Answered calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
+"""Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
 DOUBTFUL, GROUPS, AHEAD, LOOKS = 0.1, 3, 8, 3
 """Doubt from which on calls are asked ahead of the runs, at how many sizes of each genome at a time, how many of each,
 and how often that is looked at again: a few wrong answers by bad luck would rule a genome out for good."""
@@ -168,7 +168,7 @@ async def calibrate(
         answers = await asyncio.gather(*(one(question) for question in questions))
         table.add([answer.record for answer in answers])
         for answer in answers:
-            wrong = table.wrong.setdefault(answer.question.primitive.name, [])  # none: hoped all the same
+            wrong = table.wrong.setdefault(answer.question.primitive.name, [])  # votes are hoped for without any, too
             if answer.record.right is False:
                 wrong.append(answer)
     return table, right

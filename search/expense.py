@@ -211,7 +211,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         if name not in designs and rehearse(genome, few[settings.sizes[0]][:1], task, toolbox).right is not False:
             designs[name] = genome
     together, alone = dict[int, Spend](), dict[int, Spend]()
-    whole_bills = dict.fromkeys(designs, Spend())
+    each_bill = dict.fromkeys(designs, Spend())
     for size, problems in few.items():
         shared, total = engine(), Spend()
         for name, genome in designs.items():
@@ -219,10 +219,10 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
             for each in (own, shared):
                 await evaluate(genome, problems, task, toolbox, each)
             total += _spent(own)
-            whole_bills[name] += _spent(own) * (counts["test"][size] / len(problems))
+            each_bill[name] += _spent(own) * (counts["test"][size] / len(problems))
         alone[size] = total * (1 / (len(problems) * max(1, len(designs))))
         together[size] = _spent(shared) * (1 / len(problems))
-    bills = list(whole_bills.values())
+    bills = list(each_bill.values())
     paid = sum((bill * share for bill, share in zip(bills, shares(bills), strict=True)), Spend())
     measured = paid.tokens / (sum(bills, Spend()).tokens or 1.0)  # what is dear is measured on fewer problems
 

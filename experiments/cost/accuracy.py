@@ -79,6 +79,7 @@ async def pairs_of(
     calls = sizes if small else (*sizes, *larger)
     known, _ = await calibrate(space, task, engine, calls, seed, lambda done, total: None)
     await ask_again(known.wrong, engine, known)
+    known.wrong.clear()  # of what was never wrong, no more is hoped than usual
     first = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
     chosen: list[Genome] = []
     for genome in right_genomes(space, task, sizes, seed):

@@ -192,6 +192,7 @@ async def measure(task: Task, model: Model, count: int, problems: int, seed: int
     engine = Engine([model], cache=AnswerCache(), ledger=Ledger())
     calibration, right = await calibrate(space, task, engine, FITTED, seed, lambda done, total: None)
     await ask_again(calibration.wrong, engine, calibration)
+    calibration.wrong.clear()  # of what was never wrong, no more is hoped than usual
 
     def fitted() -> Forecaster:
         return Forecaster(calibration.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)

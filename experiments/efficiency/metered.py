@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from datetime import datetime
 from typing import Any
 
 from undercut.evaluators.models.base import Completion, Model, Request
@@ -13,18 +11,16 @@ from undercut.evaluators.models.simulated import SimulatedModel, count_pieces
 
 
 class Metered:
-    """A model that notes every request it is sent: how many there were, and when.
+    """A model that counts the requests it is sent.
 
     Attributes:
         calls: requests so far.
         tokens: tokens in and out so far.
-        log: the moment of each request, with the calls and tokens up to it.
     """
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self.calls = self.tokens = 0
-        self.log: list[tuple[datetime, int, int]] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -39,13 +35,7 @@ class Metered:
         completion = await self._model.generate(request)
         self.calls += 1
         self.tokens += (completion.usage.prompt or 0) + (completion.usage.completion or 0)
-        self.log.append((datetime.now(), self.calls, self.tokens))
         return completion
-
-    def at(self, moment: datetime) -> tuple[int, int]:
-        """Calls and tokens sent up to a moment."""
-        place = bisect_right(self.log, moment, key=lambda entry: entry[0])
-        return self.log[place - 1][1:] if place else (0, 0)
 
 
 def simulated(name: str, seed: int) -> SimulatedModel:

@@ -102,9 +102,11 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
         **settings,
     )
     reports: list[tuple[int, int, list[Genome]]] = []
+    asked: list[int] = []
     race = Search.race
 
     async def watched(search: Search, genomes: Sequence[Genome], split: Split, rounds: Sequence[int]) -> None:
+        asked.append(model.calls)
         await race(search, genomes, split, rounds)
         known = thinned(front((genome, *search.worth(genome)) for genome in search.bench.outcomes))
         reports.append((model.calls, model.tokens, [genome for genome, *_ in known]))
@@ -114,7 +116,7 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
         store = Store.open(Path(folder) / "run")
         trials = store.trials()
         store.close()
-    uncached = model.at(trials[0].datetime_start)[0] if trials else 0
+    uncached = asked[0] if asked else 0  # by themselves, before anything was run
     for trial in trials:
         evaluation = trial.user_attrs["evaluation"]
         samples = {size: found["samples"] for size, found in evaluation["accuracy"].items()}

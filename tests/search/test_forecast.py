@@ -60,6 +60,7 @@ def calibrated() -> tuple[Calibration, Engine]:
         patch.setattr(calibration, "INSTANCES", 100)
         table, _ = asyncio.run(calibrate(space, TASK, engine, (*SIZES, 64), 0, lambda done, total: None))
         asyncio.run(calibration.ask_again(table.wrong, engine, table))
+        table.wrong.clear()
     return table, engine
 
 
