@@ -7,6 +7,7 @@ for the walk with symbols: token counts as lines in the sizes, success as a smoo
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from undercut.evaluators.fitting import FLAT, Cell, Key, OutcomeFit, TokenFit
+from undercut.evaluators.likeness import Again, likeness
 from undercut.evaluators.statistics import Accuracy, wilson
 from undercut.evaluators.success import Asked, Successes
 from undercut.evaluators.trace import CallRecord
@@ -22,19 +24,13 @@ from undercut.spaces.genome import Node
 from undercut.spaces.pricing import Price, Shape, call_cost
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
-from undercut.spaces.reliability import once
 from undercut.spaces.toolbox import Toolbox
 
 ALIKE = 0.85
 ALIKE_SHUFFLED = 0.5
-"""How alike two samples of one prompt, or of one prompt with its items shuffled, are taken to be until measured.
-
-Said with the weight of one sample that could have come out right.
-"""
+"""How alike two samples of one prompt, or of one prompt with its items shuffled, are taken to be until measured."""
 SAME = 3.0
 """Log-odds that two wrong answers to a prompt of no size are the same, expected before any was seen."""
-ENOUGH = 4
-"""Further samples that should have come out right, from which on their number can show that there is no likeness."""
 
 
 class Repeat(NamedTuple):
@@ -61,18 +57,41 @@ class Answered(NamedTuple):
     answer: Any
 
 
+@dataclass(slots=True)
+class Failed:
+    """A question whose first answer was wrong.
+
+    Attributes:
+        key: what the call was counted under.
+        sizes: of its inputs, in items.
+        again: how many of its further samples were right, and how many there were, by whether their items were
+            shuffled.
+    """
+
+    key: Key
+    sizes: tuple[float, ...]
+    again: dict[bool, tuple[int, int]] = field(default_factory=dict)
+
+    def add(self, shuffled: bool, right: bool) -> None:
+        """Count a further sample."""
+        before, samples = self.again.get(shuffled, (0, 0))
+        self.again[shuffled] = before + right, samples + 1
+
+
 @dataclass
 class Calibration:
     """Counts of calls by key and input sizes; an answer that several candidates share counts once.
 
     Attributes:
-        repeats: calls that came out wrong, asked again.
+        failed: questions whose first answer was wrong, wherever they were asked, by what their samples have in common.
+        repeats: calls that came out wrong, asked again to compare the answers.
         wrong: those that could be asked again and were not yet, by primitive. Until then its further samples are taken
             to be independent, and its wrong answers never to agree: the most that votes can hope for. Where none was
             wrong, they are taken to agree always.
     """
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
+    failed: dict[str, Failed] = field(default_factory=dict)
     repeats: list[Repeat] = field(default_factory=list)
     wrong: dict[str, list[Answered]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
@@ -80,7 +99,7 @@ class Calibration:
 
     def add(self, records: Iterable[CallRecord]) -> None:
         """Count calls that were not counted before."""
-        for record in records:
+        for record in sorted(records, key=lambda record: bool(record.sample)):  # first ones first
             if record.key in self._counted:
                 continue
             self._counted.add(record.key)
@@ -96,9 +115,14 @@ class Calibration:
                 if record.right is not None:
                     cell.judged += 1
                     cell.right += record.right
+                if record.right is False:
+                    self.failed[record.question] = Failed(key_of(record), sizes)
             elif record.right is not None:
                 cell.further += 1
                 cell.further_right += record.right
+                differs = record.shuffled or record.temperature > 0
+                if differs and record.question in self.failed:
+                    self.failed[record.question].add(record.shuffled, record.right)
             cell.prompt += math.nan if record.usage.prompt is None else record.usage.prompt
             cell.cached += record.usage.cached
             written = math.nan if record.usage.completion is None else record.usage.completion
@@ -111,6 +135,7 @@ class Calibration:
     def add_repeat(self, repeat: Repeat) -> None:
         """Count a further sample of a call whose first answer was wrong."""
         self.repeats.append(repeat)
+        self.failed[repeat.first.question].add(repeat.shuffled, repeat.right)
 
     def successes(self, primitive: str) -> Successes | None:
         """How often a primitive's answers are right, by size; None where none was judged."""
@@ -328,17 +353,16 @@ class FittedRates:
 
     @cached_property
     def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:
-        """How alike samples are: how often the next one of a wrong one was right, against how often such calls are."""
-        found: dict[tuple[str, int, bool], dict[str, tuple[float, list[bool]]]] = {}
-        for first, shuffled, right, _ in self._calibration.repeats:
-            successes = self._outcomes[first.primitive].right
-            if successes is not None:
-                usual = successes.chance(key_of(first).asked, first.input_sizes).at()
-                prompts = found.setdefault((first.primitive, first.model, shuffled), {})
-                prompts.setdefault(first.key, (usual, []))[1].append(right)
-        return {
-            key: _likeness([*prompts.values()], ALIKE_SHUFFLED if key[2] else ALIKE) for key, prompts in found.items()
-        }
+        """How alike samples are: how often further ones of a wrong one were right, against how often such calls are."""
+        found: dict[tuple[str, int, bool], Counter[Again]] = {}
+        for failed in self._calibration.failed.values():
+            key, sizes, again = failed.key, failed.sizes, failed.again
+            successes = self._outcomes[key.primitive].right
+            assert successes is not None  # the first answer was judged
+            for shuffled, (right, samples) in again.items():
+                ways = found.setdefault((key.primitive, key.asked.model, shuffled), Counter())
+                ways[Again(successes.chance(key.asked, sizes), right, samples)] += 1
+        return {key: likeness(asked) for key, asked in found.items()}
 
 
 def _sampled(node: Node) -> tuple[str, int, bool]:
@@ -349,26 +373,3 @@ def _sampled(node: Node) -> tuple[str, int, bool]:
 def _way(model: int, shuffled: bool) -> Asked:
     """What is told apart where wrong answers are compared: who answers, and whether the words are the same."""
     return Asked(model, int(shuffled), 0.0)
-
-
-def _likeness(prompts: Sequence[tuple[float, Sequence[bool]]], prior: float) -> Accuracy:
-    """How alike samples are, from the usual chance of each wrong call and whether it came out right when asked again.
-
-    Where most calls are right there are wrong ones enough, only these are counted: next to a cliff the usual chance is
-    known least. Where as many prompts come out right at least once as chance has it, samples are taken as independent:
-    what the prior leaves over would otherwise be the ruin of every long chain of votes, however many samples show no
-    likeness.
-    """
-    likely = [(usual, again) for usual, again in prompts if usual >= 0.5]
-    counted = likely if sum(usual * len(again) for usual, again in likely) >= ENOUGH else prompts
-    expected = sum(usual * len(again) for usual, again in counted)
-    samples, seen = (sum(measure(again) for _, again in counted) for measure in (len, sum))
-    mended = [once(usual, len(again)) for usual, again in counted]
-    least = sum(mended) - math.sqrt(sum(chance * (1 - chance) for chance in mended))
-
-    def of(right: float) -> float:
-        return min(1.0, max(0.0, 1 - (right + 1 - prior) / (expected + 1)))
-
-    independent = expected >= ENOUGH and sum(any(again) for _, again in counted) >= least
-    mean, rate = 0.0 if independent else of(seen), wilson(seen / samples, samples)
-    return Accuracy(mean, min(mean, of(rate.high * samples)), max(mean, of(rate.low * samples)), samples)

@@ -315,11 +315,24 @@ class Engine:
                 key=call.key,
                 sample=question.sample,
                 choice=int(value) if value is not None and primitive.options else None,
+                question=question_key(question),
+                shuffled=question.shuffled,
                 cached=cached,
             )
         )
         passes = UNKNOWN if usage.completion is None else max(1, usage.completion)
         return Answer(value, passes, flag)
+
+
+def question_key(question: Question) -> str:
+    """Digest of what all samples of a question share: an order of items that does not matter is no part of it."""
+    primitive = question.primitive
+    values = [
+        sorted(map(repr, value)) if place in primitive.symmetric and isinstance(value, list) else value
+        for place, value in enumerate(question.values)
+    ]
+    asked = primitive.name, values, question.prompt, question.model, question.temperature
+    return hashlib.blake2b(repr(asked).encode(), digest_size=12).hexdigest()
 
 
 def seed_of(prompt: str, sample: Sequence[int]) -> int:

@@ -50,7 +50,8 @@ class Call(Operator):
         """Ask; a sample beyond the first sees shuffled inputs where the gene says so."""
         primitive = execution.toolbox.primitives[str(node.genes["primitive"])]
         sample = _without_trailing_zeros(execution.sample)
-        if sample and node.genes.get("shuffle"):
+        mixed = bool(sample and node.genes.get("shuffle"))
+        if mixed:
             inputs = shuffled(primitive, inputs, sample)
         return await execution.ask(
             Question(
@@ -61,6 +62,7 @@ class Call(Operator):
                 float(node.genes["temperature"]),
                 whole_gene(node, "cap"),
                 sample,
+                mixed,
             )
         )
 

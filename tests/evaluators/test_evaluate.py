@@ -161,7 +161,7 @@ def record(key: str, size: int, right: bool | None = True, *, prompt: float = 0,
     """A call of `sort` whose prompt has 3 + 2 n tokens and whose answer has 1 + n."""
     usage = Usage(3 + 2 * size, 1 + size)
     output = None if flagged else size
-    return CallRecord("sort", int(prompt), 0, 0.0, (size,), output, usage, flagged, right, key)
+    return CallRecord("sort", int(prompt), 0, 0.0, (size,), output, usage, flagged, right, key, question=key)
 
 
 def fitted(records: Sequence[CallRecord], shift: float = 0.0) -> FittedRates:

@@ -1,0 +1,63 @@
+"""How alike several samples of one question are: what votes and retries hang on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from undercut.evaluators.statistics import Accuracy
+from undercut.evaluators.success import Chance
+
+INDEPENDENT = 0.5
+"""Chance that samples are independent, before anything was seen.
+
+Without it, what is left over of any likeness would be the ruin of every long chain of votes, however many samples show
+none.
+"""
+LIKENESSES = np.arange(1, 100) / 100
+"""The likenesses that are weighed otherwise, each as likely."""
+SHIFTS = np.linspace(-2.0, 2.0, 9)
+"""Standard deviations by which all chances may be wrong in the same direction."""
+LEVEL = 0.95
+
+
+class Again(NamedTuple):
+    """Further samples of a question whose first answer was wrong: how often such are right at all, and what came."""
+
+    usual: Chance
+    right: int
+    samples: int
+
+
+def likeness(asked: Mapping[Again, int]) -> Accuracy:
+    """How alike samples are, in [0, 1], from how many questions did how well when they were asked again.
+
+    A share d of all questions is taken to give every sample the same answer, and the others independent ones: of those
+    whose first answer was wrong, d are never right. 0 where it is likelier than not that d is. Chances that are not
+    known are averaged over, all moved together: next to a cliff they may say anything.
+
+    Args:
+        asked: questions whose first answer was wrong, and how many of them are the same to the last number.
+
+    Raises:
+        ValueError: nothing was asked again.
+    """
+    if not asked:
+        raise ValueError("how alike samples are takes at least one question that was asked again")
+    many = np.array([*asked.values()], dtype=float)
+    means, spreads, right, samples = np.array([(*usual, *came) for usual, *came in asked]).T
+    odds = np.clip(means + SHIFTS[:, None] * spreads, -30, 30)
+    log_right, log_wrong = -np.log1p(np.exp(-odds)), -np.log1p(np.exp(odds))
+    apart = right * log_right + (samples - right) * log_wrong  # if samples are independent; shape (shifts, questions)
+    never = np.where(right == 0, 0.0, -np.inf)
+    dependent = np.logaddexp(np.log(LIKENESSES)[:, None, None] + never, np.log1p(-LIKENESSES)[:, None, None] + apart)
+    likely = np.concatenate([apart[None], dependent]) @ many - SHIFTS**2 / 2
+    priors = np.array([INDEPENDENT, *np.full(len(LIKENESSES), (1 - INDEPENDENT) / len(LIKENESSES))])
+    weights = priors * np.exp(likely - likely.max()).sum(axis=1)
+    weights /= weights.sum()
+    below, every = np.cumsum(weights), np.array([0.0, *LIKENESSES])
+    low, high = every[np.searchsorted(below, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).clip(max=len(every) - 1)]
+    mean = 0.0 if weights[0] > 0.5 else float(weights[1:] @ LIKENESSES / weights[1:].sum())
+    return Accuracy(mean, min(mean, float(low)), max(mean, float(high)), int(many @ samples))
