@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, islice
 from statistics import fmean
@@ -19,7 +20,7 @@ from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.trace import Trace
 from undercut.search.rehearse import rehearse
 from undercut.spaces.genome import Genome
-from undercut.spaces.normal import SAMPLING, bare
+from undercut.spaces.normal import bare
 from undercut.spaces.operators.call import shuffled
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
@@ -42,9 +43,9 @@ WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
 REPEATS = 16
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
-DOUBTFUL, GROUPS, AHEAD, LOOKS = 0.1, 3, 8, 3
-"""Doubt from which on calls are asked ahead of the runs, at how many sizes of each genome at a time, how many of each,
-and how often that is looked at again: a few wrong answers by bad luck would rule a genome out for good."""
+GROUPS, AHEAD, TELLING = 3, 8, 0.1
+"""At how many sizes calls of a genome are asked ahead of its runs, how many of each, and how much must hang on one of
+these sizes, as a share of what hangs on the first."""
 WIDE, HOPELESS = 0.4, 0.05
 """Standard deviation of its log-odds up to which a small chance is known well enough for votes, which cost the more the
 smaller it is, and the chance below which they are of no use."""
@@ -177,37 +178,31 @@ async def calibrate(
 async def ask_ahead(
     genome: Genome, problems: Sequence[Instance], task: Task, space: Space, engine: Engine, table: Calibration
 ) -> bool:
-    """Ask those calls of a genome on some problems that are least known, on what they would be asked if all were right.
+    """Ask some calls of a genome on some problems: those that its forecast hangs on most for what is not known of them.
 
-    Gives whether there were any: what a forecast hangs on and nothing like it was ever measured. A few calls tell what
-    runs of the whole genome would cost many to find out.
+    On what they would be asked if all were right. Gives whether there were any. A few calls tell what runs of the whole
+    genome would cost many to find out.
 
     Raises:
         ModelError: a model could not answer.
         BudgetError: a limit would have been exceeded.
     """
     alike: dict[tuple[str, Asked, tuple[int, ...]], dict[str, Question]] = {}
+    often = Counter[tuple[str, Asked, tuple[int, ...]]]()
     for question in rehearse(genome, problems, task, space.toolbox).questions:
         asked = Asked(question.model, question.prompt, question.temperature)
         key = (question.primitive.name, asked, tuple(question.primitive.sizes(question.values)))
         alike.setdefault(key, {}).setdefault(repr(question.values), question)
-    left = {key: iter(questions.values()) for key, questions in alike.items()}
-    again = any(node.op in SAMPLING for node in genome.walk())
+        often[key] += 1
+    known = {key: found.chance(*key[1:]) for key in alike if (found := table.successes(key[0])) is not None}
+    # How far one standard deviation of the log-odds of all calls of a size moves the log of their all being right.
+    weights = {key: often[key] * chance.spread * (1 - chance.at()) for key, chance in known.items()}
+    heavy = [key for key, weight in weights.items() if weight > TELLING * max(weights.values())]
+    chosen = sorted(heavy, key=lambda key: -weights[key])[:GROUPS]
     trace = Trace()
     ask = engine.asker(trace)
-    for _ in range(LOOKS):
-        known = {key: found.chance(*key[1:]) for key in left if (found := table.successes(key[0])) is not None}
-        doubtful = [
-            key
-            for key, chance in known.items()
-            if chance.doubt > DOUBTFUL or (again and chance.mean < 0 and chance.spread > WIDE)
-        ]
-        chosen = sorted(doubtful, key=lambda key: -known[key].doubt)[:GROUPS]
-        questions = [question for key in chosen for question in islice(left[key], AHEAD)]
-        if not questions:
-            break
-        await asyncio.gather(*map(ask, questions))
-        table.add(trace.records)
+    await asyncio.gather(*(ask(question) for key in chosen for question in islice(alike[key].values(), AHEAD)))
+    table.add(trace.records)
     return bool(trace.records)
 
 

@@ -46,6 +46,7 @@ class Checks:
         self._distinct: dict[Genome, Genome] = {}
         self._right: dict[Genome, bool | None] = {}
         self._far: set[Genome] = set()
+        self._at_target: dict[int, list[Instance]] = {}
         self.target = self._reach(FARTHEST)
 
     def right(self, genome: Genome) -> bool | None:
@@ -98,10 +99,11 @@ class Checks:
         """Extents of a problem's inputs, its own and not the task's: a task need not say how large its atoms are."""
         return [extent_of(value, kind) for value, kind in zip(problem.inputs, self._task.inputs, strict=True)]
 
-    @cached_property
-    def at_target(self) -> list[Instance]:
-        """Some problems of the target's size."""
-        return self._instances([self.target] * AHEAD)
+    def at_target(self, look: int) -> list[Instance]:
+        """Some problems of the target's size; others at each look, counted from 1."""
+        if look not in self._at_target:
+            self._at_target[look] = self._instances([self.target] * AHEAD, AHEAD * (look - 1))
+        return self._at_target[look]
 
     @cached_property
     def _near(self) -> list[Instance]:
@@ -122,10 +124,10 @@ class Checks:
     def _far_off(self) -> list[Instance]:
         return self._instances([self.target, beyond(self.target)])
 
-    def _instances(self, sizes: Sequence[int]) -> list[Instance]:
+    def _instances(self, sizes: Sequence[int], first: int = 0) -> list[Instance]:
         """One problem of each size, without those that the task does not have and that are not to be run."""
         found: list[Instance] = []
-        for position, size in enumerate(sizes):
+        for position, size in enumerate(sizes, first):
             try:
                 found += self._task.instances(size, 1, "search", self._settings.seed + position)
             except TaskError:

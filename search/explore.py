@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,6 +50,9 @@ RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
+DOUBTFUL, LOOKS = 0.1, 3
+"""Doubt in a forecast for the target from which on the calls that it hangs on are asked ahead of the runs, and how many
+times at the most: a few wrong answers by bad luck would rule a genome out for good."""
 QUIET, HARD, HARD_QUIET = 8, 0.5, 24
 """Rounds without a promising genome after which the search ends; more while nothing known is right so often."""
 
@@ -70,9 +74,10 @@ class Search:
     judges: Sequence[Model] = ()
     _kin: Kin = field(default_factory=Kin)
     _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
+    _around: dict[Genome, list[Genome]] = field(default_factory=dict)
     _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
     _current: set[Genome] = field(default_factory=set)
-    _asked_ahead: set[Genome] = field(default_factory=set)
+    _asked_ahead: Counter[Genome] = field(default_factory=Counter)
     _calibrated: int = 0  # answers of the first calibration
 
     def __post_init__(self) -> None:
@@ -177,7 +182,9 @@ class Search:
                 if genome not in self._current or not self.checks.holds_far(genome):
                     self._forecast(genome)
                 if self._known[genome] != WRONG:
-                    for near in map(normal, neighbours(self.space, genome)):
+                    if genome not in self._around:
+                        self._around[genome] = list(dict.fromkeys(map(normal, neighbours(self.space, genome))))
+                    for near in self._around[genome]:
                         if near not in self._current:
                             self._forecast(near)
             if self._blind:
@@ -307,11 +314,18 @@ class Search:
         table = self.bench.calibration
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True
-        fresh = [genome for genome in genomes if genome not in self._asked_ahead]
-        self._asked_ahead.update(fresh)
+        forecaster, target = self.forecaster, self.checks.target
+        doubtful = [
+            genome
+            for genome in genomes
+            if self._asked_ahead[genome] < LOOKS and forecaster.doubt(genome, target) > DOUBTFUL
+        ]
+        self._asked_ahead.update(doubtful)
         asked = [
-            await ask_ahead(genome, self.checks.at_target, self.task, self.space, self.engine, table)
-            for genome in fresh
+            await ask_ahead(
+                genome, self.checks.at_target(self._asked_ahead[genome]), self.task, self.space, self.engine, table
+            )
+            for genome in doubtful
         ]
         return any(asked)
 

@@ -175,6 +175,18 @@ class Forecaster:
         note = f"beyond the sizes measured of {', '.join(beyond)}" if beyond else None
         return Forecast(cost, mean, low, high, note)
 
+    def doubt(self, genome: Genome, size: int) -> float:
+        """How far the accuracy at a size may well lie from its forecast, for what is not known of the calls' chances.
+
+        Half of what one standard deviation either way spans, all chances moved together.
+        """
+        rights = [
+            estimator.apply(genome, self._task.extents(size)).log_right
+            for shift, estimator in zip(SHIFTS, self._estimators, strict=True)
+            if abs(shift) == 1
+        ]
+        return abs(math.exp(rights[1]) - math.exp(rights[0])) / 2
+
     def chance(self, genome: Genome, size: int, seen: Seen) -> float:
         """Accuracy at a size given the genome's own runs: what the search goes by, judged calls or not."""
         return self._posterior(genome, size, seen)[0]

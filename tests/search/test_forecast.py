@@ -14,6 +14,7 @@ from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, Scores, evaluate
+from undercut.evaluators.fitting import Cell
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import price_of
 from undercut.evaluators.models.registry import open_model
@@ -95,6 +96,20 @@ def test_a_forecast_without_interval_is_about_the_same(calibrated: tuple[Calibra
     assert plain.low is plain.high is None
     assert math.isnan(plain.cost.usd) and plain.to_dict()["cost"]["usd"] is None
     assert whole.to_dict()["accuracy"] == {"mean": whole.accuracy, "low": whole.low, "high": whole.high}
+
+
+def test_a_forecast_is_doubted_the_more_the_more_calls_it_hangs_on(calibrated: tuple[Calibration, Engine]) -> None:
+    """What a few calls leave unknown of one of them is multiplied by their number; many calls leave next to nothing."""
+    table, _ = calibrated
+    few = Calibration(
+        {key: {sizes: Cell(6, first=6, valid=6, judged=6, right=6, prompt=60, completion=60) for sizes in by}
+         for key, by in table.cells.items()}
+    )  # fmt: skip
+    little, much = (Forecaster(each.rates(TOOLBOX, [None], [None]), TASK, TOOLBOX) for each in (few, table))
+    once, often = Genome(call("sort", X0)), Genome(tree(4))
+    assert 0 <= little.doubt(once, 4) < little.doubt(often, 32) < 0.5
+    for size in SIZES:
+        assert much.doubt(once, size) < 0.1
 
 
 def test_own_runs_move_a_forecast(calibrated: tuple[Calibration, Engine]) -> None:

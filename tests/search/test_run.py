@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from undercut.evaluators.calibrate import Answered
 from undercut.evaluators.evaluate import Outcome
@@ -26,8 +27,9 @@ from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.evaluators.trace import Trace
 from undercut.search import calibration
+from undercut.search.calibration import AHEAD
 from undercut.search.expense import foretold, limit_of
-from undercut.search.explore import SURE, Search
+from undercut.search.explore import DOUBTFUL, LOOKS, SURE, Search
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
@@ -334,10 +336,12 @@ def test_what_hangs_on_how_alike_answers_are_waits_for_what_does_not(search: Sea
     """Calls are asked again for a vote only once nothing else is promising, and then the vote is judged anew."""
     question = Question(SUMMED_CALL, ([7] * 8,))
     asyncio.run(search.engine.asker(trace := Trace())(question))
-    search.bench.calibration.wrong["sum"] = [Answered(question, trace.records[0], 0)]
+    wrong = structs.replace(trace.records[0], right=False)
+    search.bench.calibration.add([wrong])
+    search.bench.calibration.wrong["sum"] = [Answered(question, wrong, 0)]
     vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 2}, [WARM]))
     know(search, {REWORDED: (0.5, 10.0), vote: (0.99, 50.0)})
-    search._asked_ahead |= {REWORDED, vote}
+    search._asked_ahead.update({REWORDED: LOOKS, vote: LOOKS})
     assert asyncio.run(search.sounded(())) == [REWORDED]
     assert "sum" in search.bench.calibration.wrong
     know(search, {vote: (0.99, 50.0)})
@@ -373,6 +377,22 @@ SUMMED = Genome(call("sum", Input(0)))
 WARM = Genome(call("sum", Input(0), temperature=0.7))
 REWORDED = Genome(call("sum", Input(0), prompt=1))
 SUMMED_CALL = next(tool for tool in open_task("sum").primitives if tool.name == "sum")
+
+
+def test_calls_are_asked_ahead_on_other_problems_each_time_until_the_forecast_is_known(search: Search) -> None:
+    """Nothing was measured of pieces of 64 before."""
+    genome, target = chunked(64, 64), search.checks.target
+    before, looks = search.forecaster.doubt(genome, target), 0
+    assert before > DOUBTFUL
+    while asyncio.run(search._ask_for([genome])):
+        search.refit()
+        looks += 1
+    assert 1 <= looks <= LOOKS
+    assert looks == LOOKS or search.forecaster.doubt(genome, target) <= DOUBTFUL
+    problems = [instance.inputs for look in range(1, LOOKS + 1) for instance in search.checks.at_target(look)]
+    assert len({repr(inputs) for inputs in problems}) == LOOKS * AHEAD
+    spent = search.ledger.spent.calls
+    assert not asyncio.run(search._ask_for([genome])) and search.ledger.spent.calls == spent
 
 
 def test_what_is_right_only_up_to_the_target_is_found_out(search: Search) -> None:
