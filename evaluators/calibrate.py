@@ -100,11 +100,13 @@ class Calibration:
     def add(self, records: Iterable[CallRecord]) -> None:
         """Count calls that were not counted before."""
         for record in sorted(records, key=lambda record: bool(record.sample)):  # first ones first
+            sizes = tuple(float(size) for size in record.input_sizes)
+            if record.right is False and not record.sample:
+                self.failed.setdefault(record.question, Failed(key_of(record), sizes))
             if record.key in self._counted:
                 continue
             self._counted.add(record.key)
             self._fitted.pop(record.primitive, None)
-            sizes = tuple(float(size) for size in record.input_sizes)
             cell = self.cells.setdefault(key_of(record), {}).setdefault(sizes, Cell())
             cell.calls += 1
             if not record.sample:
@@ -115,8 +117,6 @@ class Calibration:
                 if record.right is not None:
                     cell.judged += 1
                     cell.right += record.right
-                if record.right is False:
-                    self.failed[record.question] = Failed(key_of(record), sizes)
             elif record.right is not None:
                 cell.further += 1
                 cell.further_right += record.right

@@ -315,8 +315,8 @@ class Engine:
                 key=call.key,
                 sample=question.sample,
                 choice=int(value) if value is not None and primitive.options else None,
-                question=question_key(question),
-                shuffled=question.shuffled,
+                question=question_key(question, call.request.prompt),
+                shuffled=question.shuffle and bool(question.sample),
                 cached=cached,
             )
         )
@@ -324,15 +324,15 @@ class Engine:
         return Answer(value, passes, flag)
 
 
-def question_key(question: Question) -> str:
-    """Digest of what all samples of a question share: an order of items that does not matter is no part of it."""
-    primitive = question.primitive
-    values = [
-        sorted(map(repr, value)) if place in primitive.symmetric and isinstance(value, list) else value
-        for place, value in enumerate(question.values)
-    ]
-    asked = primitive.name, values, question.prompt, question.model, question.temperature
-    return hashlib.blake2b(repr(asked).encode(), digest_size=12).hexdigest()
+def question_key(question: Question, prompt: str) -> str:
+    """Digest of what all samples of a question share: where items are shuffled, their order is no part of it."""
+    asked: Any = prompt
+    if question.shuffle:
+        symmetric = question.primitive.symmetric
+        values = enumerate(question.values)
+        asked = [sorted(map(repr, v)) if place in symmetric and isinstance(v, list) else v for place, v in values]
+    key = f"{question.model} {question.temperature} {question.primitive.name} {question.prompt} {asked}"
+    return hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
 
 
 def seed_of(prompt: str, sample: Sequence[int]) -> int:

@@ -24,7 +24,7 @@ class Question(msgspec.Struct, frozen=True):
         temperature: 0 is greedy.
         cap: most tokens of an answer; 0 leaves it to whoever answers.
         sample: which sample of this question: the path of indices through votes and retries, without trailing zeros.
-        shuffled: whether the values are in another order than in the first sample.
+        shuffle: whether further samples have their items in another order, where that does not matter to the answer.
     """
 
     primitive: Primitive
@@ -34,7 +34,7 @@ class Question(msgspec.Struct, frozen=True):
     temperature: float = 0.0
     cap: int = 0
     sample: tuple[int, ...] = ()
-    shuffled: bool = False
+    shuffle: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):

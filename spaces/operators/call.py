@@ -50,8 +50,8 @@ class Call(Operator):
         """Ask; a sample beyond the first sees shuffled inputs where the gene says so."""
         primitive = execution.toolbox.primitives[str(node.genes["primitive"])]
         sample = _without_trailing_zeros(execution.sample)
-        mixed = bool(sample and node.genes.get("shuffle"))
-        if mixed:
+        shuffle = bool(node.genes.get("shuffle"))
+        if sample and shuffle:
             inputs = shuffled(primitive, inputs, sample)
         return await execution.ask(
             Question(
@@ -62,7 +62,7 @@ class Call(Operator):
                 float(node.genes["temperature"]),
                 whole_gene(node, "cap"),
                 sample,
-                mixed,
+                shuffle,
             )
         )
 

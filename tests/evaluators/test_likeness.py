@@ -109,6 +109,22 @@ def test_every_vote_that_is_run_tells_it(stubborn: float, *, shuffle: bool) -> N
     assert (found == 0) == (stubborn == 0)
 
 
+def test_votes_that_shuffle_and_votes_that_do_not_share_the_first_answer() -> None:
+    """Which of the two comes first makes no difference to what is known of either."""
+    toolbox, instances = TASK.toolbox(["scripted"]), TASK.instances(8, 20, seed=3)
+    tables = []
+    for order in ((False, True), (True, False)):
+        table = Calibration()
+        engine = Engine([ScriptedModel(lambda request: "none")], cache=AnswerCache(), ledger=Ledger())
+        for shuffle in order:
+            asked = Genome(call("sort", Input(0), temperature=0.7, shuffle=shuffle))
+            vote = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 3}, [asked]))
+            for instance in instances:
+                table.add(asyncio.run(engine.run(vote, instance.inputs, toolbox)).records)
+        tables.append(Counter(str(failed.again) for failed in table.failed.values()))
+    assert tables[0] == tables[1] == {"{False: (0, 2)}": 20, "{True: (0, 2)}": 20}
+
+
 def test_greedy_samples_in_the_same_words_tell_nothing() -> None:
     """They are one answer, given five times."""
     table = voted(0.4, 0.0, shuffle=False)
@@ -116,18 +132,22 @@ def test_greedy_samples_in_the_same_words_tell_nothing() -> None:
 
 
 def test_samples_of_a_question_are_known_by_it_whatever_the_order_of_what_has_none() -> None:
-    first, further = Question(SORT, ([3, 1, 2],)), Question(SORT, ([2, 3, 1],), sample=(1,), shuffled=True)
-    assert question_key(first) == question_key(further)
+    def key(question: Question) -> str:
+        return question_key(question, question.primitive.prompt(question.values, question.prompt))
+
+    first, further = Question(SORT, ([3, 1, 2],), shuffle=True), Question(SORT, ([2, 3, 1],), sample=(1,), shuffle=True)
+    assert key(first) == key(further)
     others = [
-        Question(SORT, ([3, 1, 1],)),
-        Question(SORT, ([3, 1, 2],), 1),
-        Question(SORT, ([3, 1, 2],), 0, 1),
-        Question(SORT, ([3, 1, 2],), temperature=0.7),
-        Question(MERGE, ([3], [1, 2])),
-        Question(MERGE, ([1, 2], [3])),
+        Question(SORT, ([3, 1, 2],)),
+        Question(SORT, ([2, 3, 1],)),
+        Question(SORT, ([3, 1, 1],), shuffle=True),
+        Question(SORT, ([3, 1, 2],), 1, shuffle=True),
+        Question(SORT, ([3, 1, 2],), 0, 1, shuffle=True),
+        Question(SORT, ([3, 1, 2],), temperature=0.7, shuffle=True),
+        Question(MERGE, ([3], [1, 2]), shuffle=True),
+        Question(MERGE, ([1, 2], [3]), shuffle=True),
     ]
-    keys = {question_key(question) for question in (first, *others)}
-    assert len(keys) == 1 + len(others)
+    assert len({key(question) for question in (first, *others)}) == 1 + len(others)
 
 
 def test_a_trace_says_which_samples_were_shuffled() -> None:
