@@ -41,7 +41,7 @@ WAVES, MORE, APART, KNOWN = 6, 4, 1.15, 0.05
 doubt up to which a chance is known well enough."""
 WARM = 0.7
 """Temperature at which calls that came out wrong are asked again."""
-REPEATS = 16
+REPEATS = 32
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
 GROUPS, AHEAD, TELLING = 3, 8, 0.1
 """At how many sizes calls of a genome are asked ahead of its runs, how many of each, and how much must hang on one of
