@@ -357,11 +357,12 @@ class FittedRates:
         found: dict[tuple[str, int, bool], Counter[Again]] = {}
         for failed in self._calibration.failed.values():
             key, sizes, again = failed.key, failed.sizes, failed.again
-            successes = self._outcomes[key.primitive].right
-            assert successes is not None  # the first answer was judged
+            outcomes = self._outcomes.get(key.primitive)
+            if outcomes is None or outcomes.right is None:
+                continue  # first judged after these rates were fitted
             for shuffled, (right, samples) in again.items():
                 ways = found.setdefault((key.primitive, key.asked.model, shuffled), Counter())
-                ways[Again(successes.chance(key.asked, sizes), right, samples)] += 1
+                ways[Again(outcomes.right.chance(key.asked, sizes), right, samples)] += 1
         return {key: likeness(asked) for key, asked in found.items()}
 
 

@@ -301,6 +301,7 @@ class Engine:
             value = primitive.read(completion.text, question.values)
         except InvalidAnswer as error:
             flag = error
+        right = self._judge.right(question, value, flagged=flag is not None)
         trace.records.append(
             CallRecord(
                 primitive=primitive.name,
@@ -311,11 +312,11 @@ class Engine:
                 output_size=None if flag is not None else size_of(value, primitive.output),
                 usage=usage,
                 flagged=flag is not None,
-                right=self._judge.right(question, value, flagged=flag is not None),
+                right=right,
                 key=call.key,
                 sample=question.sample,
                 choice=int(value) if value is not None and primitive.options else None,
-                question=question_key(question, call.request.prompt),
+                question="" if right is None else question_key(question, call.request.prompt),
                 shuffled=question.shuffle and bool(question.sample),
                 cached=cached,
             )

@@ -32,7 +32,8 @@ class CallRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
         key: what the answer is stored under.
         sample: which sample of its prompt it is, () the first (the indices of the votes and retries around it).
         choice: which option the answer is, where it is a choice.
-        question: what all samples of one question have in common, however their items are shuffled.
+        question: what all samples of one question have in common, however their items are shuffled; "" where nobody
+            knows the true answer.
         shuffled: whether its items were in another order than the first sample's.
         cached: whether it came from our own cache, and so was not paid for; no part of equality, since it says what
             others asked before.

@@ -197,8 +197,8 @@ async def ask_ahead(
     known = {key: found.chance(*key[1:]) for key in alike if (found := table.successes(key[0])) is not None}
     # How far one standard deviation of the log-odds of all calls of a size moves the log of their all being right.
     weights = {key: often[key] * chance.spread * (1 - chance.at()) for key, chance in known.items()}
-    heavy = [key for key, weight in weights.items() if weight > TELLING * max(weights.values())]
-    chosen = sorted(heavy, key=lambda key: -weights[key])[:GROUPS]
+    heaviest = sorted(weights, key=lambda key: -weights[key])[:GROUPS]
+    chosen = [key for key in heaviest if weights[key] > TELLING * weights[heaviest[0]]]
     trace = Trace()
     ask = engine.asker(trace)
     await asyncio.gather(*(ask(question) for key in chosen for question in islice(alike[key].values(), AHEAD)))

@@ -180,12 +180,11 @@ class Forecaster:
 
         Half of what one standard deviation either way spans, all chances moved together.
         """
-        rights = [
-            estimator.apply(genome, self._task.extents(size)).log_right
-            for shift, estimator in zip(SHIFTS, self._estimators, strict=True)
-            if abs(shift) == 1
-        ]
-        return abs(math.exp(rights[1]) - math.exp(rights[0])) / 2
+        extents = self._task.extents(size)
+        worse, better = (
+            self._estimators[SHIFTS.index(shift)].apply(genome, extents).log_right for shift in (-1.0, 1.0)
+        )
+        return abs(math.exp(better) - math.exp(worse)) / 2
 
     def chance(self, genome: Genome, size: int, seen: Seen) -> float:
         """Accuracy at a size given the genome's own runs: what the search goes by, judged calls or not."""
