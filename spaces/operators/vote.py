@@ -11,10 +11,11 @@ from typing import Any
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.estimate import CostWalk, Estimate, log
 from undercut.spaces.extent import Extent
+from undercut.spaces.first_ahead import first_ahead
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.question import ModelWalk
-from undercut.spaces.reliability import ahead, ahead_votes, blended, once, valid_majority
+from undercut.spaces.reliability import blended, once, valid_majority
 from undercut.spaces.types import Type
 
 PATIENCE = 20
@@ -71,10 +72,11 @@ class Vote(Operator):
             chance = valid_majority(right, valid, most, agreement)
         else:
             most = first * PATIENCE
-            votes = min(ahead_votes(right, first, agreement) / valid, most) if valid > 0 else most
+            won, cast = first_ahead(right, first, agreement, most)
+            votes = min(cast / valid, most) if valid > 0 else most
             votes = blended(votes, first + (1 - valid) * (most - first), same)
             depth += estimator.apply(body, inputs).cost.depth * (votes - first)
-            chance = ahead(right, first, agreement) * once(valid, most)
+            chance = won * once(valid, most)
         return Estimate(
             one.extent,
             one.cost.repeated(votes, depth),
