@@ -33,28 +33,11 @@ SAME = 3.0
 """Log-odds that two wrong answers to a prompt of no size are the same, expected before any was seen."""
 
 
-class Repeat(NamedTuple):
-    """A further sample of a call whose first answer was wrong.
-
-    Attributes:
-        first: the first one's record.
-        shuffled: whether its items were in another order.
-        right: whether it is right this time.
-        same: whether it is the same wrong answer; None where one of the two is no answer, or right.
-    """
-
-    first: CallRecord
-    shuffled: bool
-    right: bool
-    same: bool | None = None
-
-
-class Answered(NamedTuple):
-    """A call: what was asked, its record, and the answer."""
+class Asking(NamedTuple):
+    """A call: what was asked, and its record."""
 
     question: Question
     record: CallRecord
-    answer: Any
 
 
 @dataclass(slots=True)
@@ -64,18 +47,33 @@ class Failed:
     Attributes:
         key: what the call was counted under.
         sizes: of its inputs, in items.
+        first: digest of that answer; "" where it was none.
         again: how many of its further samples were right, and how many there were, by whether their items were
             shuffled.
+        pairs: how many pairs of its wrong answers are the same, and how many there are, likewise.
     """
 
     key: Key
     sizes: tuple[float, ...]
+    first: str
     again: dict[bool, tuple[int, int]] = field(default_factory=dict)
+    pairs: dict[bool, tuple[int, int]] = field(default_factory=dict)
+    _answers: dict[bool, Counter[str]] = field(default_factory=dict)
 
-    def add(self, shuffled: bool, right: bool) -> None:
+    @classmethod
+    def of(cls, record: CallRecord) -> Failed:
+        """That of a first answer."""
+        return cls(key_of(record), tuple(map(float, record.input_sizes)), record.wrong)
+
+    def add(self, record: CallRecord, shuffled: bool) -> None:
         """Count a further sample."""
-        before, samples = self.again.get(shuffled, (0, 0))
-        self.again[shuffled] = before + right, samples + 1
+        right, samples = self.again.get(shuffled, (0, 0))
+        self.again[shuffled] = right + bool(record.right), samples + 1
+        if record.wrong:
+            answers = self._answers.setdefault(shuffled, Counter([self.first] if self.first else []))
+            same, pairs = self.pairs.get(shuffled, (0, 0))
+            self.pairs[shuffled] = same + answers[record.wrong], pairs + answers.total()
+            answers[record.wrong] += 1
 
 
 @dataclass
@@ -84,7 +82,7 @@ class Calibration:
 
     Attributes:
         failed: questions whose first answer was wrong, wherever they were asked, by what their samples have in common.
-        repeats: calls that came out wrong, asked again to compare the answers.
+        repeats: how many calls that came out wrong were asked again by themselves.
         wrong: those that could be asked again and were not yet, by primitive. Until then its further samples are taken
             to be independent, and its wrong answers never to agree: the most that votes can hope for. Where none was
             wrong, they are taken to agree always.
@@ -92,8 +90,8 @@ class Calibration:
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
     failed: dict[str, Failed] = field(default_factory=dict)
-    repeats: list[Repeat] = field(default_factory=list)
-    wrong: dict[str, list[Answered]] = field(default_factory=dict)
+    repeats: int = 0
+    wrong: dict[str, list[Asking]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)
 
@@ -102,7 +100,7 @@ class Calibration:
         for record in sorted(records, key=lambda record: bool(record.sample)):  # first ones first
             sizes = tuple(float(size) for size in record.input_sizes)
             if record.right is False and not record.sample:
-                self.failed.setdefault(record.question, Failed(key_of(record), sizes))
+                self.failed.setdefault(record.question, Failed.of(record))
             if record.key in self._counted:
                 continue
             self._counted.add(record.key)
@@ -122,7 +120,7 @@ class Calibration:
                 cell.further_right += record.right
                 differs = record.shuffled or record.temperature > 0
                 if differs and record.question in self.failed:
-                    self.failed[record.question].add(record.shuffled, record.right)
+                    self.failed[record.question].add(record, record.shuffled)
             cell.prompt += math.nan if record.usage.prompt is None else record.usage.prompt
             cell.cached += record.usage.cached
             written = math.nan if record.usage.completion is None else record.usage.completion
@@ -132,10 +130,13 @@ class Calibration:
             else:
                 cell.completion += written
 
-    def add_repeat(self, repeat: Repeat) -> None:
-        """Count a further sample of a call whose first answer was wrong."""
-        self.repeats.append(repeat)
-        self.failed[repeat.first.question].add(repeat.shuffled, repeat.right)
+    def add_repeat(self, first: CallRecord, again: CallRecord, shuffled: bool) -> None:
+        """Count a further sample of a call whose first answer was wrong.
+
+        It says how alike answers are, and not how often they are right: it was chosen for failing.
+        """
+        self.repeats += 1
+        self.failed[first.question].add(again, shuffled)
 
     def successes(self, primitive: str) -> Successes | None:
         """How often a primitive's answers are right, by size; None where none was judged."""
@@ -151,7 +152,7 @@ class Calibration:
     @property
     def answers(self) -> int:
         """How many different calls were counted, further samples included."""
-        return len(self._counted) + len(self.repeats)
+        return len(self._counted) + self.repeats
 
     def tokens(self) -> float:
         """Tokens in and out of all counted calls."""
@@ -329,19 +330,19 @@ class FittedRates:
 
     @cached_property
     def _same(self) -> dict[str, tuple[Successes, float]]:
-        """How often the wrong answers of a primitive were the same again, by size, and the largest size asked."""
-        told: dict[str, dict[tuple[Asked, float], list[bool]]] = {}
-        for first, shuffled, _, same in self._calibration.repeats:
-            if same is not None:
-                place = _way(first.model, shuffled), float(sum(first.input_sizes))
-                told.setdefault(first.primitive, {}).setdefault(place, []).append(same)
+        """How often two wrong answers of a primitive were the same, by size, and the largest size asked."""
+        told: dict[str, dict[tuple[Asked, float], list[tuple[int, int]]]] = {}
+        for failed in self._calibration.failed.values():
+            for shuffled, pairs in failed.pairs.items():
+                place = _way(failed.key.asked.model, shuffled), sum(failed.sizes)
+                told.setdefault(failed.key.primitive, {}).setdefault(place, []).append(pairs)
         return {
             primitive: (
                 Successes(
                     [way for way, _ in seen],
                     [[size] for _, size in seen],
-                    [len(each) for each in seen.values()],
-                    [sum(each) for each in seen.values()],
+                    [sum(pairs for _, pairs in each) for each in seen.values()],
+                    [sum(same for same, _ in each) for each in seen.values()],
                     SAME,
                     fall=0.0,
                     fall_spread=FLAT,

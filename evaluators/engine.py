@@ -318,6 +318,7 @@ class Engine:
                 choice=int(value) if value is not None and primitive.options else None,
                 question="" if right is None else question_key(question, call.request.prompt),
                 shuffled=question.shuffle and bool(question.sample),
+                wrong="" if right is not False or flag is not None else _digest(in_json(value)),
                 cached=cached,
             )
         )
@@ -333,7 +334,11 @@ def question_key(question: Question, prompt: str) -> str:
         values = enumerate(question.values)
         asked = [sorted(map(repr, v)) if place in symmetric and isinstance(v, list) else v for place, v in values]
     key = f"{question.model} {question.temperature} {question.primitive.name} {question.prompt} {asked}"
-    return hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
+    return _digest(key)
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
 def seed_of(prompt: str, sample: Sequence[int]) -> int:

@@ -35,6 +35,7 @@ class CallRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
         question: what all samples of one question have in common, however their items are shuffled; "" where nobody
             knows the true answer.
         shuffled: whether its items were in another order than the first sample's.
+        wrong: digest of an answer that is wrong, by which it is told from other wrong ones; "" of all others.
         cached: whether it came from our own cache, and so was not paid for; no part of equality, since it says what
             others asked before.
     """
@@ -53,6 +54,7 @@ class CallRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
     choice: int | None = None
     question: str = ""
     shuffled: bool = False
+    wrong: str = ""
     cached: bool = False
 
     def __eq__(self, other: object) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from undercut.evaluators.calibrate import Answered, Calibration, Repeat, key_of
+from undercut.evaluators.calibrate import Asking, Calibration, key_of
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.success import Asked, Chance
 from undercut.evaluators.task import Instance, Task
@@ -150,7 +150,7 @@ async def calibrate(
 
     done = total = 0
 
-    async def one(question: Question) -> Answered:
+    async def one(question: Question) -> Asking:
         nonlocal done
         answered = await _answered(question, engine)
         done += 1
@@ -248,23 +248,19 @@ async def ask_again(primitives: Iterable[str], engine: Engine, table: Calibratio
     again = [each for name in sorted(set(primitives) & set(table.wrong)) for each in repeats(table, name)]
 
     repeated = await asyncio.gather(*(_answered(question, engine) for question, _, _ in again))
-    # These say how alike answers are, and not how often they are right: they were chosen for failing.
-    for (_, first, shuffle), (question, record, answer) in zip(again, repeated, strict=True):
-        wrong = not (first.record.flagged or record.flagged or record.right)
-        same = question.primitive.agree(answer, first.answer) if wrong else None
-        table.add_repeat(Repeat(first.record, shuffle, bool(record.right), same))
-    for question, _, _ in again:
+    for (question, first, shuffle), (_, record) in zip(again, repeated, strict=True):
+        table.add_repeat(first.record, record, shuffle)
         table.wrong.pop(question.primitive.name, None)
     return bool(again)
 
 
-async def _answered(question: Question, engine: Engine) -> Answered:
+async def _answered(question: Question, engine: Engine) -> Asking:
     trace = Trace()
-    answer = await engine.asker(trace)(question)
-    return Answered(question, trace.records[0], answer.value)
+    await engine.asker(trace)(question)
+    return Asking(question, trace.records[0])
 
 
-def repeats(table: Calibration, name: str) -> list[tuple[Question, Answered, bool]]:
+def repeats(table: Calibration, name: str) -> list[tuple[Question, Asking, bool]]:
     """Further samples of a primitive's calls that came out wrong, with the first and whether their items are shuffled.
 
     Half of them are those that were most likely to be right: where all answers are wrong, further ones do not tell
@@ -278,7 +274,7 @@ def repeats(table: Calibration, name: str) -> list[tuple[Question, Answered, boo
     )
     likely, rest = found[: REPEATS // 2], found[REPEATS // 2 :]
     step = max(1.0, len(rest) / (REPEATS - REPEATS // 2))
-    again: list[tuple[Question, Answered, bool]] = []
+    again: list[tuple[Question, Asking, bool]] = []
     for first in [*likely, *(rest[int(place * step)] for place in range(round(len(rest) / step)))]:
         for sample in ((1,), (2,)):
             warm = replace(first.question, temperature=WARM, sample=sample)

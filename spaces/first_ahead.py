@@ -1,7 +1,7 @@
 """First-to-ahead votes over many different wrong answers: who wins, and after how many votes.
 
-Two answers that race have a closed form (gambler's ruin). Of more, the right one and the commonest wrong one are followed
-here vote by vote; how the wrong ones are scattered is exact for each vote, what they were before it forgotten.
+Two answers that race have a closed form (gambler's ruin). Of more, the right one and the commonest wrong one are
+followed here vote by vote; how the wrong ones are scattered is exact for each vote, what they were before it forgotten.
 """
 
 from __future__ import annotations
@@ -104,10 +104,10 @@ def _race(place: int, kinds: int, lead: int, most: int) -> Race:
 
 @lru_cache(maxsize=1 << 8)
 def _scattering(kinds: int, lead: int, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """By the wrong votes so far and those of the commonest wrong answer, for one more wrong vote; each (most, most + 1).
+    """What one more wrong vote does, by the wrong votes so far and the commonest answer's: each (most, most + 1).
 
-    The chance that it goes to the commonest answer; then that this is `lead` ahead of all other wrong ones; and the same
-    where it was not yet so, since the race would have ended.
+    The chance that it goes to the commonest answer; then that this is `lead` ahead of all other wrong ones; and the
+    same where it was not yet so, since the race would have ended.
     """
     within = _within(kinds, most)
     exactly = np.diff(within, axis=1, prepend=0)

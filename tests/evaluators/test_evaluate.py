@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from undercut.evaluators.cache import AnswerCache
-from undercut.evaluators.calibrate import Calibration, FittedRates, Repeat
+from undercut.evaluators.calibrate import Calibration, FittedRates
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate, mean_cost
@@ -161,7 +161,15 @@ def record(key: str, size: int, right: bool | None = True, *, prompt: float = 0,
     """A call of `sort` whose prompt has 3 + 2 n tokens and whose answer has 1 + n."""
     usage = Usage(3 + 2 * size, 1 + size)
     output = None if flagged else size
-    return CallRecord("sort", int(prompt), 0, 0.0, (size,), output, usage, flagged, right, key, question=key)
+    wrong = key if right is False and not flagged else ""
+    return CallRecord(
+        "sort", int(prompt), 0, 0.0, (size,), output, usage, flagged, right, key, question=key, wrong=wrong
+    )
+
+
+def answered(first: CallRecord, right: bool, wrong: str = "") -> CallRecord:
+    """A further sample of a call."""
+    return structs.replace(first, right=right, wrong="" if right else wrong, sample=(1,))
 
 
 def fitted(records: Sequence[CallRecord], shift: float = 0.0) -> FittedRates:
@@ -309,7 +317,7 @@ def test_how_alike_samples_are_is_measured(again: bool, low: float, high: float)
     first = [record(f"{i}", 8, i % 2 == 0) for i in range(60)]
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
-        table.add_repeat(Repeat(one, False, again and index % 2 == 0))
+        table.add_repeat(one, answered(one, again and index % 2 == 0), False)
     rates = table.rates(Toolbox([SORT]), [None], [None])
     assert low <= rates.dependence(node(temperature=0.7)) <= high
     assert rates.dependence(node()) == 1.0
@@ -322,7 +330,7 @@ def test_what_chance_explains_is_no_likeness(right: int, alike: bool) -> None:
     first = [record(f"{i}", 8, i % 2 == 0) for i in range(60)]
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
-        table.add_repeat(Repeat(one, False, index < right))
+        table.add_repeat(one, answered(one, index < right), False)
     found = table.rates(Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
     assert found > 0.2 if alike else found == 0.0
 
@@ -335,7 +343,7 @@ def test_a_prompt_that_comes_right_once_is_not_one_that_never_does(stubborn: int
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
         for again in (True, False):
-            table.add_repeat(Repeat(one, False, again and index >= stubborn))
+            table.add_repeat(one, answered(one, again and index >= stubborn), False)
     found = table.rates(Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
     assert found > 0.3 if alike else found == 0.0
 
@@ -347,9 +355,24 @@ def test_how_often_wrong_answers_agree_is_measured(same: bool | None, low: float
     table.add(first)
     for one in first:
         if not one.right:
-            table.add_repeat(Repeat(one, False, same is None, same))
+            table.add_repeat(one, answered(one, same is None, one.wrong if same else "another"), False)
     rates = table.rates(Toolbox([SORT]), [None], [None])
     assert low <= rates.agreement(node(temperature=0.7), 8) <= high
+
+
+def test_how_often_wrong_answers_agree_is_learned_from_votes_as_well() -> None:
+    """Of four wrong answers in five to each question two are the same: one pair in six."""
+    first = [record(f"{i}", 8, False) for i in range(60)]
+    again = [
+        structs.replace(one, temperature=0.7, key=f"{one.key}/{sample}", sample=(sample,), right=not wrong, wrong=wrong)
+        for one in first
+        for sample, wrong in enumerate([one.wrong, "another", "a third", ""], 1)
+    ]
+    table = Calibration()
+    table.add(first)
+    table.add(again)
+    agreement = table.rates(Toolbox([SORT]), [None], [None]).agreement(node(temperature=0.7), 8)
+    assert agreement == pytest.approx(1 / 6, abs=0.04)
 
 
 def test_wrong_answers_agree_as_often_as_at_the_size_where_that_was_seen() -> None:
@@ -360,7 +383,7 @@ def test_wrong_answers_agree_as_often_as_at_the_size_where_that_was_seen() -> No
         table.add(first)
         for one in first:
             if not one.right:
-                table.add_repeat(Repeat(one, False, False, same))
+                table.add_repeat(one, answered(one, False, one.wrong if same else "another"), False)
     rates = table.rates(Toolbox([SORT]), [None], [None])
     small, large, larger = (rates.agreement(node(temperature=0.7), size) for size in (2, 64, 4096))
     assert small > 0.9 and large < 0.1 and larger == large  # what was not looked at is not hoped for
@@ -373,7 +396,7 @@ def test_further_samples_tell_how_often_a_call_is_right_where_they_are_independe
     first = [record(f"{i}", 8, i % 2 == 0) for i in range(40)]
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
-        table.add_repeat(Repeat(one, False, not alike and index % 2 == 0))
+        table.add_repeat(one, answered(one, not alike and index % 2 == 0), False)
     table.add([structs.replace(record(f"{i}/1", 8, i % 5 == 0), sample=(1,)) for i in range(400)])
     right = table.rates(Toolbox([SORT]), [None], [None]).call(node(), SORT, [8]).right
     assert right == pytest.approx(0.5 if alike else (20 + 80) / 440, abs=0.05)

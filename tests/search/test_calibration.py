@@ -102,11 +102,13 @@ def test_wrong_calls_are_asked_again_where_most_are_right_and_where_hardly_any_i
     space, engine = opened("simulated/gpt-3.5")
     table = calibrated(space, engine)
     assert asyncio.run(ask_again({"sort"}, engine, table))
-    assert {repeat.first.primitive for repeat in table.repeats} == {"sort"}
-    sizes = sorted({sum(repeat.first.input_sizes) for repeat in table.repeats})
+    again = [failed for failed in table.failed.values() if failed.again]
+    assert {failed.key.primitive for failed in again} == {"sort"}
+    sizes = sorted(sum(failed.sizes) for failed in again)
     assert sizes[0] <= 24 and sizes[-1] == 64
-    assert len({repeat.first.key for repeat in table.repeats}) <= REPEATS
-    assert any(repeat.same is not None for repeat in table.repeats if sum(repeat.first.input_sizes) == 64)
+    assert len(again) <= REPEATS
+    assert sum(samples for failed in again for _, samples in failed.again.values()) == table.repeats
+    assert any(failed.pairs for failed in again if sum(failed.sizes) == 64)
 
 
 def test_wrong_calls_are_asked_again_once_and_only_those_that_are_wanted() -> None:
