@@ -33,7 +33,7 @@ SAME = 3.0
 """Log-odds that two wrong answers to a prompt of no size are the same, expected before any was seen."""
 
 
-class Asking(NamedTuple):
+class Answered(NamedTuple):
     """A call: what was asked, and its record."""
 
     question: Question
@@ -91,7 +91,7 @@ class Calibration:
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
     failed: dict[str, Failed] = field(default_factory=dict)
     repeats: int = 0
-    wrong: dict[str, list[Asking]] = field(default_factory=dict)
+    wrong: dict[str, list[Answered]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)
 

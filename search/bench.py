@@ -37,7 +37,7 @@ class Bench:
     calibration: Calibration = field(default_factory=Calibration)
     outcomes: dict[Genome, list[Outcome]] = field(default_factory=dict)
     charged: Cost = NO_COST
-    _stages: dict[tuple[Genome, str], list[Outcome]] = field(default_factory=dict)
+    _runs: dict[tuple[Genome, Split], list[Outcome]] = field(default_factory=dict)
 
     def seen(self, genome: Genome) -> dict[int, Scores]:
         """A genome's own runs, by size."""
@@ -47,42 +47,41 @@ class Bench:
         """What a result that is not right is still worth, in [0, 1], by all that was run; see `credit`."""
         return credit(outcome.score for each in self.outcomes.values() for outcome in each)
 
-    async def measure(
-        self, problems: Mapping[Genome, int], stage: str, split: Split, size: int, first: int = 0
-    ) -> list[Evaluation]:
-        """Run each genome on so many problems of a size but for the `first`; gives what this stage has shown so far.
+    async def measure(self, problems: Mapping[Genome, int], split: Split, size: int) -> list[Evaluation]:
+        """Run each genome on so many problems of a size, but for those that it was run on; gives what these show.
 
         Raises:
             ModelError: a model could not answer.
             BudgetError: a limit would have been exceeded.
         """
         held = self.task.instances(size, max(problems.values(), default=0), split, self.seed)
+        done = {genome: sum(run.size == size for run in self._runs.get((genome, split), ())) for genome in problems}
         runs = [
-            evaluate(genome, held[first:last], self.task, self.toolbox, self.engine)
-            for genome, last in problems.items()
+            evaluate(genome, held[done[genome] : most], self.task, self.toolbox, self.engine)
+            for genome, most in problems.items()
         ]
         for genome, outcomes in zip(problems, await asyncio.gather(*runs), strict=True):
             for outcome in outcomes:
                 self.calibration.add(outcome.records)
                 self.charged += outcome.cost
             light = [replace(outcome, records=()) for outcome in outcomes]
-            self._stages.setdefault((genome, stage), []).extend(light)
+            self._runs.setdefault((genome, split), []).extend(light)
             if split != "test":
                 self.outcomes.setdefault(genome, []).extend(light)
-        return [self.shown(genome, stage) for genome in problems]
+        return [self.shown(genome, split) for genome in problems]
 
-    def shown(self, genome: Genome, stage: str) -> Evaluation:
-        """What a stage has shown of a genome so far."""
-        return Evaluation.of(self._stages[genome, stage])
+    def shown(self, genome: Genome, split: Split) -> Evaluation:
+        """What the problems of a split have shown of a genome so far."""
+        return Evaluation.of(self._runs[genome, split])
 
-    def keep(self, genome: Genome, stage: str) -> None:
-        """Keep what a stage showed of a genome, if anything, in the run's store."""
-        if (genome, stage) not in self._stages:
+    def keep(self, genome: Genome, split: Split) -> None:
+        """Keep what the problems of a split showed of a genome, if anything, in the run's store."""
+        if (genome, split) not in self._runs:
             return
-        evaluation = self.shown(genome, stage)
+        evaluation = self.shown(genome, split)
         largest = max(evaluation.accuracy)
         values = (evaluation.accuracy[largest].mean, self.unit(evaluation.cost[largest]))
-        self.store.add(genome, stage, values, measured(evaluation))
+        self.store.add(genome, split, values, measured(evaluation))
 
 
 def measured(evaluation: Evaluation) -> dict[str, Any]:

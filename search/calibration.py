@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from undercut.evaluators.calibrate import Asking, Calibration, key_of
+from undercut.evaluators.calibrate import Answered, Calibration, key_of
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.success import Asked, Chance
 from undercut.evaluators.task import Instance, Task
@@ -150,7 +150,7 @@ async def calibrate(
 
     done = total = 0
 
-    async def one(question: Question) -> Asking:
+    async def one(question: Question) -> Answered:
         nonlocal done
         answered = await _answered(question, engine)
         done += 1
@@ -254,13 +254,13 @@ async def ask_again(primitives: Iterable[str], engine: Engine, table: Calibratio
     return bool(again)
 
 
-async def _answered(question: Question, engine: Engine) -> Asking:
+async def _answered(question: Question, engine: Engine) -> Answered:
     trace = Trace()
     await engine.asker(trace)(question)
-    return Asking(question, trace.records[0])
+    return Answered(question, trace.records[0])
 
 
-def repeats(table: Calibration, name: str) -> list[tuple[Question, Asking, bool]]:
+def repeats(table: Calibration, name: str) -> list[tuple[Question, Answered, bool]]:
     """Further samples of a primitive's calls that came out wrong, with the first and whether their items are shuffled.
 
     Half of them are those that were most likely to be right: where all answers are wrong, further ones do not tell
@@ -274,7 +274,7 @@ def repeats(table: Calibration, name: str) -> list[tuple[Question, Asking, bool]
     )
     likely, rest = found[: REPEATS // 2], found[REPEATS // 2 :]
     step = max(1.0, len(rest) / (REPEATS - REPEATS // 2))
-    again: list[tuple[Question, Asking, bool]] = []
+    again: list[tuple[Question, Answered, bool]] = []
     for first in [*likely, *(rest[int(place * step)] for place in range(round(len(rest) / step)))]:
         for sample in ((1,), (2,)):
             warm = replace(first.question, temperature=WARM, sample=sample)

@@ -6,7 +6,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from types import MappingProxyType
 from typing import Any
 
 from undercut.evaluators.evaluate import NO_RUNS, Evaluation
@@ -17,9 +16,9 @@ from undercut.search.explore import Search
 from undercut.search.forecast import Seen, field_of
 from undercut.search.front import front, thinned
 from undercut.search.payback import payback
-from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out, problems_of, shares
-from undercut.search.settings import Settings
+from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out
 from undercut.search.slope import slope_of
+from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import BudgetError
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import growth
@@ -43,18 +42,19 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     search.bench.calibration.wrong.clear()  # nothing hopes for these any more
     designs = search.designs()
     chosen = _affordable(search, thinned(front([(g, *search.worth(g)) for g in finalists])), designs.values())
-    genomes = list(dict.fromkeys([*chosen, *designs.values()]))  # one that was found again is measured once
-    begun, settings = await _afforded(search, genomes)
-    if settings != search.settings:
-        wanted, count = search.settings.samples, settings.samples
+    parts = search.parts(chosen)  # one that was found again is measured once
+    count = await _measured(search, parts)
+    if count < search.settings.samples:
+        wanted = search.settings.samples
         stopped += f"; {search.room().options} left room for {count} problems in the last measurement, not {wanted}"
+    settings = replace(search.settings, samples=count)
     held, further = held_out(settings), held_beyond(settings, search.task)
-    found = await _measured(search, genomes, held, begun)
     search.refit()
-    items = {genome: _item(search, genome, evaluation) for genome, evaluation in zip(genomes, found, strict=True)}
-    found = await _measured(search, genomes, further)
-    for genome, evaluation in zip(genomes, found, strict=True):
-        items[genome] |= measured(_at_once(evaluation, len(genomes) * (len(held) + len(further))))
+    items = {genome: _item(search, genome, search.bench.shown(genome, "test")) for genome in parts}
+    await _run(search, parts, further)
+    for genome in parts:
+        evaluation = search.bench.shown(genome, "test")
+        items[genome] |= measured(_at_once(evaluation, len(parts) * (len(held) + len(further))))
         search.bench.keep(genome, "test")
     best_first = sorted((items[genome] for genome in chosen), key=lambda item: -_cost_at_target(search, item))
     best_first = [{**item, "id": letter(position)} for position, item in enumerate(best_first)]
@@ -85,7 +85,7 @@ def _affordable(
 
     What is left out first is what adds least to the next cheaper one, for what it takes to measure it.
     """
-    kept, part, room = list(points), _problems(search, FEWEST), search.room()
+    kept, part, room = list(points), search.held(FEWEST), search.room()
     while len(kept) > 1 and room.times(search.bill(dict.fromkeys([*(g for g, _, _ in kept), *designs]), part)) < 1:
         gains = [after[1] - before[1] for before, after in pairwise([(None, 0.0, 0.0), *kept])]
         times = [room.times(search.bill([genome], part)) for genome, _, _ in kept]
@@ -93,56 +93,68 @@ def _affordable(
     return [genome for genome, _, _ in kept]
 
 
-def _problems(search: Search, samples: int) -> dict[int, int]:
-    """The problems of a last measurement on at most so many of the largest size."""
-    few = replace(search.settings, samples=min(samples, search.settings.samples))
-    return problems_of(few, search.task, "test")
+async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
+    """Run genomes on their shares of the problems at all sizes run; gives how many of the largest size these were.
 
-
-async def _afforded(search: Search, genomes: Sequence[Genome]) -> tuple[dict[int, int], Settings]:
-    """The run's settings, with as many problems for the last measurement as its limits leave room for.
-
-    Where there are limits a few problems are measured at once and given, too. They tell whether the rest will take more
-    than is forecast; it is not hoped to take less, since small problems share more calls than large ones.
+    As many as limits leave room for beside the size beyond. Where there are limits a few are measured at once; what
+    they took tells how many more there can be, and half of these are measured before that is asked again. At the size
+    beyond no less is expected than is forecast, since small problems share more calls than large ones.
 
     Raises:
         ModelError: a model could not answer.
         BudgetError: there is no room for a measurement that is worth its name.
     """
-    settings, room = search.settings, search.room()
-    if not room.left:
-        return {}, settings
-    whole, part = _problems(search, settings.samples), _problems(search, FEWEST)
-    if room.times(search.bill(genomes, part)) < 1:
+    wanted, room = search.settings.samples, search.room()
+    if room.left and room.times(search.bill(parts, search.held(FEWEST))) < 1:
         raise BudgetError(
             f"a result is measured on at least {FEWEST} problems, and {room.options} leaves no room for that; raise it "
             "and resume (`undercut check` tells what a search takes)"
         )
-    begun = {size: part[size] for size in settings.sizes}
-    for size, count in begun.items():
-        await search.bench.measure(dict.fromkeys(genomes, count), "test", "test", size)
-        search.tell("measure")
-    left, forecast = search.room().left, search.bill(genomes, begun)
-    took = [(room.left[unit] - left[unit]) / (getattr(forecast, unit) or math.inf) for unit in left]
-    dearer = max([1.0, *(share for share in took if not math.isnan(share))])
-    rest = {size: count - begun.get(size, 0) for size, count in whole.items()}
-    times = min(1.0, Room(left, SPARE * dearer).times(search.measuring(genomes, rest)))
-    few = min(FEWEST, settings.samples)
-    return begun, replace(settings, samples=few + int((settings.samples - few) * times))
+    done, count = 0, min(FEWEST, wanted) if room.left else wanted
+    while True:
+        await _run(search, parts, held_out(replace(search.settings, samples=count)))
+        left = search.room().left
+        if count == wanted:
+            return count
+        forecast, _ = _between(search, parts, done, count)
+        took = [(room.left[unit] - left[unit]) / (getattr(forecast, unit) or math.inf) for unit in left]
+        dearer = max([0.01, *(share for share in took if not math.isnan(share))])
+
+        def fits(more: int, left: Mapping[str, float] = left, dearer: float = dearer, count: int = count) -> bool:
+            near, beyond = _between(search, parts, count, more)
+            rest = Room(left, SPARE * dearer)
+            return rest.times(near) >= 1 and Room(rest.without(near).left, SPARE * max(1.0, dearer)).times(beyond) >= 1
+
+        most = next((more for more in range(wanted, count, -1) if fits(more)), count)
+        if most == count:
+            return count
+        room, done, count = search.room(), count, most - (most - count) // 2
 
 
-async def _measured(
-    search: Search, genomes: Sequence[Genome], held: Mapping[int, int], begun: Mapping[int, int] = MappingProxyType({})
-) -> list[Evaluation]:
-    """What the last measurement has shown so far, so many problems of these sizes included; some were begun with."""
-    parts = shares([search.bill([genome], held) for genome in genomes])
-    found: list[Evaluation] = []
-    for size, count in held.items():
-        first = begun.get(size, 0)
-        problems = {g: max(first, math.ceil(count * part)) for g, part in zip(genomes, parts, strict=True)}
-        found = await search.bench.measure(problems, "test", "test", size, first)
+def _between(search: Search, parts: Mapping[Genome, float], done: int, count: int) -> tuple[Cost, Cost]:
+    """What so many problems of the largest size take beyond those done at the sizes run, and all at the size beyond."""
+    before, after = search.held(done) if done else {}, search.held(count)
+    near = beyond = NO_COST
+    for size, many in after.items():
+        now, then = _shared(search, parts, size, many), _shared(search, parts, size, before.get(size, 0))
+        if size in search.settings.sizes:
+            near += sum((search.bill([genome], {size: now[genome] - then[genome]}) for genome in parts), NO_COST)
+        else:
+            beyond += sum((search.bill([genome], {size: now[genome]}) for genome in parts), NO_COST)
+    return near, beyond
+
+
+async def _run(search: Search, parts: Mapping[Genome, float], problems: Mapping[int, int]) -> None:
+    """Run genomes on their shares of so many problems of each size."""
+    for size, count in problems.items():
+        await search.bench.measure(_shared(search, parts, size, count), "test", size)
         search.tell("measure")
-    return found or [search.bench.shown(genome, "test") for genome in genomes]
+
+
+def _shared(search: Search, parts: Mapping[Genome, float], size: int, count: int) -> dict[Genome, int]:
+    """On how many of so many problems of a size each genome is run: its share, but a few at the least."""
+    few = min(count, search.held(FEWEST)[size])
+    return {genome: max(few, math.ceil(count * part)) for genome, part in parts.items()}
 
 
 def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:
@@ -166,7 +178,9 @@ async def _finalists(search: Search) -> list[Genome]:
     finalists: list[Genome] = []
     for look in range(LOOKS):
         fresh = search.in_step(left, SELECT) if look < LOOKS - 1 else left
-        await search.race(search.fitting(fresh, SELECT), "select", SELECT)
+        racing = list(dict.fromkeys([*finalists, *search.fitting(fresh, SELECT)]))
+        parts = search.shares(racing, dict.fromkeys(search.settings.sizes, SELECT[-1]))
+        await search.race(racing[len(finalists) :], "select", SELECT, parts)
         finalists += [genome for genome in fresh if genome in search.bench.outcomes]
         search.polish()
         best = {genome for genome, _, _ in search.front()}

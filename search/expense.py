@@ -223,7 +223,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         alone[size] = total * (1 / (len(problems) * max(1, len(designs))))
         together[size] = _spent(shared) * (1 / len(problems))
     bills = list(each_bill.values())
-    paid = sum((bill * share for bill, share in zip(bills, shares(bills), strict=True)), Spend())
+    paid = sum((bill * share for bill, share in zip(bills, shares(bills, [0.5] * len(bills)), strict=True)), Spend())
     measured = paid.tokens / (sum(bills, Spend()).tokens or 1.0)  # what is dear is measured on fewer problems
 
     def phase(split: Split, each: Mapping[int, Spend]) -> Spend:

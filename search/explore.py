@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
+from types import MappingProxyType
 from typing import TypeAlias
 
 from undercut.evaluators.engine import Engine
@@ -21,10 +22,10 @@ from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
-from undercut.search.front import TWIN, adds, front, thinned
+from undercut.search.front import STEP, TWIN, adds, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import open_proposer
-from undercut.search.rounds import FEWEST, FIRST, problems_of, shares
+from undercut.search.rounds import FEWEST, FIRST, LEAST, problems_of, shares
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST, Cost
@@ -131,7 +132,7 @@ class Search:
         for genome in known:
             self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
-        while quiet < self._patience():
+        while quiet < self._patience() or await self._second_look():
             asked = sum(self._propose() for _ in range(batches))
             self.polish()
             left = self.settings.evaluations - len(self.bench.outcomes)
@@ -309,17 +310,40 @@ class Search:
                 return chosen
             self._learn()
 
+    async def _second_look(self) -> bool:
+        """Ask what those hang on that better luck would bring onto the front, until one of them looks promising.
+
+        Gives whether one does. A few wrong answers by bad luck rule out what nobody asks again.
+
+        Raises:
+            ModelError: a model could not answer.
+            BudgetError: a limit would have been exceeded.
+        """
+        ran = self.bench.outcomes
+        while True:
+            forecaster = self.forecaster
+            hoped = [(genome, *self._known[genome]) for genome in ran if self._known[genome] != WRONG]
+            for genome in self._near_front():
+                if genome not in ran and not forecaster.unjudged(genome) and self._in_doubt(genome):
+                    best = forecaster.hoped(genome, self.settings.target_size)
+                    hoped.append((genome, best.accuracy or 0.0, self.unit(best.cost)))
+            chosen = [genome for genome, _, _ in thinned(front(hoped), DOUBTFUL) if genome not in ran][:AT_ONCE]
+            if not await self._ask_for(self.fitting(chosen, FIRST)):
+                return False
+            self._learn()
+            if self.promising(ran):
+                return True
+
+    def _in_doubt(self, genome: Genome) -> bool:
+        """Whether a forecast hangs on calls that are not known well, and that may still be asked ahead of its runs."""
+        return self._asked_ahead[genome] < LOOKS and self.forecaster.doubt(genome, self.checks.target) > DOUBTFUL
+
     async def _ask_for(self, genomes: Sequence[Genome]) -> bool:
         """Ask calls that genomes hang on, before all others how alike answers are; gives whether there were any."""
         table = self.bench.calibration
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True
-        forecaster, target = self.forecaster, self.checks.target
-        doubtful = [
-            genome
-            for genome in genomes
-            if self._asked_ahead[genome] < LOOKS and forecaster.doubt(genome, target) > DOUBTFUL
-        ]
+        doubtful = [genome for genome in genomes if self._in_doubt(genome)]
         self._asked_ahead.update(doubtful)
         asked = [
             await ask_ahead(
@@ -345,8 +369,7 @@ class Search:
         room = self.room()
         if not room.left:
             return list(genomes)
-        kept = min(1.0, max(KEPT, (FEWEST + 1) / self.settings.samples))
-        found, room = list[Genome](), room.without(self.closing() * kept)
+        found, room = list[Genome](), room.without(self.closing())
         for genome in genomes:
             price = self.bill([genome], dict.fromkeys(self.settings.sizes, rounds[-1]))
             if room.times(price) >= 1:
@@ -365,15 +388,42 @@ class Search:
         return sum((bill(genome, size) * many for genome in genomes for size, many in problems.items()), NO_COST)
 
     def closing(self) -> Cost:
-        """What the last measurement is forecast to cost: of the front of what was run, and of the known designs."""
+        """What races leave for the last measurement, of the front of what was run and of the known designs."""
         ran = front((genome, *self._known[genome]) for genome in self.bench.outcomes if genome in self._known)
-        last = dict.fromkeys([*(genome for genome, _, _ in thinned(ran)), *self.designs().values()])
-        return self.measuring(list(last), problems_of(self.settings, self.task, "test"))
+        parts = self.parts([genome for genome, _, _ in thinned(ran)])
+        some = self.measuring(parts, self.held(self.settings.samples)) * KEPT
+        return max(some, self.bill(parts, self.held(FEWEST + 1)), key=lambda cost: cost.calls)
 
-    def measuring(self, genomes: Sequence[Genome], problems: Mapping[int, int]) -> Cost:
-        """What a last measurement on so many problems of each size costs, of fewer where genomes are dear."""
+    def measuring(self, parts: Mapping[Genome, float], problems: Mapping[int, int]) -> Cost:
+        """What running genomes on these shares of so many problems of each size is forecast to cost."""
+        return sum((self.bill([genome], problems) * part for genome, part in parts.items()), NO_COST)
+
+    def held(self, samples: int) -> dict[int, int]:
+        """The problems of a last measurement on so many of the largest size, at most as many as were asked for."""
+        settings = replace(self.settings, samples=min(samples, self.settings.samples))
+        return problems_of(settings, self.task, "test")
+
+    def parts(self, chosen: Sequence[Genome]) -> dict[Genome, float]:
+        """Which share of its problems the last measurement runs each genome on: chosen ones and known designs.
+
+        A known design gets few where another one that costs less is forecast to be as accurate: it cannot be the best.
+        What the measurement itself shows has no say in that, so that its intervals hold.
+        """
+        designs = self.designs().values()
+        found = self.shares(list(dict.fromkeys([*chosen, *designs])), self.held(self.settings.samples))
+        worths = {genome: self.worth(genome) for genome in designs if not self.forecaster.unjudged(genome)}
+        for genome, worth in worths.items():
+            outdone = any(other[1] < worth[1] and not adds(*worth, *other) for other in worths.values())
+            if outdone and genome not in chosen:
+                found[genome] = LEAST
+        return found
+
+    def shares(self, genomes: Sequence[Genome], problems: Mapping[int, int]) -> dict[Genome, float]:
+        """Which share of so many problems genomes are run on for all that they are worth to be known about as well."""
         bills = [self.bill([genome], problems) for genome in genomes]
-        return sum((bill * share for bill, share in zip(bills, shares(bills), strict=True)), NO_COST)
+        known = [genome in self.bench.outcomes or not self.forecaster.unjudged(genome) for genome in genomes]
+        rights = [self.worth(genome)[0] if told else 0.5 for genome, told in zip(genomes, known, strict=True)]
+        return dict(zip(genomes, shares(bills, rights), strict=True))
 
     def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
         """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.
@@ -406,8 +456,16 @@ class Search:
 
     # -- racing ----------------------------------------------------------------------------------------------------
 
-    async def race(self, genomes: Sequence[Genome], split: Split, rounds: Sequence[int]) -> None:
+    async def race(
+        self,
+        genomes: Sequence[Genome],
+        split: Split,
+        rounds: Sequence[int],
+        parts: Mapping[Genome, float] = MappingProxyType({}),
+    ) -> None:
         """Run genomes on ever more problems, small sizes first; one that can no longer be on the front drops out.
+
+        Some are run on no more than a part of the problems.
 
         Raises:
             ModelError: a model could not answer.
@@ -415,11 +473,14 @@ class Search:
         """
         running, done = list(genomes), 0
         for count in rounds:
+            if done and split == "select":
+                running = [genome for genome in running if not self._settled(genome)]
             for size in self.settings.sizes:
                 known = self.front()
                 running = [genome for genome in running if not self._hopeless(genome, known)]
-                asked = dict.fromkeys(self._telling(running, size), count)
-                await self.bench.measure(asked, split, split, size, done)
+                telling = self._telling(running, size)
+                asked = {genome: min(count, math.ceil(rounds[-1] * parts.get(genome, 1.0))) for genome in telling}
+                await self.bench.measure(asked, split, size)
                 self.tell("search" if split == "search" else "measure")
             for genome in running:
                 runs = [run for run in self.bench.outcomes[genome] if run.size == self.settings.sizes[-1]]
@@ -428,6 +489,19 @@ class Search:
             done = count
         for genome in genomes:
             self.bench.keep(genome, split)
+
+    def _settled(self, genome: Genome) -> bool:
+        """Whether a genome is on the front beyond doubt: even its lower end adds to the upper ends of all cheaper ones.
+
+        These are the ends of the 90 % intervals, by calls and by own runs.
+        """
+        forecaster, target, cost = self.forecaster, self.settings.target_size, self._known[genome][1]
+        if forecaster.unjudged(genome):
+            return False
+        least = forecaster.given(genome, target, self.bench.seen(genome)).low or 0.0
+        cheaper = [other for other, _, price in self.front() if price < cost and not forecaster.unjudged(other)]
+        highest = [forecaster.given(other, target, self.bench.seen(other)).high or 0.0 for other in cheaper]
+        return least >= STEP + max(highest, default=0.0)
 
     def _telling(self, genomes: Sequence[Genome], size: int) -> list[Genome]:
         """Those genomes whose runs at a size tell anything: all at the largest, elsewhere those that may well fail."""

@@ -186,6 +186,11 @@ class Forecaster:
         )
         return abs(math.exp(better) - math.exp(worse)) / 2
 
+    def hoped(self, genome: Genome, size: int) -> Forecast:
+        """Cost and accuracy at a size if all chances of calls were one standard deviation better than they seem."""
+        estimate = self._estimators[SHIFTS.index(1.0)].apply(genome, self._task.extents(size))
+        return Forecast(estimate.cost, self._scored(math.exp(estimate.log_right)))
+
     def chance(self, genome: Genome, size: int, seen: Seen) -> float:
         """Accuracy at a size given the genome's own runs: what the search goes by, judged calls or not."""
         return self._posterior(genome, size, seen)[0]

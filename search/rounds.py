@@ -15,8 +15,10 @@ SELECT = (8, 16, 24)
 """Problems a size on which finalists have been run after each round of their race."""
 FEWEST = 5
 """Problems of the largest size that a result is measured on at the least, where limits leave no room for all."""
-LEAST = 0.5
-"""Share of the problems that what is dear is measured on at the least."""
+LEAST = 0.25
+"""Share of the problems that anything is measured on at the least."""
+SURE = 0.95
+"""Accuracy beyond which a genome's scores are not taken to vary less, nor below its complement."""
 
 
 class Bill(Protocol):
@@ -53,14 +55,20 @@ def problems_of(settings: Settings, task: Task, split: Split) -> dict[int, int]:
     return {size: len(task.instances(size, most, split, settings.seed)) for size, most in wanted.items()}
 
 
-def shares(bills: Sequence[Bill]) -> list[float]:
+def shares(bills: Sequence[Bill], accuracies: Sequence[float]) -> list[float]:
     """Which share of the problems genomes are measured on whose runs on all of them take so much: `LEAST` to 1.
 
-    All intervals together are tightest for the bill where the samples of each are as the inverse root of its cost. What
-    costs no more than the mean is measured on all.
+    All intervals together are tightest for the bill where the samples of each are as the standard deviation of its
+    scores, and as the inverse root of its cost. What costs no more than the mean is measured on all, if it is right
+    half of the time.
 
-    Source: Neyman 1934 (JRSS 97), with costs as in Cochran 1977, Sampling Techniques, section 5.5, for equal variances.
+    Source: Neyman 1934 (JRSS 97), with costs as in Cochran 1977, Sampling Techniques, section 5.5.
     """
     costs = [bill.calls if math.isnan(bill.tokens) else bill.tokens for bill in bills]
     mean = math.fsum(costs) / max(1, len(costs))
-    return [min(1.0, max(LEAST, math.sqrt(mean / cost))) if cost else 1.0 for cost in costs]
+    found: list[float] = []
+    for cost, accuracy in zip(costs, accuracies, strict=True):
+        right = min(SURE, max(1 - SURE, accuracy))
+        varied = 2 * math.sqrt(right * (1 - right))  # as a share of the most
+        found.append(min(1.0, max(LEAST, varied * math.sqrt(mean / cost))) if cost else 1.0)
+    return found

@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,6 @@ from results import add_line, lines_of, say
 from rivals import LENDABLE, RIVALS
 from summary import LENT, LINES, OURS, told
 
-from undercut.evaluators.task import Split
 from undercut.search.explore import Search
 from undercut.search.front import front, thinned
 from undercut.search.run import run_search
@@ -105,9 +103,9 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
     asked: list[int] = []
     race = Search.race
 
-    async def watched(search: Search, genomes: Sequence[Genome], split: Split, rounds: Sequence[int]) -> None:
+    async def watched(search: Search, *asked_for: Any) -> None:
         asked.append(model.calls)
-        await race(search, genomes, split, rounds)
+        await race(search, *asked_for)
         known = thinned(front((genome, *search.worth(genome)) for genome in search.bench.outcomes))
         reports.append((model.calls, model.tokens, [genome for genome, *_ in known]))
 

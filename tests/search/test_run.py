@@ -35,7 +35,7 @@ from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
 from undercut.search.proposers.exhaustive import Exhaustive
 from undercut.search.proposers.portfolio import Portfolio
-from undercut.search.rounds import FIRST, shares
+from undercut.search.rounds import FEWEST, FIRST, shares
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
@@ -338,7 +338,7 @@ def test_what_hangs_on_how_alike_answers_are_waits_for_what_does_not(search: Sea
     asyncio.run(search.engine.asker(trace := Trace())(question))
     wrong = structs.replace(trace.records[0], right=False)
     search.bench.calibration.add([wrong])
-    search.bench.calibration.wrong["sum"] = [Answered(question, wrong, 0)]
+    search.bench.calibration.wrong["sum"] = [Answered(question, wrong)]
     vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 2}, [WARM]))
     know(search, {REWORDED: (0.5, 10.0), vote: (0.99, 50.0)})
     search._asked_ahead.update({REWORDED: LOOKS, vote: LOOKS})
@@ -480,22 +480,39 @@ def test_a_design_that_was_found_is_measured_once(whole: dict[str, Any]) -> None
         assert item["accuracy"] == found[item["name"]]["accuracy"]
 
 
-def test_what_is_dear_is_measured_on_fewer_problems_and_nothing_on_less_than_half(whole: dict[str, Any]) -> None:
+def test_what_is_dear_or_sure_is_measured_on_fewer_problems_and_nothing_on_less_than_a_few(
+    whole: dict[str, Any],
+) -> None:
     largest = str(max(SETTINGS.sizes))
     items = [*whole["front"], *whole["baselines"]]
     many = {item["id"]: item["accuracy"][largest]["samples"] for item in items}
     price = {item["id"]: item["cost"][largest]["tokens"] for item in items}
-    assert many[min(price, key=price.__getitem__)] == SETTINGS.samples
-    assert SETTINGS.samples / 2 <= many[max(price, key=price.__getitem__)] < SETTINGS.samples
+    assert FEWEST <= min(many.values())
+    assert many[max(price, key=price.__getitem__)] < many[min(price, key=price.__getitem__)] <= SETTINGS.samples
 
 
-def test_problems_are_shared_out_by_the_inverse_root_of_the_cost() -> None:
+def test_a_known_design_that_another_makes_needless_is_measured_on_few_problems(whole: dict[str, Any]) -> None:
+    """A tree of sums is dearer than one call on all sums of the parts, and no more accurate."""
+    largest = str(max(SETTINGS.sizes))
+    chosen = {item["name"] for item in whole["front"]}
+    by_cost = sorted(whole["baselines"], key=lambda item: item["cost"][largest]["tokens"])
+    dearest = by_cost[-1]
+    assert dearest["name"] not in chosen
+    assert any(item["accuracy"][largest]["mean"] >= dearest["accuracy"][largest]["mean"] for item in by_cost[:-1])
+    assert dearest["accuracy"][largest]["samples"] == FEWEST
+
+
+def test_problems_are_shared_out_by_what_scores_vary_and_the_inverse_root_of_the_cost() -> None:
     costs = [Cost(calls=1, prefill=tokens) for tokens in (1, 1, 2, 16)]
-    assert shares(costs) == [1, 1, 1, math.sqrt(5 / 16)]
-    assert shares([Cost(prefill=1)] * 30 + [Cost(prefill=10**6)])[-1] == 0.5
-    assert shares([Cost(calls=calls, prefill=UNKNOWN) for calls in (1, 1, 4)]) == [1, 1, math.sqrt(1 / 2)]
-    assert shares([NO_COST, Cost(prefill=3)]) == [1, math.sqrt(1 / 2)]
-    assert shares([]) == []
+    even = [0.5] * 4
+    assert shares(costs, even) == [1, 1, 1, math.sqrt(5 / 16)]
+    assert shares(costs, [0.5, 0.9, 0.1, 0.99])[:3] == pytest.approx([1, 1, 0.6 * math.sqrt(5 / 2)])
+    sure = 2 * math.sqrt(0.95 * 0.05) * math.sqrt(2 / 3)
+    assert shares([NO_COST, Cost(prefill=2), Cost(prefill=2)], [0.5, 1.0, 0.0]) == pytest.approx([1, sure, sure])
+    assert shares([Cost(prefill=1)] * 30 + [Cost(prefill=10**6)], [0.5] * 31)[-1] == 0.25
+    unknown = [Cost(calls=calls, prefill=UNKNOWN) for calls in (1, 1, 4)]
+    assert shares(unknown, even[:3]) == [1, 1, math.sqrt(1 / 2)]
+    assert shares([], []) == []
 
 
 def test_what_is_wrong_far_off_is_not_what_others_are_held_against(tmp_path: Path) -> None:
