@@ -10,7 +10,7 @@ from typing import Any
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.expense import held
-from undercut.search.explore import Progress, silent
+from undercut.search.looking import Progress, silent
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
 

@@ -15,7 +15,8 @@ from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.conclude import conclude
-from undercut.search.explore import Progress, Search, silent
+from undercut.search.explore import Search
+from undercut.search.looking import Progress, silent
 from undercut.search.settings import Settings
 from undercut.search.store import ANSWERS, Store
 from undercut.spaces.errors import RunFolderError

@@ -23,7 +23,7 @@ from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
-from undercut.search.explore import Progress
+from undercut.search.looking import Progress
 from undercut.search.single import FROM_FILE, read_inputs
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import GenomeError, RunFolderError, TaskError, UsageError

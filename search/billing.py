@@ -1,0 +1,99 @@
+"""What the limits of a search leave room for, and what is yet to be run is forecast to cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from undercut.search.budget import KEPT, Budget, Room
+from undercut.search.front import adds, front, thinned
+from undercut.search.looking import Looking
+from undercut.search.rounds import FEWEST, LEAST, problems_of, shares
+from undercut.spaces.cost import NO_COST, Cost
+from undercut.spaces.genome import Genome
+
+
+@dataclass
+class Billing(Looking):
+    """Genomes that a search has looked at, and what it takes to race and to measure them."""
+
+    _calibrated: int = 0  # answers of the first calibration
+    _held: dict[int, dict[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._budget = Budget(self.ledger, self.store)
+
+    def room(self) -> Room:
+        """What the limits leave. Decompositions are taken to go on sharing as many calls as those that were run."""
+        answers, charged = self.bench.calibration.answers, self.bench.charged.calls
+        return self._budget.room(answers, min(1.0, (answers - self._calibrated) / charged) if charged else 1.0)
+
+    def bill(self, genomes: Iterable[Genome], problems: Mapping[int, int]) -> Cost:
+        """What running genomes on so many problems of each size is forecast to cost."""
+        bill = self.forecaster.bill
+        return sum((bill(genome, size) * many for genome in genomes for size, many in problems.items()), NO_COST)
+
+    def in_step(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
+        """Those genomes that a race costs no more for than all calls so far, or the cheapest if there is none.
+
+        What is learned on the way often makes the dear ones needless, and no bill grows by leaps.
+        """
+        spent = self.bench.calibration.tokens()
+        bill, sizes = self.forecaster.bill, self.settings.sizes
+        prices = {genome: rounds[-1] * sum(bill(genome, size).tokens for size in sizes) for genome in genomes}
+        # Tokens that a server does not tell are not a number, and nothing is more than that.
+        return [genome for genome in genomes if not prices[genome] > max(min(prices.values()), spent)]
+
+    def fitting(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
+        """Those genomes, in their order, whose race leaves enough of what is limited for the end of the search."""
+        room = self.room()
+        if not room.left:
+            return list(genomes)
+        found, room = list[Genome](), room.without(self.closing())
+        for genome in genomes:
+            price = self.bill([genome], dict.fromkeys(self.settings.sizes, rounds[-1]))
+            if room.times(price) >= 1:
+                found.append(genome)
+                room = room.without(price)
+        return found
+
+    def closing(self) -> Cost:
+        """What races leave for the last measurement, of the front of what was run and of the known designs."""
+        ran = front((genome, *self._known[genome]) for genome in self.bench.outcomes if genome in self._known)
+        parts = self.parts([genome for genome, _, _ in thinned(ran)])
+        some = self.measuring(parts, self.held(self.settings.samples)) * KEPT
+        return max(some, self.bill(parts, self.held(FEWEST + 1)), key=lambda cost: cost.calls)
+
+    def measuring(self, parts: Mapping[Genome, float], problems: Mapping[int, int]) -> Cost:
+        """What running genomes on these shares of so many problems of each size is forecast to cost."""
+        return sum((self.bill([genome], problems) * part for genome, part in parts.items()), NO_COST)
+
+    def held(self, samples: int) -> dict[int, int]:
+        """The problems of a last measurement on so many of the largest size, at most as many as were asked for."""
+        samples = min(samples, self.settings.samples)
+        if samples not in self._held:
+            self._held[samples] = problems_of(replace(self.settings, samples=samples), self.task, "test")
+        return self._held[samples]
+
+    def parts(self, chosen: Sequence[Genome]) -> dict[Genome, float]:
+        """Which share of its problems the last measurement runs each genome on: chosen ones and known designs.
+
+        A known design gets few where another one that costs less is forecast to be as accurate: it cannot be the best.
+        What the measurement itself shows has no say in that, so that its intervals hold.
+        """
+        designs = self.designs().values()
+        found = self.shares(list(dict.fromkeys([*chosen, *designs])), self.held(self.settings.samples))
+        worths = {genome: self.worth(genome) for genome in designs if not self.forecaster.unjudged(genome)}
+        for genome, worth in worths.items():
+            outdone = any(other[1] < worth[1] and not adds(*worth, *other) for other in worths.values())
+            if outdone and genome not in chosen:
+                found[genome] = LEAST
+        return found
+
+    def shares(self, genomes: Sequence[Genome], problems: Mapping[int, int]) -> dict[Genome, float]:
+        """Which share of so many problems genomes are run on for all that they are worth to be known about as well."""
+        bills = [self.bill([genome], problems) for genome in genomes]
+        known = [genome in self.bench.outcomes or not self.forecaster.unjudged(genome) for genome in genomes]
+        rights = [self.worth(genome)[0] if told else 0.5 for genome, told in zip(genomes, known, strict=True)]
+        return dict(zip(genomes, shares(bills, rights), strict=True))
