@@ -63,11 +63,12 @@ class Budget:
     def room(self, answers: int, unlike: float = 1.0) -> Room:
         """What is left when the search has had so many different answers, that share of its runs' calls being unlike.
 
-        What was sent beside them, to judges or because calls failed, is expected to go on at the same rate.
+        What was sent beside them, to judges or because calls failed, is expected to go on at the same rate, in tenths: a
+        call that failed before a run was resumed is to change nothing.
         """
         limits = self._ledger.limits
         if not limits:
             return Room({})
         spent = self._store.spent_by(answers, self._ledger.spent)
         left = {unit: limit - (getattr(spent, unit) or 0.0) for unit, limit in limits.items()}
-        return Room(left, SPARE * max(UNLIKE, unlike) * max(1.0, spent.calls / max(1, answers)))
+        return Room(left, SPARE * max(UNLIKE, unlike) * max(1.0, round(spent.calls / max(1, answers), 1)))

@@ -152,9 +152,12 @@ async def _run(search: Search, parts: Mapping[Genome, float], problems: Mapping[
 
 
 def _shared(search: Search, parts: Mapping[Genome, float], size: int, count: int) -> dict[Genome, int]:
-    """On how many of so many problems of a size each genome is run: its share, but a few at the least."""
-    few = min(count, search.held(FEWEST)[size])
-    return {genome: max(few, math.ceil(count * part)) for genome, part in parts.items()}
+    """On how many of so many problems of a size each genome is run: its share, but a few at the least.
+
+    At the size beyond, which has half as many, it is run on as many as at the largest one.
+    """
+    few, whole = search.held(FEWEST)[size], count if size in search.settings.sizes else 2 * count
+    return {genome: min(count, max(few, math.ceil(whole * part))) for genome, part in parts.items()}
 
 
 def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:
