@@ -63,8 +63,8 @@ class Budget:
     def room(self, answers: int, unlike: float = 1.0) -> Room:
         """What is left when the search has had so many different answers, that share of its runs' calls being unlike.
 
-        What was sent beside them, to judges or because calls failed, is expected to go on at the same rate, in tenths: a
-        call that failed before a run was resumed is to change nothing.
+        What was sent beside them, to judges or because calls failed, is expected to go on at the same rate, in tenths:
+        a call that failed before a run was resumed is to change nothing.
         """
         limits = self._ledger.limits
         if not limits:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from undercut.evaluators.task import Split
 from undercut.search.billing import Billing
 from undercut.search.calibration import ask_again, ask_ahead, calibrate
-from undercut.search.front import STEP, front, thinned
+from undercut.search.front import STEP, thinned
 from undercut.search.looking import AT_ONCE, WRONG
 from undercut.search.rounds import FIRST
 from undercut.spaces.genome import Genome
@@ -120,12 +120,16 @@ class Search(Billing):
         ran = self.bench.outcomes
         while True:
             forecaster = self.forecaster
-            hoped = [(genome, *self._known[genome]) for genome in ran if self._known[genome] != WRONG]
+            points = [(genome, *self._known[genome]) for genome in ran if self._known[genome] != WRONG]
             for genome in self._near_front():
-                if genome not in ran and not forecaster.unjudged(genome) and self._in_doubt(genome):
+                if genome not in ran and self._asked_ahead[genome] < LOOKS and not forecaster.unjudged(genome):
                     best = forecaster.hoped(genome, self.settings.target_size)
-                    hoped.append((genome, best.accuracy or 0.0, self.unit(best.cost)))
-            chosen = [genome for genome, _, _ in thinned(front(hoped), DOUBTFUL) if genome not in ran][:AT_ONCE]
+                    points.append((genome, best.accuracy or 0.0, self.unit(best.cost)))
+            hoped: list[tuple[Genome, float, float]] = []
+            for point in sorted(points, key=lambda point: (point[2], -point[1])):  # a front, since doubts take time
+                if (not hoped or point[1] > hoped[-1][1]) and (point[0] in ran or self._in_doubt(point[0])):
+                    hoped.append(point)
+            chosen = [genome for genome, _, _ in thinned(hoped, DOUBTFUL) if genome not in ran][:AT_ONCE]
             if not await self._ask_for(self.fitting(chosen, FIRST)):
                 return False
             self._learn()
