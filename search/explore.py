@@ -111,30 +111,34 @@ class Search(Billing):
     async def _second_look(self) -> bool:
         """Ask what those hang on that better luck would bring onto the front, until one of them looks promising.
 
-        Gives whether one does. A few wrong answers by bad luck rule out what nobody asks again.
+        Gives whether one does before too many were asked for. A few wrong answers by bad luck rule out what nobody asks
+        again.
 
         Raises:
             ModelError: a model could not answer.
             BudgetError: a limit would have been exceeded.
         """
-        ran = self.bench.outcomes
-        while True:
-            forecaster = self.forecaster
-            points = [(genome, *self._known[genome]) for genome in ran if self._known[genome] != WRONG]
-            for genome in self._near_front():
-                if genome not in ran and self._asked_ahead[genome] < LOOKS and not forecaster.unjudged(genome):
-                    best = forecaster.hoped(genome, self.settings.target_size)
-                    points.append((genome, best.accuracy or 0.0, self.unit(best.cost)))
-            hoped: list[tuple[Genome, float, float]] = []
-            for point in sorted(points, key=lambda point: (point[2], -point[1])):  # a front, since doubts take time
-                if (not hoped or point[1] > hoped[-1][1]) and (point[0] in ran or self._in_doubt(point[0])):
-                    hoped.append(point)
-            chosen = [genome for genome, _, _ in thinned(hoped, DOUBTFUL) if genome not in ran][:AT_ONCE]
-            if not await self._ask_for(self.fitting(chosen, FIRST)):
+        for _ in range(QUIET):
+            if not await self._ask_for(self.fitting(self._hoped(), FIRST)):
                 return False
             self._learn()
-            if self.promising(ran):
+            if self.promising(self.bench.outcomes):
                 return True
+        return False
+
+    def _hoped(self, most: int = AT_ONCE) -> list[Genome]:
+        """Genomes in doubt that would be on the front beside what was run if all chances of calls were a bit better."""
+        forecaster, ran = self.forecaster, self.bench.outcomes
+        points = [(genome, *self._known[genome]) for genome in ran if self._known[genome] != WRONG]
+        for genome in self._near_front():
+            if genome not in ran and self._asked_ahead[genome] < LOOKS and not forecaster.unjudged(genome):
+                best = forecaster.hoped(genome, self.settings.target_size)
+                points.append((genome, best.accuracy or 0.0, self.unit(best.cost)))
+        hoped: list[tuple[Genome, float, float]] = []
+        for point in sorted(points, key=lambda point: (point[2], -point[1])):  # a front, since doubts take time
+            if (not hoped or point[1] > hoped[-1][1]) and (point[0] in ran or self._in_doubt(point[0])):
+                hoped.append(point)
+        return [genome for genome, _, _ in thinned(hoped, DOUBTFUL) if genome not in ran][:most]
 
     def _in_doubt(self, genome: Genome) -> bool:
         """Whether a forecast hangs on calls that are not known well, and that may still be asked ahead of its runs."""
