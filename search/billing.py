@@ -92,8 +92,10 @@ class Billing(Looking):
         return found
 
     def shares(self, genomes: Sequence[Genome], problems: Mapping[int, int]) -> dict[Genome, float]:
-        """Which share of so many problems genomes are run on for all that they are worth to be known about as well."""
+        """Which share of so many problems genomes are run on for all that they are worth to be known about as well.
+
+        Where no answer can be judged nothing is taken to vary less: a handful of runs does not tell.
+        """
         bills = [self.bill([genome], problems) for genome in genomes]
-        known = [genome in self.bench.outcomes or not self.forecaster.unjudged(genome) for genome in genomes]
-        rights = [self.worth(genome)[0] if told else 0.5 for genome, told in zip(genomes, known, strict=True)]
+        rights = [0.5 if self.forecaster.unjudged(genome) else self.worth(genome)[0] for genome in genomes]
         return dict(zip(genomes, shares(bills, rights), strict=True))
