@@ -47,8 +47,8 @@ class Bench:
         """What a result that is not right is still worth, in [0, 1], by all that was run; see `credit`."""
         return credit(outcome.score for each in self.outcomes.values() for outcome in each)
 
-    async def measure(self, problems: Mapping[Genome, int], split: Split, size: int) -> list[Evaluation]:
-        """Run each genome on so many problems of a size, but for those that it was run on; gives what these show.
+    async def measure(self, problems: Mapping[Genome, int], split: Split, size: int) -> None:
+        """Run each genome on so many problems of a size, but for those that it was run on.
 
         Raises:
             ModelError: a model could not answer.
@@ -68,7 +68,6 @@ class Bench:
             self._runs.setdefault((genome, split), []).extend(light)
             if split != "test":
                 self.outcomes.setdefault(genome, []).extend(light)
-        return [self.shown(genome, split) for genome in problems]
 
     def shown(self, genome: Genome, split: Split) -> Evaluation:
         """What the problems of a split have shown of a genome so far."""

@@ -181,9 +181,9 @@ async def _finalists(search: Search) -> list[Genome]:
     finalists: list[Genome] = []
     for look in range(LOOKS):
         fresh = search.in_step(left, SELECT) if look < LOOKS - 1 else left
-        racing = list(dict.fromkeys([*finalists, *search.fitting(fresh, SELECT)]))
-        parts = search.shares(racing, dict.fromkeys(search.settings.sizes, SELECT[-1]))
-        await search.race(racing[len(finalists) :], "select", SELECT, parts)
+        racing = search.fitting(fresh, SELECT)
+        parts = search.shares([*finalists, *racing], dict.fromkeys(search.settings.sizes, SELECT[-1]))
+        await search.race(racing, "select", SELECT, parts)
         finalists += [genome for genome in fresh if genome in search.bench.outcomes]
         search.polish()
         best = {genome for genome, _, _ in search.front()}

@@ -179,9 +179,9 @@ class Search(Billing):
             ModelError: a model could not answer.
             BudgetError: a limit would have been exceeded.
         """
-        running, done = list(genomes), 0
+        running = list(genomes)
         for count in rounds:
-            if done and split == "select":
+            if count > rounds[0] and split == "select":
                 running = [genome for genome in running if not self._settled(genome)]
             for size in self.settings.sizes:
                 known = self.front()
@@ -194,7 +194,6 @@ class Search(Billing):
                 runs = [run for run in self.bench.outcomes[genome] if run.size == self.settings.sizes[-1]]
                 self._kin.add(genome, [(run.score, self.unit(run.cost)) for run in runs])
             self._learn()
-            done = count
         for genome in genomes:
             self.bench.keep(genome, split)
 

@@ -26,7 +26,6 @@ LEFT = 1e-5
 LONGEST = 160
 """Votes up to which races are followed."""
 
-
 _LOG_FACTORIALS = np.array([math.lgamma(n + 1) for n in range(LONGEST + 1)])
 
 
@@ -49,12 +48,18 @@ def first_ahead(right: float, lead: int, agreement: float, most: int) -> tuple[f
     votes the leader wins, of two equals either half of the time. Within .04 and a tenth of draws, up to `LONGEST` votes
     and two different wrong answers; beyond that by the closed forms, which know no last vote.
     """
-    alone = ahead(right, lead, agreement), min(ahead_votes(right, lead, agreement), most)
     if agreement >= 1 or most > LONGEST or not 0 < right < 1:
-        return alone
-    chance, votes = _interpolated(right, lead, min(max(2.0, 1 / max(agreement, 1e-9)), KINDS[-1]), most)
-    rest = max(0.0, 2 * agreement - 1)  # from two different wrong answers to one
+        return _closed(right, lead, agreement, most)
+    chance, votes = _interpolated(right, lead, min(max(KINDS[0], 1 / max(agreement, 1e-9)), KINDS[-1]), most)
+    if agreement <= 1 / KINDS[0]:
+        return chance, votes
+    rest, alone = 2 * agreement - 1, _closed(right, lead, agreement, most)  # from two different wrong answers to one
     return chance + rest * (alone[0] - chance), votes + rest * (alone[1] - votes)
+
+
+def _closed(right: float, lead: int, agreement: float, most: int) -> tuple[float, float]:
+    """Chance and votes by the closed forms."""
+    return ahead(right, lead, agreement), min(ahead_votes(right, lead, agreement), most)
 
 
 def _interpolated(right: float, lead: int, kinds: float, most: int) -> tuple[float, float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -94,5 +93,4 @@ def test_where_wrong_answers_agree_or_races_are_long_the_closed_forms_hold(right
 
 def test_rare_answers_win_where_wrong_ones_are_scattered() -> None:
     """Two thirds of races are won by an answer that comes one time in six, against twenty others."""
-    won = Counter(first_ahead(1 / 6, lead, 1 / 20, 20 * lead)[0] > 0.65 for lead in (2, 3, 4))
-    assert won == {True: 3}
+    assert all(first_ahead(1 / 6, lead, 1 / 20, 20 * lead)[0] > 0.65 for lead in (2, 3, 4))
