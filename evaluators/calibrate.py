@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from undercut.evaluators.catching import Slip, caught
 from undercut.evaluators.fitting import FLAT, Cell, Key, OutcomeFit, TokenFit
 from undercut.evaluators.likeness import Again, likeness
 from undercut.evaluators.statistics import Accuracy, wilson
 from undercut.evaluators.success import Asked, Successes
 from undercut.evaluators.trace import CallRecord
 from undercut.spaces.estimate import CallRates
-from undercut.spaces.genome import Node
+from undercut.spaces.genome import Genome, Node
+from undercut.spaces.normal import bare
 from undercut.spaces.pricing import Price, Shape, call_cost
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
@@ -31,13 +33,16 @@ ALIKE_SHUFFLED = 0.5
 """How alike two samples of one prompt, or of one prompt with its items shuffled, are taken to be until measured."""
 SAME = 3.0
 """Log-odds that two wrong answers to a prompt of no size are the same, expected before any was seen."""
+SLIPS = 64
+"""Wrong answers of a primitive that are remembered, to hold checks against."""
 
 
 class Answered(NamedTuple):
-    """A call: what was asked, and its record."""
+    """A call: what was asked, its record, and what was answered: None where that raised a red flag."""
 
     question: Question
     record: CallRecord
+    answer: Any = None
 
 
 @dataclass(slots=True)
@@ -86,14 +91,17 @@ class Calibration:
         wrong: those that could be asked again and were not yet, by primitive. Until then its further samples are taken
             to be independent, and its wrong answers never to agree: the most that votes can hope for. Where none was
             wrong, they are taken to agree always.
+        slips: wrong answers to calls that were asked by themselves, by primitive, `SLIPS` at the most.
     """
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
     failed: dict[str, Failed] = field(default_factory=dict)
     repeats: int = 0
     wrong: dict[str, list[Answered]] = field(default_factory=dict)
+    slips: dict[str, list[Slip]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)
+    _caught: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def add(self, records: Iterable[CallRecord]) -> None:
         """Count calls that were not counted before."""
@@ -129,6 +137,23 @@ class Calibration:
                 cell.refusal += written
             else:
                 cell.completion += written
+
+    def add_asked(self, answered: Iterable[Answered]) -> None:
+        """Count calls that were asked by themselves, and remember what was answered wrongly."""
+        answered = list(answered)
+        self.add([each.record for each in answered])
+        for question, record, answer in answered:
+            slips = self.slips.setdefault(record.primitive, [])
+            if record.wrong and len(slips) < SLIPS:
+                slips.append(Slip(question.values, answer))
+                self._caught.clear()
+
+    def catches(self, check: Genome, body: Genome, toolbox: Toolbox) -> float:
+        """Share of a body's wrong answers that a check refuses; see `caught`."""
+        place = check.key, body.key
+        if place not in self._caught:
+            self._caught[place] = caught(check, body, self.slips, toolbox)
+        return self._caught[place]
 
     def add_repeat(self, first: CallRecord, again: CallRecord, shuffled: bool) -> None:
         """Count a further sample of a call whose first answer was wrong.
@@ -195,6 +220,7 @@ class FittedRates:
         }
         self._outcomes = {name: calibration.outcomes(name) for name in {key.primitive for key in calibration.cells}}
         self._known: dict[tuple[Any, ...], CallRates] = {}
+        self._caught: dict[tuple[str, str], float] = {}
 
     def shifted(self, shift: float) -> FittedRates:
         """The same rates with every chance moved by so many standard deviations."""
@@ -321,6 +347,13 @@ class FittedRates:
             return 0.0 if self._calibration.wrong.get(primitive) else 1.0  # nothing wrong was seen: the worst
         same, largest = self._same[primitive]
         return same.chance(_way(model, shuffled), [min(size, largest)]).at()
+
+    def catches(self, check: Genome, body: Genome) -> float:
+        """How many of the wrong answers of a body's calls, as far as seen, a check refuses; see `caught`."""
+        place = check.key, body.key
+        if place not in self._caught:
+            self._caught[place] = self._calibration.catches(bare(check), bare(body), self._toolbox)
+        return self._caught[place]
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """How often each option of a choice came, smoothed over the sizes; as declared where none was seen."""

@@ -7,7 +7,7 @@ from string import Formatter
 
 from undercut.evaluators.models.base import Model, price_of
 from undercut.spaces.estimate import CallRates
-from undercut.spaces.genome import Node
+from undercut.spaces.genome import Genome, Node
 from undercut.spaces.pricing import call_cost
 from undercut.spaces.primitive import Primitive
 
@@ -39,6 +39,10 @@ class DeclaredRates:
         return 1.0
 
     def agreement(self, node: Node, size: float) -> float:
+        """None is wrong."""
+        return 1.0
+
+    def catches(self, check: Genome, body: Genome) -> float:
         """None is wrong."""
         return 1.0
 

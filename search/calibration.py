@@ -167,7 +167,7 @@ async def calibrate(
         ]
         total += len(questions)
         answers = await asyncio.gather(*(one(question) for question in questions))
-        table.add([answer.record for answer in answers])
+        table.add_asked(answers)
         for answer in answers:
             wrong = table.wrong.setdefault(answer.question.primitive.name, [])  # votes are hoped for without any, too
             if answer.record.right is False:
@@ -199,11 +199,9 @@ async def ask_ahead(
     weights = {key: often[key] * chance.spread * (1 - chance.at()) for key, chance in known.items()}
     heaviest = sorted(weights, key=lambda key: -weights[key])[:GROUPS]
     chosen = [key for key in heaviest if weights[key] > TELLING * weights[heaviest[0]]]
-    trace = Trace()
-    ask = engine.asker(trace)
-    await asyncio.gather(*(ask(question) for key in chosen for question in islice(alike[key].values(), AHEAD)))
-    table.add(trace.records)
-    return bool(trace.records)
+    questions = [question for key in chosen for question in islice(alike[key].values(), AHEAD)]
+    table.add_asked(await asyncio.gather(*(_answered(question, engine) for question in questions)))
+    return bool(questions)
 
 
 def least_known(
@@ -248,7 +246,7 @@ async def ask_again(primitives: Iterable[str], engine: Engine, table: Calibratio
     again = [each for name in sorted(set(primitives) & set(table.wrong)) for each in repeats(table, name)]
 
     repeated = await asyncio.gather(*(_answered(question, engine) for question, _, _ in again))
-    for (question, first, shuffle), (_, record) in zip(again, repeated, strict=True):
+    for (question, first, shuffle), (_, record, _) in zip(again, repeated, strict=True):
         table.add_repeat(first.record, record, shuffle)
         table.wrong.pop(question.primitive.name, None)
     return bool(again)
@@ -256,8 +254,8 @@ async def ask_again(primitives: Iterable[str], engine: Engine, table: Calibratio
 
 async def _answered(question: Question, engine: Engine) -> Answered:
     trace = Trace()
-    await engine.asker(trace)(question)
-    return Answered(question, trace.records[0])
+    answer = await engine.asker(trace)(question)
+    return Answered(question, trace.records[0], answer.value)
 
 
 def repeats(table: Calibration, name: str) -> list[tuple[Question, Answered, bool]]:

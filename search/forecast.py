@@ -269,6 +269,10 @@ class _Watch:
         """The rates' agreement."""
         return self._rates.agreement(node, size)
 
+    def catches(self, check: Genome, body: Genome) -> float:
+        """The rates' share of what is caught."""
+        return self._rates.catches(check, body)
+
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """The rates' shares."""
         return self._rates.shares(node, primitive, sizes)

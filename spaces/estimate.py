@@ -96,6 +96,10 @@ class Rates(Protocol):
         """
         ...
 
+    def catches(self, check: Genome, body: Genome) -> float:
+        """Share of a body's wrong answers, in [0, 1], that a check refuses whose own answers are all right."""
+        ...
+
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """How often each option of a choice is the answer to inputs of these sizes; their sum is 1."""
         ...

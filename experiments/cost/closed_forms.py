@@ -87,6 +87,10 @@ class Constant:
         """None."""
         return 0.0
 
+    def catches(self, check: Genome, body: Genome) -> float:
+        """All that is wrong."""
+        return 1.0
+
     def agreement(self, node: Node, size: float) -> float:
         """All wrong answers are the same."""
         return 1.0

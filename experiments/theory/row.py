@@ -47,6 +47,10 @@ class TrueRates:
         """How alike two samples are; greedy ones are the same."""
         return self._models[int(node.genes["model"])].capability.dependence if node.genes["temperature"] else 1.0
 
+    def catches(self, check: Genome, body: Genome) -> float:
+        """All that is wrong."""
+        return 1.0
+
     def agreement(self, node: Node, size: float) -> float:
         """All wrong answers are taken to be the same, as theory has it."""
         return 1.0

@@ -65,7 +65,8 @@ class Retry(Operator):
         test = estimator.apply(check[0], (one.extent, *inputs)) if check else NOTHING_DONE
         valid, right = math.exp(one.log_valid), math.exp(one.log_right)
         tested, told = math.exp(test.log_valid), math.exp(test.log_right)
-        refuses = told if check else 0.0
+        catches = estimator.rates.catches(check[0], body) if check else 0.0
+        refuses = told * catches + (tested - told) * (1 - catches)
         good, bad = right * told, (valid - right) * (tested - refuses)
         missed, caught = right * (tested - told), (valid - right) * refuses
         end = stopping(good + bad, missed + caught, most)

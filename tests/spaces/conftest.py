@@ -12,7 +12,7 @@ from undercut.evaluators.tasks.primitives import ADD, CHECK, COMPARE, COUNT, MER
 from undercut.spaces.cost import Cost
 from undercut.spaces.estimate import CallRates
 from undercut.spaces.estimator import Estimator
-from undercut.spaces.genome import Node
+from undercut.spaces.genome import Genome, Node
 from undercut.spaces.operators.base import Signature
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.space import Space
@@ -83,10 +83,14 @@ def unit_cost(primitive: Primitive, prompt: int, items: float, answer: float) ->
 
 @dataclass
 class UnitRates:
-    """Rates of calls at `unit_cost`, each right and valid with these chances; counts how often it is asked."""
+    """Rates of calls at `unit_cost`, each right and valid with these chances; counts how often it is asked.
+
+    Checks see this share of what is wrong.
+    """
 
     right: float = 1.0
     valid: float = 1.0
+    caught: float = 1.0
     asked: int = field(default=0)
 
     def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
@@ -99,6 +103,10 @@ class UnitRates:
 
     def dependence(self, node: Node) -> float:
         return 0.0
+
+    def catches(self, check: Genome, body: Genome) -> float:
+        """All that is wrong."""
+        return self.caught
 
     def agreement(self, node: Node, size: float) -> float:
         return 1.0

@@ -64,6 +64,10 @@ class Rates:
     def dependence(self, node: Node) -> float:
         return 0.0
 
+    def catches(self, check: Genome, body: Genome) -> float:
+        """All that is wrong."""
+        return 1.0
+
     def agreement(self, node: Node, size: float) -> float:
         return 1.0
 

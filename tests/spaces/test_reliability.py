@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import random
@@ -151,10 +152,13 @@ def test_samples_that_are_alike_are_one_sample() -> None:
 
 
 class Erring:
-    """A model whose every answer is independently right, wrong (always the same wrong answer) or flagged."""
+    """A model whose every answer is independently right, wrong (always the same wrong answer) or flagged.
 
-    def __init__(self, right: float, valid: float, seed: int) -> None:
-        self.right, self.valid = right, valid
+    A share of the wrong answers lacks an item instead, which no check for order sees.
+    """
+
+    def __init__(self, right: float, valid: float, seed: int, hidden: float = 0.0) -> None:
+        self.right, self.valid, self.hidden = right, valid, hidden
         self.generator = random.Random(seed)
         self.calls = 0
 
@@ -166,7 +170,9 @@ class Erring:
         if draw < self.right:
             return Answer(truth, 1)
         if draw < self.valid:
-            return Answer(not truth if question.primitive.output == TRUTH else truth[::-1], 1)
+            if question.primitive.output == TRUTH:
+                return Answer(not truth, 1)
+            return Answer(truth[:-1] if self.generator.random() < self.hidden else truth[::-1], 1)
         return Answer(None, 1, InvalidAnswer("flagged"))
 
 
@@ -214,6 +220,19 @@ def test_estimates_of_votes_and_retries_hold_in_simulation(
         assert sum(rounds) / RUNS == pytest.approx(declared.cost.depth / one, rel=0.05)
 
 
+@pytest.mark.parametrize("hidden", [0.0, 0.4, 1.0])
+def test_a_check_is_worth_what_it_can_see(hidden: float, make_rates: Any) -> None:
+    genome, items = Genome(ERRING["retry 3 with a check"]), [1, 2, 3]
+    declared = Estimator(make_rates(0.8, 0.95, 1 - hidden), TOOLBOX).apply(genome, [((1, 3),)])
+    model, good = Erring(0.8, 0.95, seed=11, hidden=hidden), 0
+    for _ in range(RUNS):
+        with contextlib.suppress(InvalidAnswer):
+            good += run_now(Execution(model, TOOLBOX, concurrent=False).apply(genome, [items])) == items
+    chance = math.exp(declared.log_right)
+    assert abs(good / RUNS - chance) <= 4.5 * math.sqrt(chance * (1 - chance) / RUNS)
+    assert model.calls / RUNS == pytest.approx(declared.cost.calls, rel=0.05)
+
+
 class SameAgain:
     """Rates of calls that are half right, and the same on every sample."""
 
@@ -221,6 +240,10 @@ class SameAgain:
         self.call = rates.call
 
     def dependence(self, node: Node) -> float:
+        return 1.0
+
+    def catches(self, check: Genome, body: Genome) -> float:
+        """All that is wrong."""
         return 1.0
 
     def agreement(self, node: Node, size: float) -> float:
