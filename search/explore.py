@@ -181,8 +181,10 @@ class Search(Billing):
         """
         running = list(genomes)
         for count in rounds:
-            if count > rounds[0] and split == "select":
-                running = [genome for genome in running if not self._settled(genome)]
+            if count > rounds[0]:
+                self._learn_of(running)
+                if split == "select":
+                    running = [genome for genome in running if not self._settled(genome)]
             for size in self.settings.sizes:
                 known = self.front()
                 running = [genome for genome in running if not self._hopeless(genome, known)]
@@ -193,7 +195,7 @@ class Search(Billing):
             for genome in running:
                 runs = [run for run in self.bench.outcomes[genome] if run.size == self.settings.sizes[-1]]
                 self._kin.add(genome, [(run.score, self.unit(run.cost)) for run in runs])
-            self._learn()
+        self._learn()
         for genome in genomes:
             self.bench.keep(genome, split)
 
