@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from undercut.evaluators.calibrate import FittedRates
 from undercut.evaluators.evaluate import Scores
 from undercut.evaluators.models.base import Model, price_of
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.statistics import anytime
 from undercut.evaluators.task import Task
 from undercut.search.rehearse import spoiling

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.task import Task
 from undercut.search.bench import Bench
 from undercut.search.ceiling import Ceiling
@@ -264,7 +265,8 @@ class Looking:
     def refit(self) -> None:
         """Fit the forecaster to all calls so far."""
         shapes = [model.shape for model in self.models]
-        rates = self.bench.calibration.rates(self.toolbox, shapes, [price_of(model) for model in self.models])
+        prices = [price_of(model) for model in self.models]
+        rates = FittedRates(self.bench.calibration, self.toolbox, shapes, prices)
         workers, credit = self.settings.workers, self.bench.credit()
         self.forecaster = Forecaster(rates, self.task, self.toolbox, workers, self._spoiling, credit)
         self._current.clear()

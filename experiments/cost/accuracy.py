@@ -29,6 +29,7 @@ from undercut.evaluators.evaluate import Evaluation, credit, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.calibration import ask_again, calibrate
@@ -80,7 +81,7 @@ async def pairs_of(
     known, _ = await calibrate(space, task, engine, calls, seed, lambda done, total: None)
     await ask_again(known.wrong, engine, known)
     known.wrong.clear()  # of what was never wrong, no more is hoped than usual
-    first = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
+    first = Forecaster(FittedRates(known, toolbox, [model.shape], [price_of(model)]), task, toolbox)
     chosen: list[Genome] = []
     for genome in right_genomes(space, task, sizes, seed):
         if first.at(genome, larger[-1]).cost.tokens <= MOST_TOKENS:
@@ -96,7 +97,7 @@ async def pairs_of(
         scores += [outcome.score for outcome in outcomes]
         for outcome in outcomes:
             known.add(outcome.records)
-    rates, worth = known.rates(toolbox, [model.shape], [price_of(model)]), credit(scores)
+    rates, worth = FittedRates(known, toolbox, [model.shape], [price_of(model)]), credit(scores)
     forecaster = Forecaster(rates, task, toolbox, credit=worth)
     found = []
     for genome in chosen:

@@ -26,12 +26,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads: second
 from results import keep, say, table
 
 from undercut.evaluators.cache import AnswerCache
-from undercut.evaluators.calibrate import FittedRates
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.tasks import TASKS
 from undercut.search.calibration import calibrate
 from undercut.search.forecast import Forecaster
@@ -260,7 +260,7 @@ async def calibrated(model: Model, space: Space, seed: int) -> tuple[FittedRates
     """Rates fitted to the model's calls as a search does it first, and the right genomes that came up."""
     engine = Engine([model], cache=AnswerCache(), ledger=Ledger())
     calibration, right = await calibrate(space, TASK, engine, FITTED, seed, lambda done, total: None)
-    return calibration.rates(space.toolbox, [model.shape], [price_of(model)]), right
+    return FittedRates(calibration, space.toolbox, [model.shape], [price_of(model)]), right
 
 
 def main() -> None:

@@ -41,6 +41,7 @@ from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.litellm_model import import_litellm
 from undercut.evaluators.models.prompts import PromptReader
 from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
 from undercut.search.calibration import ask_again, calibrate
@@ -195,7 +196,7 @@ async def measure(task: Task, model: Model, count: int, problems: int, seed: int
     calibration.wrong.clear()  # of what was never wrong, no more is hoped than usual
 
     def fitted() -> Forecaster:
-        return Forecaster(calibration.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
+        return Forecaster(FittedRates(calibration, toolbox, [model.shape], [price_of(model)]), task, toolbox)
 
     genomes = choose(space, task, right, fitted(), count, seed)
     small = [instance for size in FITTED for instance in task.instances(size, problems, "search", seed)]

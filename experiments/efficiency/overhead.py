@@ -37,6 +37,7 @@ from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import price_of
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.tasks import open_task
 from undercut.search.bench import measured
 from undercut.search.calibration import calibrate
@@ -90,7 +91,7 @@ def blocks_of(
         return known, measured(Evaluation.of(await evaluate(design, problems, task, toolbox, engine)))
 
     known, evaluation = asyncio.run(begun())
-    forecaster = Forecaster(known.rates(toolbox, [model.shape], [price_of(model)]), task, toolbox)
+    forecaster = Forecaster(FittedRates(known, toolbox, [model.shape], [price_of(model)]), task, toolbox)
     proposer, seen, rows = open_proposer(strategy, space, 0), set[str](), []
     with tempfile.TemporaryDirectory() as folder:
         store = Store.create(Path(folder) / "run", Settings(task_name, (MODEL,), strategy))

@@ -13,6 +13,7 @@ from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.task import Task
 from undercut.evaluators.trace import CallRecord, Trace
 from undercut.search.calibration import gather_questions
@@ -60,7 +61,7 @@ def test_shares_are_measured_by_size() -> None:
     table = Calibration()
     for size, every in ((4, 8), (64, 2)):
         table.add(asked(HAS_NINE, lists_with_a_nine(size, every)))
-    rates = table.rates(TOOLBOX, [None], [None])
+    rates = FittedRates(table, TOOLBOX, [None], [None])
     node: Any = call("nine", X)
     small, large = (rates.shares(node, HAS_NINE, [size]) for size in (4, 64))
     assert sum(small) == pytest.approx(1) and sum(large) == pytest.approx(1)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from undercut.evaluators.cache import AnswerCache
-from undercut.evaluators.calibrate import Calibration, FittedRates
+from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate, mean_cost
@@ -22,6 +22,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Request, Usage
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.models.scripted import ScriptedModel
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.statistics import accuracy, anytime, guaranteed
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import TASKS
@@ -175,7 +176,7 @@ def answered(first: CallRecord, right: bool, wrong: str = "") -> CallRecord:
 def fitted(records: Sequence[CallRecord], shift: float = 0.0) -> FittedRates:
     table = Calibration()
     table.add(records)
-    rates = table.rates(TOOLBOX, [None], [None])
+    rates = FittedRates(table, TOOLBOX, [None], [None])
     return rates.shifted(shift) if shift else rates
 
 
@@ -318,7 +319,7 @@ def test_how_alike_samples_are_is_measured(again: bool, low: float, high: float)
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
         table.add_repeat(one, answered(one, again and index % 2 == 0), False)
-    rates = table.rates(Toolbox([SORT]), [None], [None])
+    rates = FittedRates(table, Toolbox([SORT]), [None], [None])
     assert low <= rates.dependence(node(temperature=0.7)) <= high
     assert rates.dependence(node()) == 1.0
 
@@ -331,7 +332,7 @@ def test_what_chance_explains_is_no_likeness(right: int, alike: bool) -> None:
     table.add(first)
     for index, one in enumerate(each for each in first if not each.right):
         table.add_repeat(one, answered(one, index < right), False)
-    found = table.rates(Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
+    found = FittedRates(table, Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
     assert found > 0.2 if alike else found == 0.0
 
 
@@ -344,7 +345,7 @@ def test_a_prompt_that_comes_right_once_is_not_one_that_never_does(stubborn: int
     for index, one in enumerate(each for each in first if not each.right):
         for again in (True, False):
             table.add_repeat(one, answered(one, again and index >= stubborn), False)
-    found = table.rates(Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
+    found = FittedRates(table, Toolbox([SORT]), [None], [None]).dependence(node(temperature=0.7))
     assert found > 0.3 if alike else found == 0.0
 
 
@@ -356,7 +357,7 @@ def test_how_often_wrong_answers_agree_is_measured(same: bool | None, low: float
     for one in first:
         if not one.right:
             table.add_repeat(one, answered(one, same is None, one.wrong if same else "another"), False)
-    rates = table.rates(Toolbox([SORT]), [None], [None])
+    rates = FittedRates(table, Toolbox([SORT]), [None], [None])
     assert low <= rates.agreement(node(temperature=0.7), 8) <= high
 
 
@@ -371,7 +372,7 @@ def test_how_often_wrong_answers_agree_is_learned_from_votes_as_well() -> None:
     table = Calibration()
     table.add(first)
     table.add(again)
-    agreement = table.rates(Toolbox([SORT]), [None], [None]).agreement(node(temperature=0.7), 8)
+    agreement = FittedRates(table, Toolbox([SORT]), [None], [None]).agreement(node(temperature=0.7), 8)
     assert agreement == pytest.approx(1 / 6, abs=0.04)
 
 
@@ -384,7 +385,7 @@ def test_wrong_answers_agree_as_often_as_at_the_size_where_that_was_seen() -> No
         for one in first:
             if not one.right:
                 table.add_repeat(one, answered(one, False, one.wrong if same else "another"), False)
-    rates = table.rates(Toolbox([SORT]), [None], [None])
+    rates = FittedRates(table, Toolbox([SORT]), [None], [None])
     small, large, larger = (rates.agreement(node(temperature=0.7), size) for size in (2, 64, 4096))
     assert small > 0.9 and large < 0.1 and larger == large  # what was not looked at is not hoped for
 
@@ -398,7 +399,7 @@ def test_further_samples_tell_how_often_a_call_is_right_where_they_are_independe
     for index, one in enumerate(each for each in first if not each.right):
         table.add_repeat(one, answered(one, not alike and index % 2 == 0), False)
     table.add([structs.replace(record(f"{i}/1", 8, i % 5 == 0), sample=(1,)) for i in range(400)])
-    right = table.rates(Toolbox([SORT]), [None], [None]).call(node(), SORT, [8]).right
+    right = FittedRates(table, Toolbox([SORT]), [None], [None]).call(node(), SORT, [8]).right
     assert right == pytest.approx(0.5 if alike else (20 + 80) / 440, abs=0.05)
 
 

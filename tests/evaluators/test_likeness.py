@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undercut.evaluators.cache import AnswerCache
-from undercut.evaluators.calibrate import ALIKE, Calibration
+from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine, question_key
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.likeness import Again, likeness
 from undercut.evaluators.models.base import Request, Usage
 from undercut.evaluators.models.scripted import ScriptedModel
+from undercut.evaluators.rates import ALIKE, FittedRates
 from undercut.evaluators.success import Chance
 from undercut.evaluators.tasks import TASKS
 from undercut.evaluators.tasks.primitives import MERGE, SORT
@@ -102,7 +103,7 @@ def voted(stubborn: float, temperature: float, *, shuffle: bool) -> Calibration:
 def test_every_vote_that_is_run_tells_it(stubborn: float, *, shuffle: bool) -> None:
     """Nothing was asked again on purpose: the samples of the votes say it."""
     table = voted(stubborn, 0.7, shuffle=shuffle)
-    rates = table.rates(TASK.toolbox(["scripted"]), [None], [None])
+    rates = FittedRates(table, TASK.toolbox(["scripted"]), [None], [None])
     found = rates.dependence(call("sort", Input(0), temperature=0.7, shuffle=shuffle))
     assert found == pytest.approx(stubborn, abs=0.12)
     assert (found == 0) == (stubborn == 0)
@@ -118,10 +119,10 @@ def test_what_was_first_asked_after_the_rates_were_fitted_is_left_to_the_next_on
     toolbox, voted_on = TASK.toolbox(["scripted"]), call("merge", Input(0), Input(1), temperature=0.7)
     table = Calibration()
     table.add([record("sort", False), record("sort", True, 1)])
-    rates = table.rates(toolbox, [None], [None])
+    rates = FittedRates(table, toolbox, [None], [None])
     table.add([record("merge", False), record("merge", True, 1)])
     assert rates.dependence(voted_on) == ALIKE
-    assert table.rates(toolbox, [None], [None]).dependence(voted_on) < ALIKE
+    assert FittedRates(table, toolbox, [None], [None]).dependence(voted_on) < ALIKE
 
 
 def test_votes_that_shuffle_and_votes_that_do_not_share_the_first_answer() -> None:

@@ -14,6 +14,7 @@ from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.success import Asked
 from undercut.evaluators.tasks import open_task
 from undercut.search.calibration import (
@@ -115,7 +116,7 @@ def test_a_check_is_held_against_what_was_answered_wrongly() -> None:
     """A list that lacks a number may well be in order: the rest of the wrong answers is what is caught."""
     space, engine = opened("simulated/gpt-3.5")
     table = calibrated(space, engine)
-    rates = table.rates(space.toolbox, [None], [None])
+    rates = FittedRates(table, space.toolbox, [None], [None])
     seen = table.slips["sort"]
     assert len(seen) > 20 and all(answer != sorted(values[0]) for values, answer in seen)
     caught = sum(answer != sorted(answer) for _, answer in seen)
@@ -130,7 +131,7 @@ def test_wrong_calls_are_asked_again_once_and_only_those_that_are_wanted() -> No
     vote = call("sort", X0, temperature=WARM)
 
     def hoped() -> tuple[float, float]:
-        rates = table.rates(space.toolbox, [None], [None])
+        rates = FittedRates(table, space.toolbox, [None], [None])
         return rates.dependence(vote), rates.agreement(vote, 64.0)
 
     assert "sort" in table.wrong and hoped() == (0.0, 0.0)

@@ -18,6 +18,7 @@ from undercut.evaluators.fitting import Cell
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import price_of
 from undercut.evaluators.models.registry import open_model
+from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
@@ -68,7 +69,7 @@ def calibrated() -> tuple[Calibration, Engine]:
 @pytest.mark.parametrize("name", GENOMES)
 def test_forecast_and_measurement_agree(name: str, calibrated: tuple[Calibration, Engine]) -> None:
     table, engine = calibrated
-    rates = table.rates(TOOLBOX, [engine.models[0].shape], [price_of(engine.models[0])])
+    rates = FittedRates(table, TOOLBOX, [engine.models[0].shape], [price_of(engine.models[0])])
     forecaster, genome = Forecaster(rates, TASK, TOOLBOX), Genome(GENOMES[name])
     instances = [instance for size in SIZES for instance in TASK.instances(size, SAMPLES, "test")]
     measured = Evaluation.of(asyncio.run(evaluate(genome, instances, TASK, TOOLBOX, engine)))
@@ -85,7 +86,7 @@ def test_forecast_and_measurement_agree(name: str, calibrated: tuple[Calibration
 
 
 def forecaster_of(table: Calibration, engine: Engine) -> Forecaster:
-    return Forecaster(table.rates(TOOLBOX, [engine.models[0].shape], [None]), TASK, TOOLBOX)
+    return Forecaster(FittedRates(table, TOOLBOX, [engine.models[0].shape], [None]), TASK, TOOLBOX)
 
 
 def test_a_forecast_without_interval_is_about_the_same(calibrated: tuple[Calibration, Engine]) -> None:
@@ -105,7 +106,7 @@ def test_a_forecast_is_doubted_the_more_the_more_calls_it_hangs_on(calibrated: t
         {key: {sizes: Cell(6, first=6, valid=6, judged=6, right=6, prompt=60, completion=60) for sizes in by}
          for key, by in table.cells.items()}
     )  # fmt: skip
-    little, much = (Forecaster(each.rates(TOOLBOX, [None], [None]), TASK, TOOLBOX) for each in (few, table))
+    little, much = (Forecaster(FittedRates(each, TOOLBOX, [None], [None]), TASK, TOOLBOX) for each in (few, table))
     once, often = Genome(call("sort", X0)), Genome(tree(4))
     assert 0 <= little.doubt(once, 4) < little.doubt(often, 32) < 0.5
     for size in SIZES:
@@ -134,7 +135,7 @@ def test_a_forecast_says_what_it_cannot_know(calibrated: tuple[Calibration, Engi
 def test_what_is_not_right_may_be_worth_something(calibrated: tuple[Calibration, Engine]) -> None:
     """A tree that is right half of the time and worth .6 where it is not is worth .8, run or not."""
     table, engine = calibrated
-    rates, genome = table.rates(TOOLBOX, [engine.models[0].shape], [None]), Genome(tree(8))
+    rates, genome = FittedRates(table, TOOLBOX, [engine.models[0].shape], [None]), Genome(tree(8))
     plain, kinder = (Forecaster(rates, TASK, TOOLBOX, credit=credit) for credit in (0.0, 0.6))
     for seen in ({}, {32: Scores(28.0, 20, 40)}):
         right, worth = plain.given(genome, 64, seen), kinder.given(genome, 64, seen)
