@@ -180,7 +180,10 @@ def front(folder: Path, storage: str | None, constants: bool, as_json: bool) -> 
 @commands.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
-    "--pick", default="best", show_default=True, help="best (most accurate), cheapest, or an ID of the front."
+    "--pick",
+    default="best",
+    show_default=True,
+    help="best (most accurate, unless a cheaper one is within .02), cheapest, or an ID of the front.",
 )
 @click.option("--format", "form", default="python", show_default=True, help="python, json or mermaid.")
 @click.option(

@@ -8,12 +8,15 @@ from typing import Any
 from undercut.evaluators.tasks import open_task
 from undercut.search.export import to_mermaid, to_python
 from undercut.search.forecast import aim, field_of
+from undercut.search.front import front, thinned
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome
 
 
 def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     """The item of a front that `best`, `cheapest` or its ID names.
+
+    The best is the most accurate, but for those that add too little to a cheaper one to be on a front (see `adds`).
 
     Raises:
         UsageError: there is no such item.
@@ -22,9 +25,9 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     if not result["front"]:
         raise UsageError("this run's front is empty, so there is nothing to pick")
     if pick == "best":
-        return max(
-            result["front"], key=lambda item: (_accuracy(item, result["sizes"][-1]), -_cost(item, result["cost"]))
-        )
+        largest, unit = result["sizes"][-1], result["cost"]
+        ahead = front([(item, _accuracy(item, largest), _cost(item, unit)) for item in items[: len(result["front"])]])
+        return (thinned(ahead) or ahead)[-1][0]
     if pick == "cheapest":
         return min(result["front"], key=lambda item: _cost(item, result["cost"]))
     for item in items:

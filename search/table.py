@@ -157,6 +157,7 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
         f"; without shared answers the runs alone would have been {uncached['calls']:,.0f} calls" if uncached else ""
     )
     lines = [
+        *_outdone(result["front"], largest, unit),
         f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens{most}{shared}",
         *_payback(result.get("payback"), unit),
     ]
@@ -174,6 +175,19 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
                 f"time, one call {seldom:.0%}",
             )
     return lines
+
+
+def _outdone(front: list[dict[str, Any]], largest: str, unit: str) -> list[str]:
+    """Members of a front than which, as the last measurement came out, a cheaper one is no worse."""
+    known = [(item, cost) for item in front if (cost := item["cost"][largest][field_of(unit)]) is not None]
+    told = []
+    for item, dear in known:
+        right = {size: found["mean"] for size, found in item["accuracy"].items()}
+        for other, cost in sorted(known, key=lambda each: float(each[1])):
+            if cost < dear and all(other["accuracy"][size]["mean"] >= mean for size, mean in right.items()):
+                told.append(f"{item['id']} (than {other['id']})")
+                break
+    return [f"right no more often than a cheaper one, as it was measured: {', '.join(told)}"] if told else []
 
 
 def _payback(found: dict[str, Any] | None, unit: str) -> list[str]:

@@ -1,0 +1,36 @@
+"""Which decomposition of a run is taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from undercut.search.picking import picked
+from undercut.spaces.errors import UsageError
+
+
+def item(name: str, measured: float, hoped: float, tokens: float) -> dict[str, Any]:
+    predicted = {"64": {"accuracy": {"mean": hoped}, "cost": {"tokens": tokens}}}
+    return {"id": name, "accuracy": {"32": {"mean": measured}}, "predicted": predicted}
+
+
+def run(*front: dict[str, Any]) -> dict[str, Any]:
+    return {"front": list(front), "baselines": [item("one call", 0.1, 0.1, 5)], "sizes": [32], "cost": "tokens"}
+
+
+def test_the_best_is_the_most_accurate_that_adds_enough() -> None:
+    twice = item("a", 1.0, 0.997, 9102), item("b", 1.0, 0.995, 4551)
+    assert picked(run(*twice, item("c", 0.8, 0.82, 3119)), "best")["id"] == "b"
+    assert picked(run(item("a", 1.0, 0.99, 9102), item("b", 0.9, 0.93, 4551)), "best")["id"] == "a"
+
+
+def test_where_nothing_is_ever_right_one_is_taken_all_the_same() -> None:
+    assert picked(run(item("a", 0.0, 0.0, 20), item("b", 0.0, 0.0, 10)), "best")["id"] == "b"
+
+
+def test_the_cheapest_and_those_of_a_name() -> None:
+    two = run(item("a", 1.0, 0.9, 20), item("b", 0.5, 0.5, 10))
+    assert [picked(two, pick)["id"] for pick in ("cheapest", "a", "one call")] == ["b", "a", "one call"]
+    with pytest.raises(UsageError, match="best, cheapest or one of a, b, one call"):
+        picked(two, "z")

@@ -1,0 +1,30 @@
+"""What is printed of a run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from undercut.search.table import show
+
+
+def item(name: str, small: float, large: float, tokens: float | None) -> dict[str, Any]:
+    accuracy = {size: {"mean": mean, "low": mean, "high": mean} for size, mean in (("8", small), ("16", large))}
+    cost = {"16": {"tokens": tokens}}
+    return {"id": name, "name": name, "accuracy": accuracy, "predicted": None, "cost": cost, "law": "n", "slope": None}
+
+
+def printed(capsys: pytest.CaptureFixture[str], *front: dict[str, Any]) -> str:
+    spent = {"calls": 3, "tokens": 9, "usd": None}
+    show({"front": front, "baselines": [], "cost": "tokens", "target_size": 16, "sizes": [8, 16], "spent": spent})
+    return capsys.readouterr().out
+
+
+def test_members_of_a_front_that_turn_out_no_better_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    told = printed(capsys, item("a", 1, 0.9, 50), item("b", 1, 0.9, 40), item("c", 0.9, 1, 30), item("d", 0.8, 0.3, 20))
+    assert "right no more often than a cheaper one, as it was measured: a (than b)\n" in told
+
+
+def test_nothing_is_said_of_a_front_that_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no more often" not in printed(capsys, item("a", 1, 0.9, 50), item("b", 1, 0.8, 40), item("c", 1, 0.9, None))
