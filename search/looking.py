@@ -160,8 +160,10 @@ class Looking:
         cost = self.unit(forecast.cost)
         seen = self.bench.seen(genome)
         if self.forecaster.unjudged(genome):
-            # What no call can tell of, only a model knows: one that asks none cannot be right but by chance.
-            accuracy = self._kin.accuracy(genome) if forecast.cost.calls >= 1 else 0.0
+            # What no call can tell of, only a model knows: one that asks none cannot be right but by chance. Its kin
+            # knows the largest size alone, so that its own runs at smaller ones have a say, too.
+            most = self.forecaster.most(seen, target)
+            accuracy = min(most, self._kin.accuracy(genome)) if forecast.cost.calls >= 1 else 0.0
         elif seen:
             accuracy = aim(*(self.forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:

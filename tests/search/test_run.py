@@ -30,6 +30,7 @@ from undercut.search import calibration
 from undercut.search.calibration import AHEAD
 from undercut.search.expense import foretold, limit_of
 from undercut.search.explore import DOUBTFUL, LOOKS, SURE, Search
+from undercut.search.forecast import Forecaster
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
@@ -421,6 +422,18 @@ def test_finalists_are_raced_until_their_place_is_settled(search: Search) -> Non
     asyncio.run(search.race([WARM], "select", (6,), {WARM: 0.5}))
     ran = Counter(outcome.size for outcome in search.bench.outcomes[WARM])
     assert ran[search.settings.sizes[-1]] == 3, "half of the problems"
+
+
+def test_where_nothing_can_be_judged_runs_at_small_sizes_have_a_say(
+    search: Search, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its kin may be right each time at the largest size: what fails half of the small problems is not."""
+    monkeypatch.setattr(Forecaster, "unjudged", lambda forecaster, genome: ["sum"])
+    search._kin.add(SUMMED, [(1.0, 1.0)] * 20)
+    hoped = search.worth(WARM)[0]
+    search.bench.outcomes[WARM] = [Outcome(search.settings.sizes[0], score, None, NO_COST) for score in (0.0, 1.0) * 4]
+    most = search.forecaster.most(search.bench.seen(WARM), search.settings.target_size)
+    assert search.worth(WARM)[0] == most < hoped
 
 
 def test_what_is_right_only_up_to_the_target_is_found_out(search: Search) -> None:
