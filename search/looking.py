@@ -256,9 +256,11 @@ class Looking:
     def _learn_of(self, genomes: Iterable[Genome]) -> None:
         """The same for some genomes and, until nothing is there by what was known before, for those on the front.
 
-        That takes a fraction of the time, and misses only what rises.
+        That takes a fraction of the time, and misses only what rises. What was never forecast stays so: the designs
+        that a search begins with where nothing can be judged run to the end of their race.
         """
         self.refit()
+        genomes = [genome for genome in genomes if genome in self._known]
         while stale := [genome for genome in genomes if genome not in self._current]:
             for genome in stale:
                 self._forecast(genome)
