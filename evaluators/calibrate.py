@@ -17,6 +17,7 @@ from undercut.evaluators.fitting import Cell, Key, OutcomeFit
 from undercut.evaluators.success import Asked, Successes
 from undercut.evaluators.trace import CallRecord
 from undercut.spaces.genome import Genome
+from undercut.spaces.normal import bare
 from undercut.spaces.question import Question
 from undercut.spaces.toolbox import Toolbox
 
@@ -88,7 +89,7 @@ class Calibration:
     slips: dict[str, list[Slip]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)
-    _caught: dict[tuple[str, str], float] = field(default_factory=dict)
+    _caught: dict[tuple[Genome, Genome], float] = field(default_factory=dict)
 
     def add(self, records: Iterable[CallRecord]) -> None:
         """Count calls that were not counted before."""
@@ -136,10 +137,10 @@ class Calibration:
                 self._caught.clear()
 
     def catches(self, check: Genome, body: Genome, toolbox: Toolbox) -> float:
-        """Share of a body's wrong answers that a check refuses; see `caught`."""
-        place = check.key, body.key
+        """Share of a body's wrong answers that a check refuses, however both are worded or sampled; see `caught`."""
+        place = bare(check), bare(body)
         if place not in self._caught:
-            self._caught[place] = caught(check, body, self.slips, toolbox)
+            self._caught[place] = caught(*place, self.slips, toolbox)
         return self._caught[place]
 
     def add_repeat(self, first: CallRecord, again: CallRecord, shuffled: bool) -> None:

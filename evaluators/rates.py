@@ -15,7 +15,6 @@ from undercut.evaluators.statistics import Accuracy, wilson
 from undercut.evaluators.success import Asked, Successes
 from undercut.spaces.estimate import CallRates
 from undercut.spaces.genome import Genome, Node
-from undercut.spaces.normal import bare
 from undercut.spaces.pricing import Price, Shape, call_cost
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
@@ -54,7 +53,6 @@ class FittedRates:
         }
         self._outcomes = {name: calibration.outcomes(name) for name in {key.primitive for key in calibration.cells}}
         self._known: dict[tuple[Any, ...], CallRates] = {}
-        self._caught: dict[tuple[str, str], float] = {}
 
     def shifted(self, shift: float) -> FittedRates:
         """The same rates with every chance moved by so many standard deviations."""
@@ -184,10 +182,7 @@ class FittedRates:
 
     def catches(self, check: Genome, body: Genome) -> float:
         """How many of the wrong answers of a body's calls, as far as seen, a check refuses; see `caught`."""
-        place = check.key, body.key
-        if place not in self._caught:
-            self._caught[place] = self._calibration.catches(bare(check), bare(body), self._toolbox)
-        return self._caught[place]
+        return self._calibration.catches(check, body, self._toolbox)
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """How often each option of a choice came, smoothed over the sizes; as declared where none was seen."""

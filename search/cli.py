@@ -183,7 +183,7 @@ def front(folder: Path, storage: str | None, constants: bool, as_json: bool) -> 
     "--pick",
     default="best",
     show_default=True,
-    help="best (most accurate, unless a cheaper one is within .02), cheapest, or an ID of the front.",
+    help="best (most accurate, but for what adds next to nothing to a cheaper one), cheapest, or an ID of the front.",
 )
 @click.option("--format", "form", default="python", show_default=True, help="python, json or mermaid.")
 @click.option(

@@ -25,8 +25,9 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     if not result["front"]:
         raise UsageError("this run's front is empty, so there is nothing to pick")
     if pick == "best":
+        known: list[dict[str, Any]] = result["front"]
         largest, unit = result["sizes"][-1], result["cost"]
-        ahead = front([(item, _accuracy(item, largest), _cost(item, unit)) for item in items[: len(result["front"])]])
+        ahead = front((item, _accuracy(item, largest), _cost(item, unit)) for item in known)
         return (thinned(ahead) or ahead)[-1][0]
     if pick == "cheapest":
         return min(result["front"], key=lambda item: _cost(item, result["cost"]))

@@ -179,14 +179,18 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
 
 def _outdone(front: list[dict[str, Any]], largest: str, unit: str) -> list[str]:
     """Members of a front than which, as the last measurement came out, a cheaper one is no worse."""
-    known = [(item, cost) for item in front if (cost := item["cost"][largest][field_of(unit)]) is not None]
+    priced = [(cost, item) for item in front if (cost := item["cost"][largest][field_of(unit)]) is not None]
+    priced.sort(key=lambda each: float(each[0]))
     told = []
-    for item, dear in known:
+    for dear, item in reversed(priced):
         right = {size: found["mean"] for size, found in item["accuracy"].items()}
-        for other, cost in sorted(known, key=lambda each: float(each[1])):
-            if cost < dear and all(other["accuracy"][size]["mean"] >= mean for size, mean in right.items()):
-                told.append(f"{item['id']} (than {other['id']})")
-                break
+        no_worse = (
+            other["id"]
+            for cost, other in priced
+            if cost < dear and all(other["accuracy"][size]["mean"] >= mean for size, mean in right.items())
+        )
+        if cheapest := next(no_worse, None):
+            told.append(f"{item['id']} (than {cheapest})")
     return [f"right no more often than a cheaper one, as it was measured: {', '.join(told)}"] if told else []
 
 
