@@ -14,8 +14,9 @@ from undercut.spaces.errors import TaskError
 from undercut.spaces.estimate import CallRates
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.extent import Extent, extent_of
-from undercut.spaces.genome import Genome, Node
+from undercut.spaces.genome import Genome, Node, inputs_read
 from undercut.spaces.normal import bare
+from undercut.spaces.operators import OPERATORS
 from undercut.spaces.operators.base import SIZES
 from undercut.spaces.pricing import call_cost
 from undercut.spaces.primitive import Primitive
@@ -59,7 +60,7 @@ class Checks:
             chooses = any(node.op in CHOOSING for node in core.walk())
             problems = [*self._near, *self._varied] if chooses else self._near
             found = rehearse(core, problems, self._task, self._toolbox)
-            self._right[core] = found.right and not found.idle
+            self._right[core] = found.right and not found.idle if found.right is not None else _may_be_right(core)
         return self._right[core]
 
     def holds_far(self, genome: Genome) -> bool:
@@ -144,6 +145,14 @@ class Checks:
             core = bare(genome)
             self._cores[genome] = self._distinct.setdefault(core, core)  # many share one, and few are the same object
         return self._cores[genome]
+
+
+def _may_be_right(core: Genome) -> bool | None:
+    """False for what nobody has to rehearse: with a body that does not read what it is applied to, time and again."""
+    for node in core.walk():
+        if node.bodies and not inputs_read(node.bodies[0].output).issuperset(OPERATORS[node.op].handed(node)):
+            return False
+    return None
 
 
 class _Items(DeclaredRates):

@@ -208,6 +208,13 @@ def call(primitive: str, *inputs: Expression, **genes: GeneValue) -> Node:
     return Node("call", inputs, {**CALL_DEFAULTS, "primitive": primitive, **genes})
 
 
+def inputs_read(expression: Expression) -> set[int]:
+    """Which inputs an expression reads."""
+    if isinstance(expression, Input):
+        return {expression.index}
+    return {index for source in expression.inputs for index in inputs_read(source)}
+
+
 CALL_DEFAULTS: dict[str, GeneValue] = {"model": 0, "prompt": 0, "temperature": 0.0, "cap": 0, "shuffle": False}
 
 

@@ -7,7 +7,7 @@ from itertools import product
 
 from undercut.spaces.cutting import cut_up
 from undercut.spaces.errors import GenomeError
-from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node
+from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node, inputs_read
 from undercut.spaces.operators.base import Form, Gene
 from undercut.spaces.space import Place, Space, Want, assemble, slots
 from undercut.spaces.types import empty_of
@@ -37,7 +37,7 @@ def _opened(space: Space, genome: Genome) -> Iterator[Genome]:
             same = outer.want.target == inner.want.target
             if same and isinstance(inner.expression, Node) and inputs != outer.want.inputs:
                 given = {at[*outer.path, slot].want.target: source for slot, source in enumerate(node.inputs)}
-                read = _read(inner.expression)
+                read = inputs_read(inner.expression)
                 if all(inputs[index] in given for index in read):
                     made = _with_inputs(inner.expression, {index: given[inputs[index]] for index in read})
                     if _legal(space, opened := replaced(genome, outer, made)):
@@ -160,7 +160,7 @@ def _in_pieces(fold: Node) -> Node | None:
     if fold.op != "fold" or fold.genes["start"] == "input" or not isinstance(body := fold.bodies[0].output, Node):
         return None
     made = [source for source in body.inputs if source != Input(STATE)]
-    if len(body.inputs) != 2 or len(made) != 1 or STATE in _read(made[0]):
+    if len(body.inputs) != 2 or len(made) != 1 or STATE in inputs_read(made[0]):
         return None
     items, *shared = fold.inputs
     pieces: Expression = Node("split", [items], {"size": fold.genes["size"], "overlap": 0})
@@ -190,16 +190,9 @@ def _in_turn(place: Place) -> Node | None:
     return Node("fold", [*pieces.inputs, *shared], {"size": pieces.genes["size"], "start": str(start)}, [body])
 
 
-def _read(expression: Expression) -> set[int]:
-    """Which inputs an expression reads."""
-    if isinstance(expression, Input):
-        return {expression.index}
-    return {index for source in expression.inputs for index in _read(source)}
-
-
 def _moved(expression: Expression, by: int) -> Expression:
     """The same, reading inputs so many places further on."""
-    return _with_inputs(expression, {index: Input(index + by) for index in _read(expression)})
+    return _with_inputs(expression, {index: Input(index + by) for index in inputs_read(expression)})
 
 
 def _with_inputs(expression: Expression, given: Mapping[int, Expression]) -> Expression:

@@ -124,6 +124,10 @@ class Operator(ABC):
     def forms(self, target: Type, scope: Scope) -> Iterator[Form]:
         """Every way in which this operator makes a value of type `target` in `scope`."""
 
+    def handed(self, node: Node) -> Sequence[int]:
+        """Positions of a body's inputs that are others each time it is applied: one that does not read them is idle."""
+        return ()
+
     @abstractmethod
     async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Do the node's work on values, asking the model only through `execution`.

@@ -43,6 +43,10 @@ class Fold(Operator):
                     given = (target,) if start.values == (GIVEN,) else ()
                     yield Form(self.name, (kind, *given, *shared), step, (size, start))
 
+    def handed(self, node: Node) -> Sequence[int]:
+        """The state and the items of the step."""
+        return (0, 1)
+
     async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Step through the list."""
         items, *rest = inputs

@@ -26,6 +26,10 @@ class Map(Operator):
                 for shared in scope.shared():
                     yield Form(self.name, (ListOf(kind), *shared), (Signature((kind, *shared), target.item),))
 
+    def handed(self, node: Node) -> Sequence[int]:
+        """The item."""
+        return (0,)
+
     async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Apply the body to all items at once."""
         items, *shared = inputs

@@ -37,6 +37,10 @@ class Reduce(Operator):
             yield Form(self.name, inputs, (pair,), (numbers("arity", (2,), 2, 2), shape))
             yield Form(self.name, inputs, (several,), (numbers("arity", (3, 4, 6, 8, 12, 16), 3, LARGEST), shape))
 
+    def handed(self, node: Node) -> Sequence[int]:
+        """What is combined."""
+        return (0, 1) if node.genes["arity"] == 2 else (0,)
+
     async def run(self, node: Node, inputs: Sequence[Any], execution: ModelWalk) -> Any:
         """Combine."""
         items, *shared = inputs

@@ -36,6 +36,21 @@ def checked(expression: Expression, law: Callable[[float], float] = lambda n: n,
     return bool(checks.right(genome)), checks.holds_far(genome)
 
 
+def blind(expression: Expression) -> bool | None:
+    """Whether a genome for sums would be right, as far as can be told without any reference."""
+    add = Primitive("add", (NUMBER, NUMBER), NUMBER, ("Add: {0} {1}",), law=lambda n, m: 1)
+    total = Primitive("sum", (NUMBERS,), NUMBER, ("Add: {0}",), law=lambda n: 1)
+
+    def make(size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
+        numbers = [generator.randrange(1, 100) for _ in range(size)]
+        return (numbers,), sum(numbers)
+
+    task = Task("sums", (NUMBERS,), NUMBER, (total, add), make)
+    return Checks(task, task.toolbox(["m"]), Settings("sums", ("m",), sizes=(4, 8), target_size=32)).right(
+        Genome(expression)
+    )
+
+
 def routed(long: Expression) -> Node:
     """A sum of short lists, and something else for long ones."""
     side = Genome(Node("code", [Input(0)], {"function": "side"}))
@@ -81,3 +96,35 @@ def test_an_atom_may_be_as_large_as_it_is() -> None:
     body = Genome(call("step", Input(0)))
     genome = Genome(Node("fold", [Input(0), Input(1)], {"size": 1, "start": "input"}, [body]))
     assert checks.right(genome) and checks.holds_far(genome)
+
+
+def pieces(body: Expression) -> Node:
+    """What is made of each piece of the input."""
+    return Node("map", [Node("split", [Input(0)], {"size": 4, "overlap": 0})], {}, [Genome(body)])
+
+
+def folded(body: Expression) -> Node:
+    """A state carried through the input, four items a step."""
+    return Node("fold", [Input(0)], {"size": 4, "start": "number"}, [Genome(body)])
+
+
+def paired(body: Expression) -> Node:
+    """The sums of all pieces, two at a time."""
+    return Node("reduce", [pieces(call("sum", Input(0)))], {"arity": 2, "shape": "tree"}, [Genome(body)])
+
+
+@pytest.mark.parametrize(
+    ("expression", "may_be"),
+    [
+        (call("sum", Input(0)), True),
+        (call("sum", pieces(call("sum", Input(0)))), True),
+        (folded(call("add", Input(0), call("sum", Input(1)))), True),
+        (folded(call("add", Input(0), Input(0))), False),
+        (folded(call("sum", Input(1))), False),
+        (paired(call("add", Input(0), Input(1))), True),
+        (paired(call("add", Input(0), Input(0))), False),
+    ],
+)
+def test_without_references_a_body_has_to_read_what_it_is_applied_to(expression: Expression, may_be: bool) -> None:
+    """Nobody can say more of one that does."""
+    assert blind(expression) is (None if may_be else False)
