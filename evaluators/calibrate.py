@@ -132,7 +132,7 @@ class Calibration:
         self.add([each.record for each in answered])
         for question, record, answer in answered:
             slips = self.slips.setdefault(record.primitive, [])
-            if record.wrong and len(slips) < SLIPS:
+            if record.right is False and record.wrong and len(slips) < SLIPS:
                 slips.append(Slip(question.values, answer))
                 self._caught.clear()
 

@@ -74,6 +74,10 @@ class Engine:
         workers: how many calls a genome is taken to have under way at once, for its critical path; None is no limit.
         policy: how often a call that failed is sent again, and after how long.
         sleep: how to wait for that.
+
+    Attributes:
+        dearest: where there are limits, the most that any call so far could have taken, in tokens and US dollars, those
+            included that the cache answered.
     """
 
     def __init__(
@@ -95,6 +99,7 @@ class Engine:
         self.workers = workers
         self.policy = policy or RetryPolicy()
         self._sleep = sleep
+        self.dearest = {"tokens": 0.0, "usd": 0.0}
         self._judge = Judge()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_flight: dict[str, list[asyncio.Future[Completion]]] = {}
@@ -164,6 +169,11 @@ class Engine:
         sizes = question.primitive.sizes(question.values)
         cap = question.cap or default_cap(question.primitive, sizes)
         request = Request(prompt, question.temperature, cap, seed_of(prompt, question.sample), question)
+        if self.ledger.limits:
+            most, price = most_prompt_tokens(model, prompt), billed_price_of(model)
+            self.dearest["tokens"] = max(self.dearest["tokens"], most + cap)
+            if price is not None:
+                self.dearest["usd"] = max(self.dearest["usd"], price.usd(most, cap))
         identity = self._identities[question.model]
         return _Call(model, request, answer_key(identity, prompt, question.temperature, cap, question.sample), sizes)
 
@@ -318,7 +328,7 @@ class Engine:
                 choice=int(value) if value is not None and primitive.options else None,
                 question="" if right is None else question_key(question, call.request.prompt),
                 shuffled=question.shuffle and bool(question.sample),
-                wrong="" if right is not False or flag is not None else _digest(in_json(value)),
+                wrong="" if right or flag is not None else answer_digest(value),
                 cached=cached,
             )
         )
@@ -335,6 +345,11 @@ def question_key(question: Question, prompt: str) -> str:
         asked = [sorted(map(repr, v)) if place in symmetric and isinstance(v, list) else v for place, v in values]
     key = f"{question.model} {question.temperature} {question.primitive.name} {question.prompt} {asked}"
     return _digest(key)
+
+
+def answer_digest(value: Any) -> str:
+    """What an answer is told from others by."""
+    return _digest(in_json(value))
 
 
 def _digest(text: str) -> str:

@@ -182,23 +182,33 @@ class OutcomeFit:
         fall_spread: float,
         asked: Asked | None = None,
     ) -> Successes | None:
-        """Fit (calls, good ones) of each cell; with `asked`, as if all had been asked that way.
+        """Fit (calls, good ones) of each cell; with `asked`, as if all had been asked that way."""
+        rows = [(asked or a, s, *count) for (a, s, _), count in zip(self._cells, counts, strict=True)]
+        return smoothed(rows, level, fall, fall_spread)
 
-        Cells of like sizes are counted as one, the coarser the more there are: the fit takes their number cubed.
-        """
-        rows = [(asked or a, np.array(s), *count) for (a, s, _), count in zip(self._cells, counts, strict=True)]
-        for width in BINS:
-            bins: dict[Any, list[Any]] = {}
-            for way, sizes, calls, good in rows:
-                if calls:
-                    place = (way, *np.round(np.log1p([sizes.sum(), *sizes]) / width).tolist())
-                    many = bins.setdefault(place, [way, 0.0, 0, 0])
-                    many[1:] = many[1] + sizes * calls, many[2] + calls, many[3] + good
-            if len(bins) <= MOST_BINS:
-                break
-        if not bins:
-            return None
-        groups = list(bins.values())
-        means = [sizes / calls for _, sizes, calls, _ in groups]
-        ways, counts, hits = ([group[place] for group in groups] for place in (0, 2, 3))
-        return Successes(ways, means, counts, hits, level, fall, fall_spread)
+
+def smoothed(
+    rows: Sequence[tuple[Asked, Sequence[float], float, float]],
+    level: float = LEVEL,
+    fall: float = FALL,
+    fall_spread: float = FALL_SPREAD,
+) -> Successes | None:
+    """Fit how calls were asked, their sizes, how many there were and how many were good; None where there were none.
+
+    Calls of like sizes are counted as one, the coarser the more there are: the fit takes their number cubed.
+    """
+    counted = [(way, np.array(sizes), calls, good) for way, sizes, calls, good in rows if calls]
+    for width in BINS:
+        bins: dict[Any, list[Any]] = {}
+        for way, sizes, calls, good in counted:
+            place = (way, *np.round(np.log1p([sizes.sum(), *sizes]) / width).tolist())
+            many = bins.setdefault(place, [way, 0.0, 0, 0])
+            many[1:] = many[1] + sizes * calls, many[2] + calls, many[3] + good
+        if len(bins) <= MOST_BINS:
+            break
+    if not bins:
+        return None
+    groups = list(bins.values())
+    means = [sizes / calls for _, sizes, calls, _ in groups]
+    ways, counts, hits = ([group[place] for group in groups] for place in (0, 2, 3))
+    return Successes(ways, means, counts, hits, level, fall, fall_spread)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from undercut.evaluators.calibrate import Calibration
@@ -31,7 +32,8 @@ class FittedRates:
     """`Rates` for the walk with symbols, from a calibration.
 
     `shift` moves every chance by so many standard deviations: −1.64 and 1.64 give the ends of a 90 % interval that
-    takes all chances to be wrong in the same direction.
+    takes all chances to be wrong in the same direction. `attributed` stands in for primitives of which no answer was
+    judged: how often they are right as whole results tell.
     """
 
     def __init__(
@@ -41,12 +43,14 @@ class FittedRates:
         shapes: Sequence[Shape | None],
         prices: Sequence[Price | None],
         shift: float = 0.0,
+        attributed: Mapping[str, Successes] = MappingProxyType({}),
     ) -> None:
         self._toolbox = toolbox
         self._shapes = shapes
         self._prices = prices
         self._shift = shift
         self._calibration = calibration
+        self._attributed = attributed
         self._tokens = {
             key: TokenFit(cells, toolbox.primitives[key.primitive].answer_size)
             for key, cells in calibration.cells.items()
@@ -87,7 +91,8 @@ class FittedRates:
         if outcomes is None:
             return None
         alike = [found.mean for key, found in self._alike.items() if key[:2] == (primitive, model)]
-        return outcomes.right_of_all if alike and not any(alike) else outcomes.right
+        judged = outcomes.right_of_all if alike and not any(alike) else outcomes.right
+        return judged or self._attributed.get(primitive)
 
     def _call(self, key: Key, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         asked = key.asked
@@ -221,11 +226,13 @@ class FittedRates:
         for failed in self._calibration.failed.values():
             key, sizes, again = failed.key, failed.sizes, failed.again
             outcomes = self._outcomes.get(key.primitive)
-            if outcomes is None or outcomes.right is None:
+            judged = outcomes.right if outcomes else None
+            judged = judged or self._attributed.get(key.primitive)
+            if judged is None:
                 continue  # first judged after these rates were fitted
             for shuffled, (right, samples) in again.items():
                 ways = found.setdefault((key.primitive, key.asked.model, shuffled), Counter())
-                ways[Again(outcomes.right.chance(key.asked, sizes), right, samples)] += 1
+                ways[Again(judged.chance(key.asked, sizes), right, samples)] += 1
         return {key: likeness(asked) for key, asked in found.items()}
 
 

@@ -35,7 +35,8 @@ class CallRecord(msgspec.Struct, frozen=True, eq=False, gc=False):
         question: what all samples of one question have in common, however their items are shuffled; "" where nobody
             knows the true answer.
         shuffled: whether its items were in another order than the first sample's.
-        wrong: digest of an answer that is wrong, by which it is told from other wrong ones; "" of all others.
+        wrong: digest of an answer that is wrong, or that nobody can judge, by which it is told from others; "" of one
+            that is right or raised a red flag.
         cached: whether it came from our own cache, and so was not paid for; no part of equality, since it says what
             others asked before.
     """

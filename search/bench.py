@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from undercut.evaluators.attribution import Attribution
 from undercut.evaluators.calibrate import Calibration
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, Outcome, Scores, credit, evaluate, seen_of
@@ -25,6 +26,7 @@ class Bench:
         unit: the run's unit of cost.
         calibration: what is known of single calls; every call is counted there.
         outcomes: what each genome did, on all problems that were not kept for the last measurement.
+        attribution: what that tells of calls that nobody can judge.
         charged: what all runs would have cost uncached, calibration aside.
     """
 
@@ -38,6 +40,10 @@ class Bench:
     outcomes: dict[Genome, list[Outcome]] = field(default_factory=dict)
     charged: Cost = NO_COST
     _runs: dict[tuple[Genome, Split], list[Outcome]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unjudged = [name for name, primitive in self.toolbox.primitives.items() if primitive.reference is None]
+        self.attribution = Attribution(unjudged)
 
     def seen(self, genome: Genome) -> dict[int, Scores]:
         """A genome's own runs, by size."""
@@ -68,6 +74,11 @@ class Bench:
             self._runs.setdefault((genome, split), []).extend(light)
             if split != "test":
                 self.outcomes.setdefault(genome, []).extend(light)
+                places = range(done[genome], done[genome] + len(outcomes))
+                known: dict[Hashable, Outcome] = {
+                    (split, size, place): each for place, each in zip(places, outcomes, strict=True)
+                }
+                self.attribution.add(genome, known)
 
     def shown(self, genome: Genome, split: Split) -> Evaluation:
         """What the problems of a split have shown of a genome so far."""

@@ -84,7 +84,7 @@ class Billing(Looking):
         """
         designs = self.designs().values()
         found = self.shares(list(dict.fromkeys([*chosen, *designs])), self.held(self.settings.samples))
-        worths = {genome: self.worth(genome) for genome in designs if not self.forecaster.unjudged(genome)}
+        worths = {genome: self.worth(genome) for genome in designs}
         for genome, worth in worths.items():
             outdone = any(other[1] < worth[1] and not adds(*worth, *other) for other in worths.values())
             if outdone and genome not in chosen:
@@ -92,10 +92,7 @@ class Billing(Looking):
         return found
 
     def shares(self, genomes: Sequence[Genome], problems: Mapping[int, int]) -> dict[Genome, float]:
-        """Which share of so many problems genomes are run on for all that they are worth to be known about as well.
-
-        Where no answer can be judged nothing is taken to vary less: a handful of runs does not tell.
-        """
+        """Which share of so many problems genomes are run on for all that they are worth to be known about as well."""
         bills = [self.bill([genome], problems) for genome in genomes]
-        rights = [0.5 if self.forecaster.unjudged(genome) else self.worth(genome)[0] for genome in genomes]
+        rights = [self.worth(genome)[0] for genome in genomes]
         return dict(zip(genomes, shares(bills, rights), strict=True))

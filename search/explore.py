@@ -149,7 +149,7 @@ class Search(Billing):
         table = self.bench.calibration
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True
-        doubtful = [genome for genome in genomes if self._in_doubt(genome)]
+        doubtful = [genome for genome in genomes if self._in_doubt(genome) and not self.forecaster.unjudged(genome)]
         self._asked_ahead.update(doubtful)
         asked = [
             await ask_ahead(
@@ -192,9 +192,6 @@ class Search(Billing):
                 asked = {genome: min(count, math.ceil(rounds[-1] * parts.get(genome, 1.0))) for genome in telling}
                 await self.bench.measure(asked, split, size)
                 self.tell("search" if split == "search" else "measure")
-            for genome in running:
-                runs = [run for run in self.bench.outcomes[genome] if run.size == self.settings.sizes[-1]]
-                self._kin.add(genome, [(run.score, self.unit(run.cost)) for run in runs])
         self._learn()
         for genome in genomes:
             self.bench.keep(genome, split)

@@ -48,6 +48,8 @@ GROWTHS = {0.0: 0.8, -0.5: 0.15, -1.0: 0.05}
 share that decides."""
 FAULTY, REHEARSED = 3, 256
 """Problems on which calls are made to go wrong, to see whether that spoils the result, and their largest size."""
+BY_RESULTS = "by whole results alone: nothing tells whether calls without a reference are right"
+"""What is said of forecasts where no answer could be judged."""
 LEVEL, INTERVAL = 0.9, (0.05, 0.95)
 """Level of the intervals, and their ends."""
 
@@ -158,7 +160,7 @@ class Forecaster:
     def at(self, genome: Genome, size: int) -> Forecast:
         """Cost and accuracy at a size as the calls alone make one expect them, without an interval."""
         estimate = self._middle.apply(genome, self._task.extents(size))
-        return Forecast(estimate.cost, self._scored(math.exp(estimate.log_right)))
+        return Forecast(estimate.cost, self._scored(genome, math.exp(estimate.log_right)))
 
     def bill(self, genome: Genome, size: int) -> Cost:
         """Mean cost at a size over all runs, those included that a red flag ends early."""
@@ -168,12 +170,12 @@ class Forecaster:
         """Cost and accuracy at a size, with an interval, given what the genome's own runs showed."""
         cost = self._middle.apply(genome, self._task.extents(size)).cost
         unknown = self.unjudged(genome)
-        if unknown:
+        if unknown and not seen:
             return Forecast(cost, None, note=f"no answer of {', '.join(unknown)} could be judged: it has no reference")
         mean, low, high = self._posterior(genome, size, seen)
         beyond = self.beyond(genome, size)
         note = f"beyond the sizes measured of {', '.join(beyond)}" if beyond else None
-        return Forecast(cost, mean, low, high, note)
+        return Forecast(cost, mean, low, high, BY_RESULTS if unknown else note)
 
     def doubt(self, genome: Genome, size: int) -> float:
         """How far the accuracy at a size may well lie from its forecast, for what is not known of the calls' chances.
@@ -189,7 +191,7 @@ class Forecaster:
     def hoped(self, genome: Genome, size: int) -> Forecast:
         """Cost and accuracy at a size if all chances of calls were one standard deviation better than they seem."""
         estimate = self._estimators[SHIFTS.index(1.0)].apply(genome, self._task.extents(size))
-        return Forecast(estimate.cost, self._scored(math.exp(estimate.log_right)))
+        return Forecast(estimate.cost, self._scored(genome, math.exp(estimate.log_right)))
 
     def chance(self, genome: Genome, size: int, seen: Seen) -> float:
         """Accuracy at a size given the genome's own runs: what the search goes by, judged calls or not."""
@@ -201,8 +203,14 @@ class Forecaster:
 
     def unjudged(self, genome: Genome) -> list[str]:
         """Primitives of a genome of which no answer could be judged."""
+        if not self._unjudged:
+            return []
         asked = {str(node.genes["primitive"]) for node in genome.walk() if node.op == "call"}
-        return sorted(name for name in asked if self._rates.largest(name) is None)
+        return sorted(asked & self._unjudged)
+
+    @cached_property
+    def _unjudged(self) -> set[str]:
+        return {name for name in self._toolbox.primitives if self._rates.largest(name) is None}
 
     def beyond(self, genome: Genome, size: int) -> list[str]:
         """Primitives that a genome asks at this size of the problem with more items than any judged call had."""
@@ -212,9 +220,10 @@ class Forecaster:
 
     def _posterior(self, genome: Genome, size: int, seen: Seen) -> tuple[float, float, float]:
         hazards = {each: self._hazards(genome, each) for each in sorted({size, *seen})}
-        runs = [Runs(run, hazards[run], scores.right, scores.runs) for run, scores in seen.items()]
+        unjudged = bool(self.unjudged(genome))
+        runs = [Runs(run, hazards[run], s.total if unjudged else s.right, s.runs) for run, s in seen.items()]
         below = [hazards[each] for each in hazards if each <= size]
-        mean, low, high = map(self._scored, posterior(size, np.maximum.reduce(below), runs))
+        mean, low, high = (self._scored(genome, found) for found in posterior(size, np.maximum.reduce(below), runs))
         most = self.most(seen, size)
         return min(mean, most), min(low, most), min(high, most)
 
@@ -226,9 +235,9 @@ class Forecaster:
         ]
         return min(below, default=1.0)
 
-    def _scored(self, right: float) -> float:
-        """The accuracy where results are right with this chance."""
-        return right + (1 - right) * self._credit
+    def _scored(self, genome: Genome, right: float) -> float:
+        """The accuracy where results are right with this chance; calls that nobody can judge are told scores."""
+        return right if self.unjudged(genome) else right + (1 - right) * self._credit
 
     def _hazards(self, genome: Genome, size: int) -> np.ndarray:
         """The genome's h at every shift of the rates."""

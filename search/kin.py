@@ -1,71 +1,64 @@
-"""What to expect of a decomposition whose calls nobody can judge: what was measured of those that are most like it."""
+"""Whether a decomposition that nobody can rehearse makes sense: as those do that are most like it."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from functools import lru_cache
-from statistics import fmean
 
-from undercut.spaces.genome import Genome
+from undercut.evaluators.attribution import UNKNOWN
+from undercut.spaces.genome import GeneValue, Genome, Input, Node
 
-NEAR = 1.0
+NEAR = 2.0
 """How many traits two decompositions may differ in until what is known of one says e times less of the other."""
-UNKNOWN = 0.5
-"""Accuracy that is expected where nothing was run."""
 DOUBT = 0.25
-"""Weight of the mean of all that was measured, beside a weight of 1 for a decomposition that is the same."""
+"""Weight of the mean of all that was run and one of which nothing is known, beside a weight of 1 for one that is the
+same."""
 
 
 @lru_cache(maxsize=1 << 16)
 def traits(genome: Genome) -> Counter[str]:
-    """What a genome is made of: its nodes by operator, primitive and prompt, its sizes to a factor of two."""
+    """What a genome is made of: its nodes by operator, primitive and prompt, and what each reads; no numbers."""
     found: Counter[str] = Counter()
     for node in genome.walk():
         genes = node.genes
-        what = genes.get("primitive", genes.get("function", ""))
+        what = _what(node)
         found[f"{node.op} {what}"] += 1
+        for place, source in enumerate(node.inputs):
+            origin = f"x{source.index}" if isinstance(source, Input) else f"{source.op} {_what(source)}"
+            found[f"{node.op} {what} {place} of {origin}"] += 1
         for name, value in genes.items():
             if name in ("prompt", "model", "rule", "shape"):
                 found[f"{node.op} {what} {name} {value}"] += 1
-            elif isinstance(value, int) and not isinstance(value, bool) and value > 0:
-                found[f"{node.op} {name} {round(math.log2(value))}"] += 1
     return found
 
 
+def _what(node: Node) -> GeneValue:
+    return node.genes.get("primitive", node.genes.get("function", ""))
+
+
 class Kin:
-    """What was measured of genomes at the largest size run, and what that says of others."""
+    """Which decompositions that were run make sense, what they cost, and what that says of others."""
 
     def __init__(self) -> None:
-        self._seen: dict[Genome, tuple[float, float, int]] = {}
+        self._seen: dict[Genome, tuple[float, float]] = {}
 
-    def add(self, genome: Genome, runs: Sequence[tuple[float, float]]) -> None:
-        """Take note of all runs of a genome so far: score in [0, 1] and cost of each."""
-        score, cost = (fmean(values) for values in zip(*runs, strict=True))
-        self._seen[genome] = (score, cost, len(runs))
-
-    def accuracy(self, genome: Genome) -> float:
-        """Accuracy to be expected, in [0, 1]: a genome's own scores, with one more as its kin make it likely.
-
-        What was run and never right is worth nothing, whatever its kin: it is cheap because it fails early.
-        """
-        score, _, count = self._seen.get(genome, (0.0, 0.0, 0))
-        return 0.0 if count and not score else (count * score + self._likely(genome)) / (count + 1)
+    def add(self, genome: Genome, sound: float, cost: float) -> None:
+        """Take note of a genome that was run: the chance that it makes sense, in [0, 1], and its mean cost."""
+        self._seen[genome] = (sound, cost)
 
     def dearer(self, genome: Genome, forecast: float) -> float:
         """How many times a forecast the genome's own runs cost; 1 where it was not run or that is unknown."""
-        _, cost, _ = self._seen.get(genome, (0.0, math.nan, 0))
+        _, cost = self._seen.get(genome, (0.0, math.nan))
         return cost / forecast if 0 < forecast < math.inf and not math.isnan(cost) else 1.0
 
-    def _likely(self, genome: Genome) -> float:
-        """The mean over other genomes, weighted by how few traits they differ in."""
-        others = {other: seen[0] for other, seen in self._seen.items() if other != genome}
-        if not others:
-            return UNKNOWN
+    def sound(self, genome: Genome) -> float:
+        """Chance that a genome makes sense: the mean over others, weighted by how few traits they differ in."""
+        others = {other: sound for other, (sound, _) in self._seen.items() if other != genome}
         weights = {other: math.exp(-_apart(genome, other) / NEAR) for other in others}
         total = math.fsum(weights[other] * others[other] for other in others)
-        return (total + DOUBT * fmean(others.values())) / (math.fsum(weights.values()) + DOUBT)
+        mean = (math.fsum(others.values()) + UNKNOWN) / (len(others) + 1)
+        return (total + DOUBT * mean) / (math.fsum(weights.values()) + DOUBT)
 
 
 @lru_cache(maxsize=1 << 18)

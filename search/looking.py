@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from statistics import fmean
 from typing import TypeAlias
 
+from undercut.evaluators.attribution import LUCK
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
@@ -39,6 +41,8 @@ WRONG = (0.0, math.inf)
 """What a genome is worth that nobody should look at."""
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
+SENSE = 0.1
+"""Chance of making sense below which a genome is not looked at, where that is what has to be found out."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
 
@@ -159,24 +163,36 @@ class Looking:
         forecast = self.forecaster.at(genome, target)
         cost = self.unit(forecast.cost)
         seen = self.bench.seen(genome)
-        if self.forecaster.unjudged(genome):
-            # What no call can tell of, only a model knows: one that asks none cannot be right but by chance. Its kin
-            # knows the largest size alone, so that its own runs at smaller ones have a say, too.
-            most = self.forecaster.most(seen, target)
-            accuracy = min(most, self._kin.accuracy(genome)) if forecast.cost.calls >= 1 else 0.0
-        elif seen:
+        if seen:
             accuracy = aim(*(self.forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:
             near = self.forecaster.at(genome, largest).accuracy or 0.0
             accuracy = aim(near, min(near, forecast.accuracy or 0.0))
+        unjudged = self.forecaster.unjudged(genome)
+        if unjudged:  # nobody can rehearse it either
+            accuracy = self._by_sense(genome, accuracy) if forecast.cost.calls >= 1 else 0.0
         work = self._work(forecast.cost)
         if seen:
             dearer = self._kin.dearer(genome, self.unit(self.forecaster.at(genome, largest).cost))
-            if dearer > RUNAWAY or self.forecaster.unjudged(genome):
+            if dearer > RUNAWAY or unjudged:
                 cost, work = cost * dearer, work * dearer
         if self._ceiling.would_fall(accuracy, cost, work) and not self.checks.holds_far(genome):
             return *WRONG, math.inf  # all others would be held against it
         return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size), work
+
+    def _by_sense(self, genome: Genome, accuracy: float) -> float:
+        """What a genome is worth that may make no sense, where it would be right so often if it made some.
+
+        Nothing where it most likely makes none, however lucky its runs, and where it was never right: then it is cheap
+        because it fails early.
+        """
+        size = self.settings.sizes[-1]
+        ran = self.bench.seen(genome).get(size)
+        sound = self.bench.attribution.sound(genome, size) if ran else self._kin.sound(genome)
+        if not sound or sound < SENSE or (ran and not ran.total):
+            return 0.0
+        senseless = (ran.total + LUCK) / (ran.runs + 1) if ran else 0.0
+        return sound * accuracy + (1 - sound) * min(accuracy, senseless)
 
     @cached_property
     def _blind(self) -> bool:
@@ -236,7 +252,6 @@ class Looking:
             and not adds(hoped, cost, self.forecaster.at(other, target).accuracy or 0.0, self._known[other][1])
             and self.forecaster.most(self.bench.seen(other), target) >= accuracy
             for other in done
-            if not self.forecaster.unjudged(other)
         )
 
     def designs(self) -> dict[str, Genome]:
@@ -270,10 +285,21 @@ class Looking:
         """Fit the forecaster to all calls so far."""
         shapes = [model.shape for model in self.models]
         prices = [price_of(model) for model in self.models]
-        rates = FittedRates(self.bench.calibration, self.toolbox, shapes, prices)
+        self._learn_of_kin()
+        attributed = self.bench.attribution.successes()
+        self.bench.calibration.failed |= self.bench.attribution.failed()
+        rates = FittedRates(self.bench.calibration, self.toolbox, shapes, prices, attributed=attributed)
         workers, credit = self.settings.workers, self.bench.credit()
         self.forecaster = Forecaster(rates, self.task, self.toolbox, workers, self._spoiling, credit)
         self._current.clear()
+
+    def _learn_of_kin(self) -> None:
+        """Take note of what all runs so far cost, and of which of them make sense."""
+        largest, sound = self.settings.sizes[-1], self.bench.attribution.sound
+        for genome, outcomes in self.bench.outcomes.items():
+            costs = [self.unit(outcome.cost) for outcome in outcomes if outcome.size == largest]
+            if costs:
+                self._kin.add(genome, sound(genome, largest) or 0.0, fmean(costs))
 
     def tell(self, phase: str) -> None:
         """Report progress."""

@@ -22,7 +22,7 @@ from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
-from undercut.search.forecast import SHIFTS, UNITS, Forecaster, Runs, posterior, unit_of
+from undercut.search.forecast import BY_RESULTS, SHIFTS, UNITS, Forecaster, Runs, posterior, unit_of
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome, Input, Node, call
@@ -130,6 +130,10 @@ def test_a_forecast_says_what_it_cannot_know(calibrated: tuple[Calibration, Engi
     empty = forecaster_of(Calibration(), calibrated[1]).given(Genome(tree(8)), 32, {})
     assert empty.accuracy is None and empty.to_dict()["accuracy"] is None
     assert empty.note == "no answer of merge, sort could be judged: it has no reference"
+    run = forecaster_of(Calibration(), calibrated[1]).given(Genome(tree(8)), 32, {16: Scores(10.0, 10, 20)})
+    assert run.accuracy is not None and run.low is not None and run.high is not None
+    assert 0 <= run.low < run.accuracy < run.high < 0.8
+    assert run.note == BY_RESULTS
 
 
 def test_what_is_not_right_may_be_worth_something(calibrated: tuple[Calibration, Engine]) -> None:
@@ -144,6 +148,8 @@ def test_what_is_not_right_may_be_worth_something(calibrated: tuple[Calibration,
             assert getattr(worth, name) == pytest.approx(min(most, 0.6 + 0.4 * getattr(right, name)))
     assert plain.chance(genome, 32, {32: Scores(380.0, 200, 400)}) == pytest.approx(0.5, abs=0.05)
     assert kinder.chance(genome, 32, {32: Scores(320.0, 200, 400)}) == pytest.approx(0.8, abs=0.03)
+    unjudged = Forecaster(FittedRates(Calibration(), TOOLBOX, [None], [None]), TASK, TOOLBOX, credit=0.6)
+    assert unjudged.chance(genome, 32, {32: Scores(280.0, 20, 400)}) == pytest.approx(0.7, abs=0.03)
 
 
 @given(

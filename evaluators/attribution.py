@@ -1,0 +1,259 @@
+"""What whole results tell of calls that nobody can judge: which of them they are put down to.
+
+A result is right where its decomposition makes sense at that size and each of its calls was right. So a call that was
+part of a right result was right, wherever else it was made; and a wrong result is put down to its other calls, the more
+to each of them the less likely that one is to be right, or to the decomposition as a whole.
+
+Source: Dempster, Laird & Rubin 1977 (JRSS B 39), in rounds, where what a wrong result adds to what is known already
+counts alone; Pearl 1988, Probabilistic Reasoning in Intelligent Systems, section 4.2, for what several results say of
+one call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from msgspec.structs import replace
+
+from undercut.evaluators.calibrate import Failed, key_of
+from undercut.evaluators.engine import answer_digest
+from undercut.evaluators.evaluate import Outcome
+from undercut.evaluators.fitting import smoothed
+from undercut.evaluators.success import Asked, Chance, Successes
+from undercut.evaluators.trace import CallRecord
+from undercut.spaces.genome import Genome
+from undercut.spaces.normal import SAMPLING, bare
+
+UNKNOWN = 0.5
+"""Chance that a decomposition makes sense, before it was run."""
+LUCK = 0.05
+"""Chance that one which makes none is right nevertheless."""
+ROUNDS = 6
+"""How often results are put down to calls, and chances fitted to that."""
+CERTAIN = 0.99
+"""Share of a wrong result put down to one call from which on it is taken for wrong."""
+RIGHT, WRONG, EXACT = Chance(math.inf, 0.0), Chance(-math.inf, 0.0), 1e-9
+"""What is known of a call that was right, or wrong; and how near to 0 or 1 chances come that are not known for sure."""
+SHIFTS = np.linspace(-2.0, 2.0, 9)
+"""Standard deviations by which all chances may be off together."""
+HIDING = (*SAMPLING, "guard")
+"""Operators that are there to be right though a call was wrong: their results tell little of single calls."""
+
+
+class Place(NamedTuple):
+    """What calls are told apart by."""
+
+    primitive: str
+    asked: Asked
+    sizes: tuple[float, ...]
+
+
+class Run(NamedTuple):
+    """One result: its score in [0, 1], the keys of the calls that it took, and of those that a red flag ended it at."""
+
+    score: float
+    calls: frozenset[str]
+    flagged: frozenset[str]
+
+
+Told: TypeAlias = dict[tuple[frozenset[str], str], float]
+"""How much a wrong result of some calls speaks against one of them, in log-odds."""
+
+
+@dataclass
+class Attribution:
+    """Results of decompositions, and the calls of some primitives that they are put down to.
+
+    Attributes:
+        primitives: names of those whose answers nobody can judge.
+    """
+
+    primitives: Collection[str]
+    _places: dict[str, Place] = field(default_factory=dict)  # of all calls, by their keys
+    _good: dict[str, float] = field(default_factory=dict)  # the best score that a call was part of
+    _runs: dict[tuple[Genome, int], list[Run]] = field(default_factory=dict)
+    _whole: dict[tuple[Genome, int], list[tuple[Hashable, CallRecord]]] = field(default_factory=dict)
+    _answers: dict[Hashable, set[str]] = field(default_factory=dict)  # digests of right ones, by problem
+    _sound: dict[tuple[Genome, int], float] = field(default_factory=dict)
+    _fitted: dict[str, Successes] = field(default_factory=dict)
+    _current: bool = True
+
+    def add(self, genome: Genome, outcomes: Mapping[Hashable, Outcome]) -> None:
+        """Take note of runs of a decomposition, by the problem, with their records."""
+        if not self.primitives:
+            return
+        self._current = False
+        hiding, whole = _hiding(genome), _one_call(genome)
+        for problem, outcome in outcomes.items():
+            if outcome.score == 1:
+                self._answers.setdefault(problem, set()).add(answer_digest(outcome.output))
+            asked = [record for record in outcome.records if record.primitive in self.primitives]
+            if any(record.right is False for record in outcome.records if record.primitive not in self.primitives):
+                continue  # a judged call was wrong: the result says nothing of the others
+            for record in asked:
+                self._places[record.key] = Place(*key_of(record), tuple(map(float, record.input_sizes)))
+                if whole:
+                    self._whole.setdefault((genome, outcome.size), []).append((problem, record))
+                if not hiding:
+                    self._good[record.key] = max(outcome.score, self._good.get(record.key, 0.0))
+            calls = frozenset(record.key for record in asked if not record.sample)
+            flagged = frozenset(record.key for record in asked if record.flagged and outcome.failure)
+            self._runs.setdefault((genome, outcome.size), []).append(Run(outcome.score, calls, flagged))
+
+    def successes(self) -> Mapping[str, Successes]:
+        """How often answers of each primitive are right, by size, as far as results tell."""
+        self._fit()
+        return self._fitted
+
+    def sound(self, genome: Genome, size: int) -> float | None:
+        """Chance that a decomposition makes sense at a size; None where it was not run there."""
+        self._fit()
+        return self._sound.get((genome, size))
+
+    def failed(self) -> dict[str, Failed]:
+        """Questions about a whole problem whose first answer was wrong, and what came of their further samples."""
+        self._fit()
+        found: dict[str, Failed] = {}
+        for problem, record in sorted(self._judged(), key=lambda each: bool(each[1].sample)):  # first ones first
+            question = f"{problem} {key_of(record)}"
+            if not record.sample and not record.right:
+                found[question] = Failed.of(record)
+            elif record.sample and question in found and (record.shuffled or record.temperature > 0):
+                found[question].add(record, record.shuffled)
+        return found
+
+    def _judged(self) -> Iterator[tuple[Hashable, CallRecord]]:
+        """Calls about a whole problem, if it makes sense to ask them: right is what some right result was."""
+        known: dict[str, tuple[Hashable, CallRecord]] = {}
+        for place, records in self._whole.items():
+            if self._sound.get(place, 0.0) > UNKNOWN:
+                known |= {record.key: (problem, record) for problem, record in records if problem in self._answers}
+        for problem, record in known.values():
+            right = not record.flagged and record.wrong in self._answers[problem]
+            yield problem, replace(record, right=right, wrong="" if right else record.wrong)
+
+    def _fit(self) -> None:
+        if self._current:
+            return
+        self._current = True
+        told: Told = {}
+        blame: dict[str, float] = {}
+        for _ in range(ROUNDS):
+            judged = {record.key: bool(record.right) for _, record in self._judged()}
+            good = self._good | {key: 1.0 for key, right in judged.items() if right}
+            known = self._known(good, blame)
+            self._sound = _soundness(self._runs, known)
+            chances = {key: chance.at() for key, chance in known.items()}
+            told = self._told(chances, told)
+            blame = _blamed(chances, told) | {key: 1.0 for key, right in judged.items() if not right}
+            blame |= {key: 1.0 for runs in self._runs.values() for run in runs for key in run.flagged}
+            rows: dict[str, list[tuple[Asked, Sequence[float], float, float]]] = {}
+            for key in good.keys() | blame.keys():
+                right = good.get(key, 0.0)
+                calls = right + min(1 - right, blame.get(key, 0.0))
+                if calls:
+                    place = self._places[key]
+                    rows.setdefault(place.primitive, []).append((place.asked, place.sizes, calls, right))
+            self._fitted = {name: found for name, each in rows.items() if (found := smoothed(sorted(each))) is not None}
+
+    def _known(self, good: Mapping[str, float], blame: Mapping[str, float]) -> dict[str, Chance]:
+        """What is known so far of each call's having been right."""
+        fitted: dict[Place, Chance] = {}
+        found: dict[str, Chance] = {}
+        for key, place in self._places.items():
+            if good.get(key) == 1:
+                found[key] = RIGHT
+            elif blame.get(key, 0.0) > CERTAIN:
+                found[key] = WRONG
+            else:
+                if place not in fitted:
+                    known = self._fitted.get(place.primitive) or Successes([place.asked], [place.sizes], [1e-6], [0])
+                    fitted[place] = known.chance(place.asked, place.sizes)
+                found[key] = fitted[place]
+        return found
+
+    def _told(self, chances: Mapping[str, float], before: Told) -> Told:
+        """What each wrong result says of each of its calls: the more, the likelier all the others were right.
+
+        How likely each of those was follows from its chance and from what other results said of it the round before.
+        """
+        against = _against(before)
+        told: Told = {}
+        for (genome, size), runs in self._runs.items():
+            sound = self._sound[genome, size]
+            for run in () if _hiding(genome) else runs:
+                calls = run.calls
+                if run.score == 1 or run.flagged or any((calls, key) in told for key in calls):
+                    continue  # another decomposition that made the same calls says nothing new
+                right = {
+                    key: 1 - _wrong(chances[key], against[key] - before.get((calls, key), 0.0)) for key in sorted(calls)
+                }
+                for key in right:
+                    others = sound * math.prod(chance for other, chance in right.items() if other != key)
+                    told[calls, key] = -(1 - run.score) * math.log(max(EXACT, 1 - others))
+        return told
+
+
+def _one_call(genome: Genome) -> bool:
+    """Whether it is a single call, however many samples it takes."""
+    return bare(genome).size == 1
+
+
+def _hiding(genome: Genome) -> bool:
+    return any(node.op in HIDING for node in genome.walk())
+
+
+def _soundness(
+    runs: Mapping[tuple[Genome, int], Sequence[Run]], known: Mapping[str, Chance]
+) -> dict[tuple[Genome, int], float]:
+    """Chance that a decomposition makes sense at a size, by its runs there; a single call does at every size or none.
+
+    Where it does, all chances of its calls may be better or worse than they seem, by as much for each.
+    """
+    found: dict[tuple[Genome, int], float] = {}
+    most: dict[Genome, float] = {}
+    prior = np.exp(-(SHIFTS**2) / 2)
+    for (genome, size), some in runs.items():
+        hiding = _hiding(genome)
+        scores = np.array([run.score for run in some])
+        right = np.array([[_all_right(run, known, shift, hiding) for run in some] for shift in SHIFTS])
+        likely = np.log(right / LUCK) @ scores + np.log((1 - right) / (1 - LUCK)) @ (1 - scores)
+        odds = UNKNOWN / (1 - UNKNOWN) * float(prior @ np.exp(np.clip(likely, -40, 40)) / prior.sum())
+        found[genome, size] = odds / (1 + odds)
+        most[genome] = max(found[genome, size], most.get(genome, 0.0))
+    return {(genome, size): most[genome] if _one_call(genome) else sound for (genome, size), sound in found.items()}
+
+
+def _all_right(run: Run, known: Mapping[str, Chance], shift: float, hiding: bool) -> float:
+    """Chance that a run whose decomposition makes sense comes out right; half where its calls do not tell."""
+    right = 0.5 if hiding else math.prod(known[key].at(shift) for key in sorted(run.calls))
+    return min(1 - 1e-6, max(1e-6, right))
+
+
+def _against(told: Told) -> defaultdict[str, float]:
+    """How much all that was told speaks against each call."""
+    against = defaultdict[str, float](float)
+    for (_, key), evidence in told.items():
+        against[key] += evidence
+    return against
+
+
+def _blamed(chances: Mapping[str, float], told: Told) -> dict[str, float]:
+    """How much of wrong results is put down to each call beyond what its chance says already; 1 is all of one."""
+    blame: dict[str, float] = {}
+    for key, evidence in _against(told).items():
+        chance = chances[key]
+        if chance < 1:
+            blame[key] = (_wrong(chance, evidence) - (1 - chance)) / chance if chance > EXACT else 1.0
+    return blame
+
+
+def _wrong(chance: float, against: float) -> float:
+    """Chance that a call was wrong which is right with some chance, with so much evidence against it, in log-odds."""
+    wrong = (1 - chance) * math.exp(min(40.0, against))
+    return wrong / (wrong + chance) if wrong + chance else 1.0
