@@ -116,11 +116,13 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
         left = search.room().left
         if count == wanted:
             return count
+        # The last call is only sent where the most that it could take is left.
+        spare = {unit: most - search.engine.dearest.get(unit, 0.0) for unit, most in left.items()}
         forecast, _ = _between(search, parts, done, count)
         took = [(room.left[unit] - left[unit]) / (getattr(forecast, unit) or math.inf) for unit in left]
         dearer = max([0.01, *(share for share in took if not math.isnan(share))])
 
-        def fits(more: int, left: Mapping[str, float] = left, dearer: float = dearer, count: int = count) -> bool:
+        def fits(more: int, left: Mapping[str, float] = spare, dearer: float = dearer, count: int = count) -> bool:
             near, beyond = _between(search, parts, count, more)
             rest = Room(left, SPARE * dearer)
             return rest.times(near) >= 1 and Room(rest.without(near).left, SPARE * max(1.0, dearer)).times(beyond) >= 1

@@ -93,6 +93,18 @@ def test_a_second_engine_finds_the_answer() -> None:
     assert len(model.requests) == 1
 
 
+def test_the_most_that_a_call_could_take_is_known_whether_it_is_sent_or_not() -> None:
+    """So that a run which is resumed plans as it did: what was answered before is not sent again."""
+    cache, short, long = AnswerCache(), Question(SORT, ([2, 1],)), Question(SORT, (NUMBERS,))
+    ask(engine_of(ScriptedModel(truth), cache=cache), [long])
+    again = Engine([model := ScriptedModel(truth)], cache=cache, ledger=Ledger(max_tokens=10_000))
+    ask(again, [long, short])
+    prompt = SORT.prompt((NUMBERS,), 0)
+    assert len(model.requests) == 1
+    assert again.dearest["tokens"] == most_prompt_tokens(model, prompt) + default_cap(SORT, [len(NUMBERS)])
+    assert engine_of(ScriptedModel(truth), cache=cache).dearest["tokens"] == 0, "without a limit nobody asks"
+
+
 @pytest.mark.parametrize(
     "change", [{"sample": (1,)}, {"temperature": 0.7}, {"cap": 9}, {"prompt": 1}, {"values": ([1, 2],)}, {"model": 1}]
 )
