@@ -110,6 +110,7 @@ def checked(
                 "inputs": list(map(str, primitive.inputs)),
                 "output": str(primitive.output),
                 "prompts": len(primitive.prompts),
+                "judged": primitive.reference is not None or primitive is task.judge,
                 "example": _example(primitive, task, problem.inputs, problem.target),
             }
             for primitive in (*task.primitives, *([] if task.judge is None else [task.judge]))
@@ -134,6 +135,10 @@ def _show(result: dict[str, Any]) -> None:
         many = "" if primitive["prompts"] == 1 else f", {primitive['prompts']} prompts"
         click.echo(f"\n{primitive['name']}: {', '.join(primitive['inputs'])} → {primitive['output']}{many}")
         click.echo("".join(f"  | {line}\n" for line in primitive["example"].splitlines()), nl=False)
+    unjudged = [primitive["name"] for primitive in result["primitives"] if not primitive["judged"]]
+    if unjudged:
+        which = "no call can be judged" if len(unjudged) == len(result["primitives"]) else "some calls cannot be judged"
+        click.echo(f"\n{which}, for want of a reference ({', '.join(unjudged)}): the search learns from whole results")
     cost = result["cost"]
     words = [f"{_range(cost['calls'])} calls", f"{_range(cost['tokens'])} tokens"]
     if cost["usd"]["mean"] is not None:

@@ -120,7 +120,9 @@ def test_the_example_is_checked_and_runs(tmp_path: Path, capsys: pytest.CaptureF
     assert found["cost"]["usd"]["mean"] is None
     task = open_task(str(path))
     assert [primitive["name"] for primitive in found["primitives"]] == [p.name for p in task.primitives]
-    assert all(primitive["example"] for primitive in found["primitives"])
+    assert all(primitive["example"] and not primitive["judged"] for primitive in found["primitives"])
+    assert main(["check", str(path)]) == 0
+    assert "no call can be judged, for want of a reference (answer, " in capsys.readouterr().out
     model = ChatModel("chat", task.primitives, facts.knowledge("several"), PERFECT)
     design = dict(known_designs(task, 100))["fold with notes"]
     (folder / "fold.json").write_text(design.to_json(), encoding="utf-8")
