@@ -42,8 +42,8 @@ class Search(Billing):
     async def explore(self) -> str:
         """Calibrate, then rounds of forecasts and runs; gives the reason why they ended.
 
-        Every strategy begins with what the calibration came across: all small structures that would be right. Where no
-        answer can be judged it begins with the known designs, which are run: only measured scores tell anything there.
+        Every strategy begins with what the calibration came across: all small structures that would be right. Known
+        designs with calls that nobody can judge are run before anything else: only their scores tell anything there.
 
         Raises:
             ModelError: a model could not answer; the run can be resumed.
@@ -61,10 +61,11 @@ class Search(Billing):
         )
         self._calibrated = self.bench.calibration.answers
         self.refit()
-        if self._blind:
-            known = [normal(genome) for genome in self.designs().values() if genome.size <= self.settings.max_size]
-            await self.race(self.fitting(known[: self.settings.evaluations], FIRST), "search", FIRST)
-        for genome in known:
+        designs = [genome for genome in map(normal, self.designs().values()) if genome.size <= settings.max_size]
+        unjudged = [genome for genome in designs if self.forecaster.unjudged(genome)]
+        if unjudged:
+            await self.race(self.fitting(unjudged[: settings.evaluations], FIRST), "search", FIRST)
+        for genome in [*known, *unjudged]:
             self._forecast(normal(genome))
         quiet, batches = 0, WARM_UP
         while quiet < self._patience() or await self._second_look():

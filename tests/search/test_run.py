@@ -442,7 +442,8 @@ class Knowing(Counted):
 
     async def generate(self, request: Request) -> Completion:
         assert request.question is not None
-        known = next(each for each in open_task("sum").primitives if each.name == request.question.primitive.name)
+        tools = [*open_task("sum").primitives, *open_task("count").primitives]
+        known = next(each for each in tools if each.name == request.question.primitive.name)
         question = structs.replace(request.question, primitive=known)
         return await super().generate(structs.replace(request, question=question))
 
@@ -462,6 +463,16 @@ def test_what_no_call_tells_is_learned_from_whole_results(tmp_path: Path) -> Non
     assert tokens(result["front"]) < 0.9 * tokens(result["baselines"]) < math.inf
     again = run_search(settings, tmp_path / "again", task=blind, models=[Knowing()], concurrency=1)
     assert again == result
+
+
+def test_what_one_kind_of_call_does_not_tell_is_learned_from_whole_results(tmp_path: Path) -> None:
+    """Adding can be judged and counting cannot: designs that count are run first, and what is near them is found."""
+    task = open_task("count")
+    hidden = tuple(replace(each, reference=None) if each.name == "count" else each for each in task.primitives)
+    settings = Settings("count", ("simulated/gpt-3.5",), sizes=(12, 24, 48), target_size=48, max_size=3)
+    result = run_search(settings, tmp_path, task=replace(task, primitives=hidden), models=[Knowing()])
+    rights = [item["accuracy"]["48"]["mean"] for item in result["front"]]
+    assert min(rights) < 0.6 and max(rights) > 0.7, "one call, and what counts in pieces"
 
 
 def test_where_nothing_can_be_rehearsed_sense_has_a_say(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
