@@ -12,7 +12,7 @@ one call.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
@@ -33,8 +33,9 @@ UNKNOWN = 0.5
 """Chance that a decomposition makes sense, before it was run."""
 LUCK = 0.05
 """Chance that one which makes none is right nevertheless."""
-ROUNDS = 6
-"""How often results are put down to calls, and chances fitted to that."""
+ROUNDS, EARLY = 6, 3
+"""How often results are put down to calls, and chances fitted to that; and for how many rounds a decomposition is not
+doubted that was right at least once: until then too little is known of its calls."""
 CERTAIN = 0.99
 """Share of a wrong result put down to one call from which on it is taken for wrong."""
 RIGHT, WRONG, EXACT = Chance(math.inf, 0.0), Chance(-math.inf, 0.0), 1e-9
@@ -143,11 +144,13 @@ class Attribution:
         self._current = True
         told: Told = {}
         blame: dict[str, float] = {}
-        for _ in range(ROUNDS):
+        for turn in range(ROUNDS):
             judged = {record.key: bool(record.right) for _, record in self._judged()}
             good = self._good | {key: 1.0 for key, right in judged.items() if right}
             known = self._known(good, blame)
             self._sound = _soundness(self._runs, known)
+            if turn < EARLY:
+                self._sound |= {place: 1.0 for place, runs in self._runs.items() if any(run.score for run in runs)}
             chances = {key: chance.at() for key, chance in known.items()}
             told = self._told(chances, told)
             blame = _blamed(chances, told) | {key: 1.0 for key, right in judged.items() if not right}
@@ -184,17 +187,21 @@ class Attribution:
         """
         against = _against(before)
         told: Told = {}
+        looked_at = set[frozenset[str]]()
         for (genome, size), runs in self._runs.items():
             sound = self._sound[genome, size]
             for run in () if _hiding(genome) else runs:
                 calls = run.calls
-                if run.score == 1 or run.flagged or any((calls, key) in told for key in calls):
+                if run.score == 1 or run.flagged or calls in looked_at:
                     continue  # another decomposition that made the same calls says nothing new
+                looked_at.add(calls)
                 right = {
-                    key: 1 - _wrong(chances[key], against[key] - before.get((calls, key), 0.0)) for key in sorted(calls)
+                    key: math.log(max(EXACT, 1 - _wrong(chances[key], against[key] - before.get((calls, key), 0.0))))
+                    for key in sorted(calls)
                 }
-                for key in right:
-                    others = sound * math.prod(chance for other, chance in right.items() if other != key)
+                every = math.fsum(right.values())
+                for key, alone in right.items():
+                    others = sound * math.exp(every - alone)
                     told[calls, key] = -(1 - run.score) * math.log(max(EXACT, 1 - others))
         return told
 
@@ -221,7 +228,7 @@ def _soundness(
     for (genome, size), some in runs.items():
         hiding = _hiding(genome)
         scores = np.array([run.score for run in some])
-        right = np.array([[_all_right(run, known, shift, hiding) for run in some] for shift in SHIFTS])
+        right = np.array([_all_right(run, known, hiding) for run in some]).T  # shape (shifts, runs)
         likely = np.log(right / LUCK) @ scores + np.log((1 - right) / (1 - LUCK)) @ (1 - scores)
         odds = UNKNOWN / (1 - UNKNOWN) * float(prior @ np.exp(np.clip(likely, -40, 40)) / prior.sum())
         found[genome, size] = odds / (1 + odds)
@@ -229,10 +236,13 @@ def _soundness(
     return {(genome, size): most[genome] if _one_call(genome) else sound for (genome, size), sound in found.items()}
 
 
-def _all_right(run: Run, known: Mapping[str, Chance], shift: float, hiding: bool) -> float:
-    """Chance that a run whose decomposition makes sense comes out right; half where its calls do not tell."""
-    right = 0.5 if hiding else math.prod(known[key].at(shift) for key in sorted(run.calls))
-    return min(1 - 1e-6, max(1e-6, right))
+def _all_right(run: Run, known: Mapping[str, Chance], hiding: bool) -> list[float]:
+    """Chance at every shift that a run comes out right if its decomposition makes sense; half if calls do not tell."""
+    if hiding:
+        return [0.5] * len(SHIFTS)
+    alike = Counter(known[key] for key in sorted(run.calls))
+    rights = [math.prod(chance.at(shift) ** many for chance, many in alike.items()) for shift in SHIFTS]
+    return [min(1 - 1e-6, max(1e-6, right)) for right in rights]
 
 
 def _against(told: Told) -> defaultdict[str, float]:
