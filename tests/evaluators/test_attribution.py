@@ -95,6 +95,19 @@ def test_a_call_that_was_part_of_a_right_result_is_not_blamed_for_a_wrong_one() 
     assert chance(found, "extract") > 0.95 > 0.85 > chance(found, "conclude")
 
 
+def test_many_calls_that_are_seldom_all_right_are_not_taken_for_a_lack_of_sense() -> None:
+    """Right results alone would make the calls look so good that wrong ones could not be theirs."""
+    found, draw = Attribution(["answer"]), random.Random(3)
+    pieces = Node("split", [Input(0)], {"size": 1, "overlap": 0})
+    each = Genome(Node("join", [Node("map", [pieces], {}, [ONE])]))
+    runs = {
+        n: outcome(draw.random() < 0.3, *(asked("answer", f"{n}/{part}") for part in range(30))) for n in range(200)
+    }
+    found.add(each, runs)
+    assert chance(found, "answer") == pytest.approx(0.3 ** (1 / 30), abs=0.02)
+    assert found.sound(each, 8) == pytest.approx(1.0, abs=0.01)
+
+
 def test_a_decomposition_that_makes_no_sense_is_no_fault_of_its_calls() -> None:
     found = Attribution(["extract", "conclude", "answer"])
     found.add(
