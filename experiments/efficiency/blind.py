@@ -14,7 +14,8 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import cached_property
 from statistics import fmean
 from typing import Any
 from unittest.mock import patch
@@ -62,20 +63,19 @@ class Seeing:
         return completion
 
 
-class Blind:
-    """A problem of search without references."""
+class Blind(Problem):
+    """A problem of search without references; what is true of it, the problem itself knows."""
 
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._problem, name)
-
-    @property
+    @cached_property
     def task(self) -> Task:
         """The task as the search is given it."""
-        task = self._problem.task
+        task = super().task
         return replace(task, primitives=tuple(replace(each, reference=None) for each in task.primitives))
+
+
+def blinded(problem: Problem) -> Blind:
+    """The same problem without references."""
+    return Blind(**{each.name: getattr(problem, each.name) for each in fields(problem)})
 
 
 def opened(problem: Problem, seed: int) -> Metered:
@@ -87,7 +87,7 @@ def opened(problem: Problem, seed: int) -> Metered:
 def blind_run(problem: Problem, judge: Judge, seed: int) -> dict[str, Any]:
     """One search of ours to its end."""
     with patch("run.metered", lambda _, seed: opened(problem, seed)):
-        return our_run(Blind(problem), judge, seed)  # type: ignore[arg-type]
+        return our_run(blinded(problem), judge, seed)
 
 
 def foretold(problem: Problem, seed: int) -> list[tuple[float, float, float, float]]:
@@ -103,7 +103,7 @@ def foretold(problem: Problem, seed: int) -> list[tuple[float, float, float, flo
     )
     with tempfile.TemporaryDirectory() as folder:
         model = opened(problem, seed)
-        found = run_search(settings, f"{folder}/run", task=Blind(problem).task, models=[model])
+        found = run_search(settings, f"{folder}/run", task=blinded(problem).task, models=[model])
     pairs = []
     for item in {item["name"]: item for item in (*found["front"], *found["baselines"])}.values():
         expected = item["predicted"][str(far)]["accuracy"]
