@@ -15,6 +15,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -62,6 +63,19 @@ class Run(NamedTuple):
     flagged: frozenset[str]
 
 
+class Attributed(NamedTuple):
+    """What whole results tell of calls that nobody can judge.
+
+    Attributes:
+        successes: how often answers are right, by primitive.
+        failed: questions about a whole problem whose first answer was wrong, and what came of their further samples.
+    """
+
+    successes: Mapping[str, Successes] = MappingProxyType({})
+    failed: Collection[Failed] = ()
+
+
+NOTHING_TOLD = Attributed()
 Told: TypeAlias = dict[tuple[frozenset[str], str], float]
 """How much a wrong result of some calls speaks against one of them, in log-odds."""
 
@@ -106,19 +120,18 @@ class Attribution:
             flagged = frozenset(record.key for record in asked if record.flagged and outcome.failure)
             self._runs.setdefault((genome, outcome.size), []).append(Run(outcome.score, calls, flagged))
 
-    def successes(self) -> Mapping[str, Successes]:
-        """How often answers of each primitive are right, by size, as far as results tell."""
+    def found(self) -> Attributed:
+        """What all results so far tell."""
         self._fit()
-        return self._fitted
+        return Attributed(self._fitted, self._failed())
 
     def sound(self, genome: Genome, size: int) -> float | None:
         """Chance that a decomposition makes sense at a size; None where it was not run there."""
         self._fit()
         return self._sound.get((genome, size))
 
-    def failed(self) -> dict[str, Failed]:
-        """Questions about a whole problem whose first answer was wrong, and what came of their further samples."""
-        self._fit()
+    def _failed(self) -> Collection[Failed]:
+        """Questions about a whole problem whose first answer was wrong."""
         found: dict[str, Failed] = {}
         for problem, record in sorted(self._judged(), key=lambda each: bool(each[1].sample)):  # first ones first
             question = f"{problem} {key_of(record)}"
@@ -126,7 +139,7 @@ class Attribution:
                 found[question] = Failed.of(record)
             elif record.sample and question in found and (record.shuffled or record.temperature > 0):
                 found[question].add(record, record.shuffled)
-        return found
+        return found.values()
 
     def _judged(self) -> Iterator[tuple[Hashable, CallRecord]]:
         """Calls about a whole problem, if it makes sense to ask them: right is what some right result was."""

@@ -59,6 +59,12 @@ class _Call(msgspec.Struct, frozen=True, eq=False, gc=False):
     request: Request
     key: str
     sizes: tuple[int, ...]  # of the question's values
+    counted: int | None  # tokens of its prompt at the most, where that was worked out
+
+    @property
+    def most(self) -> int:
+        """The most tokens that its prompt may have."""
+        return most_prompt_tokens(self.model, self.request.prompt) if self.counted is None else self.counted
 
 
 class Engine:
@@ -169,13 +175,14 @@ class Engine:
         sizes = question.primitive.sizes(question.values)
         cap = question.cap or default_cap(question.primitive, sizes)
         request = Request(prompt, question.temperature, cap, seed_of(prompt, question.sample), question)
+        most = None
         if self.ledger.limits:
             most, price = most_prompt_tokens(model, prompt), billed_price_of(model)
             self.dearest["tokens"] = max(self.dearest["tokens"], most + cap)
             if price is not None:
                 self.dearest["usd"] = max(self.dearest["usd"], price.usd(most, cap))
-        identity = self._identities[question.model]
-        return _Call(model, request, answer_key(identity, prompt, question.temperature, cap, question.sample), sizes)
+        key = answer_key(self._identities[question.model], prompt, question.temperature, cap, question.sample)
+        return _Call(model, request, key, sizes, most)
 
     def _under_way(self, call: _Call) -> tuple[asyncio.Future[Completion], bool]:
         """A future of one's own for an answer, which others may wait for too, and whether it is on its way already."""
@@ -270,16 +277,15 @@ class Engine:
         if self._broken is not None:  # the run ends: what still waits for its turn would only fail as well
             raise ModelError(str(self._broken))
         model, request = calls[0].model, calls[0].request
-        reservation = await self.ledger.reserve(
-            most_prompt_tokens(model, request.prompt), len(calls) * request.max_tokens, billed_price_of(model)
-        )
+        completion = len(calls) * request.max_tokens
+        reservation = await self.ledger.reserve(calls[0].most, completion, billed_price_of(model))
         self._sent.add(task)
         try:
             if len(calls) > 1:
                 samples: Samples = await model.sample(request, len(calls))  # type: ignore[attr-defined]
             else:
-                completion = await model.generate(request)
-                samples = Samples((completion,), completion.usage)
+                answer = await model.generate(request)
+                samples = Samples((answer,), answer.usage)
         except PromptRefusedError:
             samples = REFUSED
         except UnreachableError:

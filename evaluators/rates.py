@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from functools import cached_property
-from types import MappingProxyType
+from itertools import chain
 from typing import Any
 
-from undercut.evaluators.calibrate import Calibration
+from undercut.evaluators.attribution import NOTHING_TOLD, Attributed
+from undercut.evaluators.calibrate import Calibration, Failed
 from undercut.evaluators.fitting import FLAT, Key, TokenFit
 from undercut.evaluators.likeness import Again, likeness
 from undercut.evaluators.statistics import Accuracy, wilson
@@ -33,7 +34,7 @@ class FittedRates:
 
     `shift` moves every chance by so many standard deviations: −1.64 and 1.64 give the ends of a 90 % interval that
     takes all chances to be wrong in the same direction. `attributed` stands in for primitives of which no answer was
-    judged: how often they are right as whole results tell.
+    judged.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class FittedRates:
         shapes: Sequence[Shape | None],
         prices: Sequence[Price | None],
         shift: float = 0.0,
-        attributed: Mapping[str, Successes] = MappingProxyType({}),
+        attributed: Attributed = NOTHING_TOLD,
     ) -> None:
         self._toolbox = toolbox
         self._shapes = shapes
@@ -92,7 +93,7 @@ class FittedRates:
             return None
         alike = [found.mean for key, found in self._alike.items() if key[:2] == (primitive, model)]
         judged = outcomes.right_of_all if alike and not any(alike) else outcomes.right
-        return judged or self._attributed.get(primitive)
+        return judged or self._attributed.successes.get(primitive)
 
     def _call(self, key: Key, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         asked = key.asked
@@ -195,11 +196,15 @@ class FittedRates:
         measured = outcomes.shares(primitive.options, sizes) if outcomes else None
         return measured or primitive.expected_shares()
 
+    def _failed(self) -> Iterable[Failed]:
+        """Questions whose first answer was wrong, by a reference or as whole results tell."""
+        return chain(self._calibration.failed.values(), self._attributed.failed)
+
     @cached_property
     def _same(self) -> dict[str, tuple[Successes, float]]:
         """How often two wrong answers of a primitive were the same, by size, and the largest size asked."""
         told: dict[str, dict[tuple[Asked, float], list[tuple[int, int]]]] = {}
-        for failed in self._calibration.failed.values():
+        for failed in self._failed():
             for shuffled, pairs in failed.pairs.items():
                 place = _way(failed.key.asked.model, shuffled), sum(failed.sizes)
                 told.setdefault(failed.key.primitive, {}).setdefault(place, []).append(pairs)
@@ -223,11 +228,11 @@ class FittedRates:
     def _alike(self) -> dict[tuple[str, int, bool], Accuracy]:
         """How alike samples are: how often further ones of a wrong one were right, against how often such calls are."""
         found: dict[tuple[str, int, bool], Counter[Again]] = {}
-        for failed in self._calibration.failed.values():
+        for failed in self._failed():
             key, sizes, again = failed.key, failed.sizes, failed.again
             outcomes = self._outcomes.get(key.primitive)
             judged = outcomes.right if outcomes else None
-            judged = judged or self._attributed.get(key.primitive)
+            judged = judged or self._attributed.successes.get(key.primitive)
             if judged is None:
                 continue  # first judged after these rates were fitted
             for shuffled, (right, samples) in again.items():

@@ -286,8 +286,7 @@ class Looking:
         shapes = [model.shape for model in self.models]
         prices = [price_of(model) for model in self.models]
         self._learn_of_kin()
-        attributed = self.bench.attribution.successes()
-        self.bench.calibration.failed |= self.bench.attribution.failed()
+        attributed = self.bench.attribution.found()
         rates = FittedRates(self.bench.calibration, self.toolbox, shapes, prices, attributed=attributed)
         workers, credit = self.settings.workers, self.bench.credit()
         self.forecaster = Forecaster(rates, self.task, self.toolbox, workers, self._spoiling, credit)

@@ -50,7 +50,7 @@ def outcome(score: float, *records: CallRecord, size: int = 8, output: str = RIG
 
 def chance(found: Attribution, primitive: str, size: int = 8) -> float:
     """How likely an answer of a primitive is taken to be right."""
-    return found.successes()[primitive].chance(GREEDY, [size]).at()
+    return found.found().successes[primitive].chance(GREEDY, [size]).at()
 
 
 def test_a_single_call_is_right_as_often_as_its_results() -> None:
@@ -166,12 +166,11 @@ def test_samples_are_told_right_from_wrong_by_right_results() -> None:
         for n, value in enumerate(values)
     ]
     found.add(VOTE, {0: outcome(0, *samples)})
-    assert not found.failed(), "nobody knows the answer yet"
+    assert not found.found().failed, "nobody knows the answer yet"
     found.add(NOTES, {0: outcome(1)})
     found.add(ONE, {n: outcome(1, asked("answer", f"{n}", value=RIGHT)) for n in range(1, 9)})  # asking makes sense
     found.add(VOTE, {n: outcome(1, asked("answer", f"v{n}", value=RIGHT)) for n in range(1, 9)})
-    found.successes()
-    (failed,) = found.failed().values()
+    (failed,) = found.found().failed
     assert failed.first == samples[0].wrong
     assert failed.again == {False: (2, 4)}
     assert failed.pairs == {False: (1, 3)}
@@ -180,4 +179,4 @@ def test_samples_are_told_right_from_wrong_by_right_results() -> None:
 def test_nothing_is_kept_where_all_can_be_judged() -> None:
     found = Attribution([])
     found.add(ONE, {0: outcome(1, asked("answer", "k", right=True))})
-    assert not found.successes() and found.sound(ONE, 8) is None and not found.failed()
+    assert not found.found().successes and found.sound(ONE, 8) is None and not found.found().failed
