@@ -22,20 +22,12 @@ class Judge:
         A question that makes no sense has no true answer. A flagged answer is wrong. A reference that raises does not
         know: inputs that come from wrong answers may lie outside what it is written for.
         """
-        if question.primitive.reference is None or not self._sensible(question):
+        if question.primitive.reference is None or not question.primitive.sensible(question.values):
             return None
         if flagged:
             return False
         known, truth = self._truth(question)
         return question.primitive.agree(value, truth) if known else None
-
-    def _sensible(self, question: Question) -> bool:
-        """Whether the inputs are what the primitive expects: wrong answers before may have spoilt them."""
-        expects = question.primitive.expects
-        try:
-            return expects is None or bool(expects(*question.values))
-        except Exception:  # as above: the user's code on inputs that may be anything
-            return False
 
     def _truth(self, question: Question) -> tuple[bool, Any]:
         primitive = question.primitive

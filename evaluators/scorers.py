@@ -11,6 +11,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 Score: TypeAlias = Callable[[Any, Any], float]
@@ -103,11 +104,18 @@ SCORERS: dict[str, Score] = {
 
 
 def number_in(value: Any) -> float | None:
-    """The last number of a text, commas between thousands left out; None where there is none."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    found = _NUMBER.findall(_text(value))
-    return float(found[-1].replace(",", "")) if found else None
+    """The last number of a text, commas between thousands left out; None where there is none that a float can hold."""
+    number = value
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        found = _NUMBER.findall(_text(value))
+        number = found[-1].replace(",", "") if found else math.nan
+    try:
+        near = float(number)
+    except OverflowError:
+        return None
+    if not math.isfinite(near):
+        return None
+    return int(Decimal(number)) if near.is_integer() else near  # a float holds no more than 15 digits
 
 
 def option_of(value: Any) -> str:

@@ -98,7 +98,7 @@ def _on_problems(
         return found
     for instance in instances:
         values = tuple(instance.inputs[task.inputs.index(kind)] for kind in primitive.inputs)
-        if primitive.expects is None or primitive.expects(*values):
+        if primitive.sensible(values):
             found.setdefault(sum(primitive.sizes(values)), {}).setdefault(repr(values), values)
     return found
 

@@ -83,7 +83,7 @@ def commands() -> None:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Everything random follows from it.")
 @click.option("--allow-code", is_flag=True, help="Let decompositions use the task's functions in code.")
-@click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.  [default: generated]")
+@click.option("--data", type=click.Path(), help="JSONL, JSON or CSV file with the problems.  [default: generated]")
 @click.option(
     "--reuse", type=click.Path(path_type=Path), metavar="DIR", multiple=True,
     help="An earlier run whose answers are not asked for again; may be repeated.",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option("--samples", type=click.IntRange(1), default=50, show_default=True, help="Problems a size.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which problems.")
 @click.option("--allow-code", is_flag=True, help="Let the genome use the task's functions in code.")
-@click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.  [default: generated]")
+@click.option("--data", type=click.Path(), help="JSONL, JSON or CSV file with the problems.  [default: generated]")
 @limit_options
 @concurrency_option
 @json_option

@@ -187,7 +187,7 @@ class _Walk:
         if self._calls < 0:
             raise _WastefulError
         self._hold(primitive.inputs, values)
-        if primitive.expects is not None and not primitive.expects(*values):
+        if not primitive.sensible(values):
             raise _SenselessError
         self.questions.append(question)
         try:

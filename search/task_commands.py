@@ -46,7 +46,7 @@ def init(folder: Path) -> None:
 @click.option("--samples", type=int, default=50, show_default=True, help="As for `undercut search`.")
 @click.option("--max-size", type=int, default=9, show_default=True, help="As for `undercut search`.")
 @click.option("--seed", type=int, default=0, show_default=True, help="As for `undercut search`.")
-@click.option("--data", type=click.Path(), help="JSONL or CSV file with the problems.")
+@click.option("--data", type=click.Path(), help="JSONL, JSON or CSV file with the problems.")
 @json_option
 def check(task: str, models: tuple[str, ...], sizes: tuple[int, ...] | None, as_json: bool, **options: Any) -> None:
     """Validate TASK and say what a search of it will ask and cost. No call is made."""

@@ -63,11 +63,31 @@ class Primitive:
 
         Raises:
             InvalidAnswer: the text is not of the output's type, or raises the primitive's red flag.
+            GenomeError: the function that tells raised.
         """
         answer = parse(text, self.output)
-        if self.valid is not None and not self.valid(answer, *values):
+        if self.valid is None:
+            return answer
+        try:
+            valid = self.valid(answer, *values)
+        except Exception as error:  # the user's code
+            raise GenomeError(
+                f"the `valid` of primitive {self.name!r} must take any answer of type {self.output} after the inputs' "
+                f"values, and for the answer {text[:60]!r} it raised {type(error).__name__}: {error}"
+            ) from error
+        if not valid:
             raise InvalidAnswer(f"the answer {text[:80]!r} breaks the contract of {self.name!r}")
         return answer
+
+    def sensible(self, values: Sequence[Any]) -> bool:
+        """Whether it makes sense to ask this about these inputs: they are what the primitive expects.
+
+        An `expects` that raises says no, since wrong answers before may have spoilt the inputs in any way.
+        """
+        try:
+            return self.expects is None or bool(self.expects(*values))
+        except Exception:  # the user's code
+            return False
 
     def agree(self, answer: Any, other: Any) -> bool:
         """Whether two answers say the same.

@@ -115,7 +115,7 @@ def parse(text: str, kind: Type) -> Any:
         separator = kind.item.separator.strip(" ")
         words = text.strip("[]").split(separator) if separator else re.split(r"[,\s]+", text.strip("[] \n"))
         return [kind.item.parse(word.strip()) for word in words if word.strip()]
-    except (ValueError, InvalidAnswer) as error:
+    except Exception as error:  # the reader may be the user's code: what it cannot read is no answer
         raise InvalidAnswer(f"an answer must be of type {kind}, and {text[:80]!r} is not") from error
 
 

@@ -21,7 +21,7 @@ def open_task(name: str, data: str | None = None) -> Task:
 
     Args:
         name: what a user calls the task.
-        data: a JSONL or CSV file with its problems; without one they are generated.
+        data: a JSONL, JSON or CSV file with its problems; without one they are generated.
 
     Raises:
         TaskError: there is no such task, or the file does not hold its problems.

@@ -106,7 +106,7 @@ def as_value(value: Any, kind: Type, pieces: Piece = "line") -> Any:
         number = number_in(value)
         if number is None:
             raise ValueError(f"{value!s:.60} is no number")
-        return int(number) if number == int(number) else number
+        return number
     if kind.name == "record":
         found = json.loads(value) if isinstance(value, str) else value
         if not isinstance(found, dict):

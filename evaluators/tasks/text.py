@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from undercut.evaluators.scorers import number_in
 from undercut.spaces.errors import TaskError
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Function
@@ -50,13 +51,10 @@ def read_number(text: str) -> float | None:
         ValueError: there is no number.
     """
     said = read_text(text)
-    found = re.findall(r"-?(?:\d[\d,]*\.?\d*|\.\d+)", said)
-    if not found:
-        if said.strip(" .").lower() == NOTHING:
-            return None
+    number = number_in(said)
+    if number is None and said.strip(" .").lower() != NOTHING:
         raise ValueError(text)
-    number = float(found[-1].replace(",", ""))
-    return int(number) if number == int(number) else number
+    return number
 
 
 def write_number(number: float | None) -> str:

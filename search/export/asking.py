@@ -40,7 +40,7 @@ def ask(prompt: str, read: Callable[[str], Any], **options: Any) -> Any:
     text = copy_context().run(LLM.get(), prompt, **options).strip()
     try:
         return read(text)
-    except (ValueError, InvalidAnswer) as error:
+    except Exception as error:  # the reader may be the user's code: what it cannot read is no answer
         raise InvalidAnswer(f"the text {text[:80]!r} does not answer {prompt[:80]!r}") from error
 
 

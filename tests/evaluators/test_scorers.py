@@ -35,6 +35,8 @@ def test_the_target_itself_is_right(name: str, value: Any) -> None:
         ("normalised", "Oslo or Bergen", "Oslo", 0.0),
         ("numeric", "that makes $1,234.50", 1234.5, 1.0),
         ("numeric", "18", "19", 0.0),
+        ("numeric", "9" * 400, 10**400, 0.0),
+        ("numeric", "9" * 5000, "9" * 5000, 0.0),
         ("numeric", "no idea", 0, 0.0),
         ("choice", "(B) Frankenstein", "b", 1.0),
         ("choice", "A", "(B)", 0.0),

@@ -13,9 +13,9 @@ import pytest
 from undercut.evaluators.task import SPLITS, Task, is_of, split_of
 from undercut.evaluators.tasks import TASKS, open_task
 from undercut.evaluators.tasks.primitives import FACTS, FOUND, KEY
-from undercut.spaces.errors import GenomeError, TaskError
+from undercut.spaces.errors import GenomeError, InvalidAnswer, TaskError
 from undercut.spaces.primitive import Primitive
-from undercut.spaces.types import NUMBER, NUMBERS, TRUTH, ListOf, Type, size_of
+from undercut.spaces.types import NUMBER, NUMBERS, TRUTH, Atom, ListOf, Type, size_of
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -106,9 +106,9 @@ def jsonl(path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, rows)) + "\n\n", encoding="utf-8")
 
 
-def jsonl_with_one_input(path: Path) -> None:
+def json_with_one_input(path: Path) -> None:
     rows = [{"input": numbers, "target": sorted(numbers), "note": "more"} for numbers in LISTS]
-    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    path.write_text(json.dumps({"version": 1, "rows": rows}), encoding="utf-8")
 
 
 def named_columns(path: Path) -> None:
@@ -126,7 +126,7 @@ def graph_of_thoughts_columns(path: Path) -> None:
     ("write", "name"),
     [
         (jsonl, "p.jsonl"),
-        (jsonl_with_one_input, "p.json"),
+        (json_with_one_input, "p.json"),
         (named_columns, "p.csv"),
         (graph_of_thoughts_columns, "p.csv"),
     ],
@@ -159,19 +159,21 @@ def test_a_cell_may_hold_nothing_on_purpose(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("p.csv", "", "needs a column for each of 1 inputs"),
-        ("p.csv", "Sorted\n[1]\n", "needs a column"),
+        ("p.csv", "", "holds none"),
+        ("p.csv", "Sorted\n[1]\n", "line 2 .* needs a column for each of 1 inputs"),
         ("p.csv", "input,target\n", "holds none"),
-        ("p.csv", "input,target\n[1],\n", "line 2 .* lacks a value"),
-        ("p.csv", "input,target\n[1],[1]\n[2]\n", "line 3 .* lacks a value"),
+        ("p.csv", "input,target\n[1],\n", "line 2 .* must have a value in column .target."),
+        ("p.csv", "input,target\n[1],[1]\n[2]\n", "line 3 .* must have a value in column .target."),
         ("p.csv", "input,target\n3,[3]\n", r"line 2 .* must be of type \[number\], and 3"),
         ("p.csv", "input,target\none two,[3]\n", r"line 2 .* must be of type \[number\]"),
         ("p.jsonl", "", "holds none"),
         ("p.jsonl", "{}", "line 1 .* must be an object"),
         ("p.jsonl", "[]", "line 1 .* must be an object"),
         ("p.jsonl", '{"input": [1], "target": [1]}\n{"input": [1]', "line 2"),
-        ("p.jsonl", '{"inputs": [[1], [2]], "target": [1]}', r"line 1 .* \(1 of them\)"),
+        ("p.jsonl", '{"inputs": [[1], [2]], "target": [1]}', "line 1 .* a list of inputs, 1 of them"),
         ("p.jsonl", '{"input": ["a"], "target": [1]}', "line 1 .* type"),
+        ("p.json", '{"input": [1], "target": [1]}\n{"input": [1], "target": [1]}', "p.json must be JSON"),
+        ("p.txt", "[1]", "ends in .jsonl, .json or .csv"),
     ],
 )
 def test_files_that_hold_something_else(name: str, text: str, words: str, tmp_path: Path) -> None:
@@ -182,8 +184,8 @@ def test_files_that_hold_something_else(name: str, text: str, words: str, tmp_pa
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
-    for name in ("nowhere.csv", "bytes.csv", "."):
-        with pytest.raises(TaskError, match="--data must be a JSONL or CSV file"):
+    for name in ("nowhere.csv", "bytes.csv", "none.json"):
+        with pytest.raises(TaskError, match="data must be a JSONL, JSON or CSV file"):
             open_task("sort", str(tmp_path / name))
 
 
@@ -206,6 +208,17 @@ def test_what_the_users_own_code_raises_is_said_in_one_sentence() -> None:
     assert math.isnan(replace(TASKS["sort"], score=lambda output, target: 2.0).scored([1], [1]))
     with pytest.raises(GenomeError, match=r"law of primitive 'sort' .* for 3 it raised KeyError"):
         replace(TASKS["sort"].primitives[0], law=broken).answer_size(3)
+    with pytest.raises(GenomeError, match=r"`valid` of primitive 'sort' .* for the answer '1' it raised KeyError"):
+        replace(TASKS["sort"].primitives[0], valid=broken).read("1", [[1]])
+    assert not replace(TASKS["sort"].primitives[0], expects=broken).sensible([[1]])
+
+
+def test_what_a_reader_of_ones_own_cannot_read_is_no_answer() -> None:
+    second = Atom("second", parse=lambda text: text.split()[1])
+    asked = Primitive("asked", (NUMBERS,), second, ("{0}",))
+    assert asked.read("a b", [[1]]) == "b"
+    with pytest.raises(InvalidAnswer, match="must be of type second, and 'a' is not"):
+        asked.read("a", [[1]])
 
 
 def test_a_comparison_of_answers_that_raises_is_named() -> None:

@@ -199,7 +199,9 @@ def test_answers_are_read_as_models_write_them() -> None:
     assert (read_number("Answer: $1,234.0"), read_number("so 2 + 2.5 = 4.5"), read_number("None.")) == (1234, 4.5, None)
     assert read_truth("Yes, it is") is True and read_truth("no.") is False
     assert read_choice("Answer: (B) it is", choices=("(A)", "(B)")) == "(B)"
-    for read, text in ((read_text, " "), (read_number, "many"), (read_truth, "perhaps")):
+    assert (read_number("Answer: 1e5"), read_number("12345678901234567891")) == (100_000, 12345678901234567891)
+    far = "9" * 400
+    for read, text in ((read_text, " "), (read_number, "many"), (read_number, far), (read_truth, "perhaps")):
         with pytest.raises(ValueError):
             read(text)
     with pytest.raises(ValueError):

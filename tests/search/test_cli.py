@@ -218,7 +218,7 @@ def test_a_genome_that_was_exported_is_measured_run_and_priced(done: Path, tmp_p
         (f"search sort {MODEL} --max-minutes -1", ["--max-minutes must be 0 or more, not -1"]),
         ("search sort -m x --api-base http://me:pass@host/v1", ["API base must be a URL", "OPENAI_API_KEY"]),
         (f"search sort {MODEL} --concurrency 0", ["concurrency"]),
-        (f"search sort {MODEL} --data nowhere.csv", ["--data", "nowhere.csv"]),
+        (f"search sort {MODEL} --data nowhere.csv", ["JSONL, JSON or CSV", "nowhere.csv"]),
         (f"search sort {MODEL} --storage nonsense", ["--storage must be the URL"]),
         ("search", ["missing argument 'TASK'", "`undercut search --help`"]),
         ("search sort --nonsense", ["--nonsense"]),
