@@ -65,7 +65,7 @@ def commands() -> None:
     help="Set no limit on the bill.  [default: a fifth more tokens than `undercut check` foretells, unless all models "
     "run in this process]",
 )  # fmt: skip
-@click.option("--evaluations", type=int, default=32, show_default=True, help="Most decompositions run on the model.")
+@click.option("--evaluations", type=int, default=32, show_default=True, help="Most decompositions run before the front is chosen.")
 @click.option(
     "--samples",
     type=int,
@@ -346,7 +346,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(f"undercut: {_sentence(error)}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped; `undercut resume DIR` goes on", err=True)
+        click.echo("stopped; `undercut resume DIR` goes on with a run that was kept in a folder", err=True)
         return 1
     except UsageError as error:
         click.echo(f"undercut: {error}", err=True)

@@ -78,7 +78,7 @@ def run(
     \b
     undercut run sort.json '[3, 1, 2]'
     undercut run count.json @digits.jsonl 7
-    """  # noqa: D301 - as above
+    """  # noqa: D301 - click wants the control character
     from undercut.search.streaming import is_streamed
 
     found, name = _genome(genome), _task_of(genome, task)

@@ -38,9 +38,9 @@ class Settings:
         data: a file with the task's instances; None generates them.
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
         max_minutes: limit of the time from one start or resumption to the next; None is no limit.
-        evaluations: most genomes run on the model before the front is measured afresh.
+        evaluations: most genomes run on the model before the front is chosen; up to a dozen may join while it is.
         samples: instances of the largest size in that last measurement, half as many of others; for what is dear, down
-            to half of them.
+            to a quarter of them.
         max_size: most nodes of a genome.
         ceiling: genomes that cost more than so many times what a right answer costs at the least, which is a run's cost
             by how often it is right, are not looked at; where latency is the cost, nor those that take so many times

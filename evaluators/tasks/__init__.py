@@ -25,6 +25,7 @@ def open_task(name: str, data: str | None = None) -> Task:
 
     Raises:
         TaskError: there is no such task, or the file does not hold its problems.
+        UsageError: an installed package announces an operator that is none.
     """
     install_operators()
     task = _found(name)

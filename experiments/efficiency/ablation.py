@@ -41,12 +41,14 @@ def _nothing(self: Any, key: str) -> None:
     return None
 
 
+NORMALISING = ("explore", "looking", "proposers.choices", "proposers.portfolio")
+"""Modules of the search that bring genomes to their normal form."""
 WITHOUT: Mapping[str, Mapping[str, Any]] = {
     "everything there": {},
     "calibration": {"undercut.search.explore.calibrate": _uncalibrated},
     "cache": {"undercut.evaluators.cache.AnswerCache.get": _nothing},
     "few problems first": {"undercut.search.explore.FIRST": (FIRST[-1] + SELECT[-1],)},
-    "normal form": {"undercut.search.explore.normal": _as_it_is},
+    "normal form": {f"undercut.search.{place}.normal": _as_it_is for place in NORMALISING},
 }
 
 
