@@ -25,7 +25,7 @@ from undercut.evaluators.calibrate import Failed, key_of
 from undercut.evaluators.engine import answer_digest
 from undercut.evaluators.evaluate import Outcome
 from undercut.evaluators.fitting import smoothed
-from undercut.evaluators.success import Asked, Chance, Successes
+from undercut.evaluators.success import SHIFTS, Asked, Chance, Successes
 from undercut.evaluators.trace import CallRecord
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import SAMPLING, bare
@@ -41,8 +41,6 @@ CERTAIN = 0.99
 """Share of a wrong result put down to one call from which on it is taken for wrong."""
 RIGHT, WRONG, EXACT = Chance(math.inf, 0.0), Chance(-math.inf, 0.0), 1e-9
 """What is known of a call that was right, or wrong; and how near to 0 or 1 chances come that are not known for sure."""
-SHIFTS = np.linspace(-2.0, 2.0, 9)
-"""Standard deviations by which all chances may be off together."""
 HIDING = (*SAMPLING, "guard")
 """Operators that are there to be right though a call was wrong: their results tell little of single calls."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from string import Formatter
 
 from undercut.evaluators.models.base import Model, price_of
 from undercut.spaces.estimate import CallRates
 from undercut.spaces.genome import Genome, Node
 from undercut.spaces.pricing import call_cost
-from undercut.spaces.primitive import Primitive
+from undercut.spaces.primitive import Primitive, pieces
 
 
 class DeclaredRates:
@@ -55,11 +54,11 @@ class DeclaredRates:
         key = (primitive.name, variant, model)
         if key not in self._headers:
             count: Callable[[str], int] = getattr(self._models[model], "count", lambda text: len(text.split()))
-            pieces = list(Formatter().parse(primitive.prompts[variant]))
+            cut = pieces(primitive.prompts[variant])
             # Counted with one item in every slot: what stands between words may be a token where nothing follows it.
-            one_each = "".join(literal + ("1" if name is not None else "") for literal, name, *_ in pieces)
-            header = count(one_each) - sum(name is not None for _, name, *_ in pieces)
-            signs = {int(name): float(count(sign)) for _, name, sign, _ in pieces if name is not None and sign}
+            one_each = "".join(literal + ("1" if place is not None else "") for literal, place, _ in cut)
+            header = count(one_each) - sum(place is not None for _, place, _ in cut)
+            signs = {place: float(count(sign)) for _, place, sign in cut if place is not None and sign}
             self._headers[key] = (header, signs)
         return self._headers[key]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from undercut.evaluators.statistics import Accuracy
-from undercut.evaluators.success import Chance
+from undercut.evaluators.success import SHIFTS, Chance
 
 INDEPENDENT = 0.5
 """Chance that samples are independent, before anything was seen.
@@ -18,8 +18,6 @@ none.
 """
 LIKENESSES = np.arange(1, 100) / 100
 """The likenesses that are weighed otherwise, each as likely."""
-SHIFTS = np.linspace(-2.0, 2.0, 9)
-"""Standard deviations by which all chances may be wrong in the same direction."""
 LEVEL = 0.95
 
 

@@ -27,6 +27,8 @@ CLOSE = math.sqrt(3) / REACH
 SHARED = (0.5, 0.25, 0.15, 0.1)
 """Parts of what is not known beforehand that all calls share, then those of one model, one prompt, one temperature."""
 STEPS = 40
+SHIFTS = np.linspace(-2.0, 2.0, 9)
+"""Standard deviations by which all chances may be off together, in the same direction: what is averaged over."""
 
 
 class Asked(NamedTuple):

@@ -90,6 +90,11 @@ class Task:
         """What a decomposition of this task takes and gives."""
         return Signature(self.inputs, self.output)
 
+    @property
+    def blind(self) -> bool:
+        """Whether nobody can tell whether a single answer is right: no primitive has a reference."""
+        return all(primitive.reference is None for primitive in self.primitives)
+
     def toolbox(self, models: Sequence[str], allow_code: bool = False) -> Toolbox:
         """What genomes of this task may use, over these models."""
         functions = (*self.selectors, *(self.functions if allow_code else ()))

@@ -106,7 +106,7 @@ class Trace:
     def cost(self, models: Sequence[Model]) -> Cost:
         """What the calls cost uncached, by the shapes and prices of these models: those of the run, in order."""
         shapes = [(model.shape, price_of(model)) for model in models]
-        total = sum((record.cost(*shapes[record.model]) for record in self._ordered()), NO_COST)
+        total = sum((record.cost(*shapes[record.model]) for record in self.records), NO_COST)
         return total.with_depth(self.depth)
 
     def to_dict(self) -> dict[str, Any]:

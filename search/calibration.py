@@ -25,6 +25,7 @@ from undercut.spaces.operators.call import shuffled
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
 from undercut.spaces.space import Space
+from undercut.spaces.toolbox import WARM
 
 DRAWS = 600
 """Random genomes whose rehearsals supply the inputs of calls, where they come out right."""
@@ -39,8 +40,6 @@ REWORDED = 6
 WAVES, MORE, APART, KNOWN = 6, 4, 1.15, 0.05
 """How often more calls are made where least is known, at how many sizes each time, how far these are apart, and the
 doubt up to which a chance is known well enough."""
-WARM = 0.7
-"""Temperature at which calls that came out wrong are asked again."""
 REPEATS = 32
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
 GROUPS, AHEAD, TELLING = 3, 8, 0.1
@@ -132,7 +131,7 @@ async def calibrate(
         ModelError: a model could not answer.
         BudgetError: a limit would have been exceeded.
     """
-    if all(primitive.reference is None for primitive in space.toolbox.primitives.values()):
+    if task.blind:
         return Calibration(), []
     generator = random.Random(f"choose/{seed}")
     inputs, right = gather_questions(space, task, sizes, seed)

@@ -65,7 +65,9 @@ def commands() -> None:
     help="Set no limit on the bill.  [default: a fifth more tokens than `undercut check` foretells, unless all models "
     "run in this process]",
 )  # fmt: skip
-@click.option("--evaluations", type=int, default=32, show_default=True, help="Most decompositions run before the front is chosen.")
+@click.option(
+    "--evaluations", type=int, default=32, show_default=True, help="Most decompositions run before the front is chosen."
+)
 @click.option(
     "--samples",
     type=int,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from undercut.evaluators.task import Task
-from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node, call
+from undercut.spaces.genome import LARGEST, Expression, GeneValue, Genome, Input, Node, call
 from undercut.spaces.operators.route import BRANCH
-from undercut.spaces.operators.split import LARGEST
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.toolbox import WARM
 from undercut.spaces.types import NEED, TRUTH, Atom, ListOf, Type, empty_of
 
-VOTES, TRIES, WARM = 5, 3, 0.7
-"""How often the designs that ask again do so, and at which temperature."""
+VOTES, TRIES = 5, 3
+"""How often the designs that ask again do so."""
 
 
 def known_designs(task: Task, chunk: int, models: int = 1) -> Iterator[tuple[str, Genome]]:

@@ -41,7 +41,7 @@ from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
 from undercut.spaces.question import Question
 from undercut.spaces.space import Space
-from undercut.spaces.types import NEED, Atom, ListOf, Type, render, size_of
+from undercut.spaces.types import NEED, Atom, ListOf, Type, render
 
 TRIED = 3
 """Problems of each size that the designs are played through on."""
@@ -162,7 +162,7 @@ def answer_to(question: Question, seed: str) -> str:
             return render(primitive.reference(*question.values), primitive.output)
         except Exception:  # the user's code, on inputs that were made up
             return "none"
-    sizes = [size_of(value, kind) for value, kind in zip(question.values, primitive.inputs, strict=True)]
+    sizes = primitive.sizes(question.values)
     size = max(1, round(primitive.answer_size(*sizes)))
     if primitive.output in primitive.inputs and isinstance(primitive.output, ListOf):
         value = question.values[primitive.inputs.index(primitive.output)]
@@ -197,7 +197,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
     stand_ins = [MadeUp(model) for model in (*models, *judges)]
     toolbox = task.toolbox([model.name for model in models], settings.allow_code)
     space = Space(task.signature, toolbox, max_size=settings.max_size)
-    blind = all(primitive.reference is None for primitive in task.primitives)
+    blind = task.blind
 
     def engine() -> Engine:
         return Engine(stand_ins, cache=AnswerCache(), ledger=Ledger())

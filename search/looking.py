@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from statistics import fmean
 from typing import TypeAlias
 
@@ -121,7 +120,7 @@ class Looking:
                     for near in self._around[genome]:
                         if near not in self._current:
                             self._forecast(near)
-            if self._blind:
+            if self.task.blind:
                 break
 
     def _footholds(self) -> list[Genome]:
@@ -193,11 +192,6 @@ class Looking:
             return 0.0
         senseless = (ran.total + LUCK) / (ran.runs + 1) if ran else 0.0
         return sound * accuracy + (1 - sound) * min(accuracy, senseless)
-
-    @cached_property
-    def _blind(self) -> bool:
-        """Whether no answer that a model may give in this task can be judged."""
-        return all(primitive.reference is None for primitive in self.task.primitives)
 
     def front(self) -> list[tuple[Genome, float, float]]:
         """The front of what is known."""

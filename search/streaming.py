@@ -27,7 +27,7 @@ from undercut.search.looking import Progress
 from undercut.search.single import FROM_FILE, read_inputs
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import GenomeError, RunFolderError, TaskError, UsageError
-from undercut.spaces.genome import Genome, Input, Node
+from undercut.spaces.genome import Genome, Input, Node, inputs_read
 from undercut.spaces.operators.base import whole_gene
 from undercut.spaces.operators.fold import beginning
 from undercut.spaces.space import Space
@@ -287,7 +287,7 @@ def _parts(genome: Genome, work: Work, task: Task) -> tuple[Node, Path, list[Any
     rest: list[Any] = []
     first = len(fold.inputs) - len(beginning(fold, fold.inputs[1:], task.toolbox(work.models))[1])
     for place, source in enumerate(fold.inputs[1:], 1):
-        idle = place >= first and Input(2 + place - first) not in _read(fold.bodies[0])
+        idle = place >= first and 2 + place - first not in inputs_read(fold.bodies[0].output)
         value = values[source.index] if isinstance(source, Input) else None
         if not idle and (value is None or isinstance(value, Path)):
             raise GenomeError(
@@ -296,12 +296,6 @@ def _parts(genome: Genome, work: Work, task: Task) -> tuple[Node, Path, list[Any
             )
         rest.append(None if idle else value)
     return fold, values[position], rest
-
-
-def _read(body: Genome) -> set[Input]:
-    """The inputs that a body reads."""
-    sources = [body.output, *(source for node in body.nodes for source in node.inputs)]
-    return {source for source in sources if isinstance(source, Input)}
 
 
 def _keep(folder: Path, work: Work, place: Place) -> None:

@@ -12,15 +12,18 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from undercut.spaces.errors import GenomeError
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 INPUT = re.compile(r"x(0|[1-9][0-9]{0,3})")
 """How the JSON form names an input."""
 
+LARGEST = 1 << 20
+"""The largest value of a gene that counts items."""
 SCHEMA = 1
 """Version of the JSON form; a reader refuses what it does not know."""
 
@@ -31,6 +34,7 @@ class Input:
     """The i-th input of the genome or body that this stands in."""
 
     __slots__ = ("index", "key")
+    size = 0
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -49,10 +53,10 @@ class Input:
 class Node:
     """One operator at work: its genes, where its inputs come from, and the genomes it applies.
 
-    Immutable; equal when the canonical `key` is.
+    Immutable; equal when the canonical `key` is. Its `size` is the number of nodes of the expression that ends in it.
     """
 
-    __slots__ = ("bodies", "genes", "inputs", "key", "op")
+    __slots__ = ("bodies", "genes", "inputs", "key", "op", "size")
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Node:
         self.inputs = tuple(inputs)
         self.genes = {name: _plain(value) for name, value in sorted((genes or {}).items())}
         self.bodies = tuple(bodies)
+        self.size: int = 1 + sum([each.size for each in (*self.inputs, *self.bodies)])
         content = (op, [i.key for i in self.inputs], self.genes, [body.key for body in self.bodies])
         self.key: str = hashlib.blake2b(json.dumps(content).encode(), digest_size=10).hexdigest()
 
@@ -147,14 +152,10 @@ class Genome:
             for body in node.bodies:
                 yield from body.walk()
 
-    @cached_property
+    @property
     def size(self) -> int:
         """Number of nodes, those of bodies included, each counted as often as it is used; 0 for a bare input."""
-        sizes: dict[str, int] = {}
-        for node in self.nodes:
-            below = sum(sizes.get(source.key, 0) for source in node.inputs)
-            sizes[node.key] = 1 + below + sum(body.size for body in node.bodies)
-        return sizes.get(self.output.key, 0)
+        return self.output.size
 
     def __str__(self) -> str:
         """One line that reads from the input to the output."""
@@ -198,6 +199,8 @@ class Genome:
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """A networkx view: nodes carry `op`, `genes` and `body` (path of the body they stand in, "" outside)."""
+        import networkx as nx
+
         graph: nx.DiGraph[str] = nx.DiGraph()
         _add_to_graph(graph, self, "")
         return graph
@@ -210,9 +213,26 @@ def call(primitive: str, *inputs: Expression, **genes: GeneValue) -> Node:
 
 def inputs_read(expression: Expression) -> set[int]:
     """Which inputs an expression reads."""
+    read = [expression, *(source for node in Genome(expression).nodes for source in node.inputs)]
+    return {each.index for each in read if isinstance(each, Input)}
+
+
+def substituted(expression: Expression, given: Mapping[int, Expression] | Sequence[Expression]) -> Expression:
+    """The same, with something else for each of the inputs that it reads."""
     if isinstance(expression, Input):
-        return {expression.index}
-    return {index for source in expression.inputs for index in inputs_read(source)}
+        return given[expression.index]
+    inputs = [substituted(source, given) for source in expression.inputs]
+    return Node(expression.op, inputs, expression.genes, expression.bodies)
+
+
+def with_calls(expression: Expression, name: str, value: GeneValue) -> Expression:
+    """The same, with a gene of all its calls at a value, those of bodies included."""
+    if isinstance(expression, Input):
+        return expression
+    inputs = [with_calls(source, name, value) for source in expression.inputs]
+    bodies = [Genome(with_calls(body.output, name, value)) for body in expression.bodies]
+    genes = {**expression.genes, name: value} if expression.op == "call" else expression.genes
+    return Node(expression.op, inputs, genes, bodies)
 
 
 CALL_DEFAULTS: dict[str, GeneValue] = {"model": 0, "prompt": 0, "temperature": 0.0, "cap": 0, "shuffle": False}
@@ -336,7 +356,7 @@ def _describe_genes(node: Node) -> str:
             f" by {genes['comparisons']}" if "comparisons" in genes else ""
         )
     if node.op == "route":
-        named = [f"{name} {genes[name]}" for name in ("read", "first") if 0 < int(genes.get(name, 0)) < 1 << 20]
+        named = [f"{name} {genes[name]}" for name in ("read", "first") if 0 < int(genes.get(name, 0)) < LARGEST]
         return " ".join([f"by {genes['pick']}"] * (genes.get("pick") != "branch") + named)
     return " ".join(str(value) for value in genes.values())
 

@@ -7,7 +7,7 @@ from itertools import product
 
 from undercut.spaces.cutting import cut_up
 from undercut.spaces.errors import GenomeError
-from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node, inputs_read
+from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node, inputs_read, substituted, with_calls
 from undercut.spaces.operators.base import Form, Gene
 from undercut.spaces.space import Place, Space, Want, assemble, slots
 from undercut.spaces.types import empty_of
@@ -39,7 +39,7 @@ def _opened(space: Space, genome: Genome) -> Iterator[Genome]:
                 given = {at[*outer.path, slot].want.target: source for slot, source in enumerate(node.inputs)}
                 read = inputs_read(inner.expression)
                 if all(inputs[index] in given for index in read):
-                    made = _with_inputs(inner.expression, {index: given[inputs[index]] for index in read})
+                    made = substituted(inner.expression, {index: given[inputs[index]] for index in read})
                     if _legal(space, opened := replaced(genome, outer, made)):
                         yield opened
 
@@ -52,20 +52,11 @@ def _lifted(space: Space, genome: Genome) -> Iterator[Genome]:
             for form, given in lifting_forms(space, genome, places, place):
                 if len(given) == len(form.inputs) + len(form.bodies):
                     parts = [given[slot] for slot in range(len(given))]
-                    bodies = [_warm(part, max(space.toolbox.temperatures)) for part in parts[len(form.inputs) :]]
+                    warmest = max(space.toolbox.temperatures)
+                    bodies = [with_calls(part, "temperature", warmest) for part in parts[len(form.inputs) :]]
                     for genes in _genes(form, {}):
                         yield replaced(genome, place, assemble(form, parts, genes))
                         yield replaced(genome, place, assemble(form, parts[: len(form.inputs)] + bodies, genes))
-
-
-def _warm(expression: Expression, temperature: float) -> Expression:
-    """The same, with its calls at a temperature."""
-    if isinstance(expression, Input):
-        return expression
-    inputs = [_warm(source, temperature) for source in expression.inputs]
-    bodies = [Genome(_warm(body.output, temperature)) for body in expression.bodies]
-    genes = {**expression.genes, "temperature": temperature} if expression.op == "call" else expression.genes
-    return Node(expression.op, inputs, genes, bodies)
 
 
 def _shifted(space: Space, genome: Genome) -> Iterator[Genome]:
@@ -186,18 +177,10 @@ def _in_turn(place: Place) -> Node | None:
         return None
     if empty_of(start) is None or set(joined.inputs if isinstance(joined, Node) else ()) != {Input(0), Input(1)}:
         return None
-    body = Genome(_with_inputs(joined, {0: Input(STATE), 1: made}))
+    body = Genome(substituted(joined, {0: Input(STATE), 1: made}))
     return Node("fold", [*pieces.inputs, *shared], {"size": pieces.genes["size"], "start": str(start)}, [body])
 
 
 def _moved(expression: Expression, by: int) -> Expression:
     """The same, reading inputs so many places further on."""
-    return _with_inputs(expression, {index: Input(index + by) for index in inputs_read(expression)})
-
-
-def _with_inputs(expression: Expression, given: Mapping[int, Expression]) -> Expression:
-    """The same, with something else for each of its inputs."""
-    if isinstance(expression, Input):
-        return given[expression.index]
-    inputs = [_with_inputs(source, given) for source in expression.inputs]
-    return Node(expression.op, inputs, expression.genes, expression.bodies)
+    return substituted(expression, {index: Input(index + by) for index in inputs_read(expression)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from undercut.spaces.genome import Expression, GeneValue, Genome, Input, Node
+from undercut.spaces.genome import CALL_DEFAULTS, Expression, GeneValue, Genome, Input, Node, substituted
 
 SAMPLING = ("vote", "retry", "select", "loop")
 """Operators that take further samples of their body; elsewhere only the first sample is ever asked for."""
@@ -49,10 +49,10 @@ def _bare(expression: Expression) -> Expression:
     node = expression
     inputs = [_bare(source) for source in node.inputs]
     if node.op in SAMPLING and len(node.bodies) == 1:
-        return _inlined(_bare(node.bodies[0].output), inputs)
+        return substituted(_bare(node.bodies[0].output), inputs)
     genes = node.genes
     if node.op == "call":
-        genes = {**genes, "model": 0, "prompt": 0, "temperature": 0, "cap": 0, "shuffle": False}
+        genes = {**genes, **CALL_DEFAULTS}
     elif node.op == "retry":
         genes = {**genes, "tries": 2}
     return _rebuilt(node, inputs, genes, [bare(body) for body in node.bodies])
@@ -64,7 +64,7 @@ def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Exp
     node = expression
     inputs = [_normal(source, temperature, sampled=sampled) for source in node.inputs]
     if node.op in SAMPLING and _single(node):
-        return _inlined(_normal(node.bodies[0].output, temperature, sampled=sampled), inputs)
+        return substituted(_normal(node.bodies[0].output, temperature, sampled=sampled), inputs)
     inner = sampled or node.op in SAMPLING
     bodies = [_normal_body(body, temperature, sampled=inner) for body in node.bodies]
     genes = node.genes
@@ -90,10 +90,3 @@ def _single(node: Node) -> bool:
     if node.op == "vote":
         return node.genes.get("votes", node.genes.get("lead")) == 1
     return node.genes.get("tries") == 1 or node.genes.get("candidates") == 1
-
-
-def _inlined(body: Expression, inputs: list[Expression]) -> Expression:
-    """The body with its inputs put in the places where it reads them."""
-    if isinstance(body, Input):
-        return inputs[body.index]
-    return Node(body.op, [_inlined(source, inputs) for source in body.inputs], body.genes, body.bodies)

@@ -51,12 +51,12 @@ class Primitive:
 
     def prompt(self, values: Sequence[Any], variant: int = 0) -> str:
         """Write the prompt that asks for this primitive on these inputs."""
-        pieces = []
-        for text, position, separator in _pieces(self.prompts[variant]):
-            pieces.append(text)
+        written = []
+        for text, position, separator in pieces(self.prompts[variant]):
+            written.append(text)
             if position is not None:
-                pieces.append(render(values[position], self.inputs[position], separator))
-        return "".join(pieces)
+                written.append(render(values[position], self.inputs[position], separator))
+        return "".join(written)
 
     def read(self, text: str, values: Sequence[Any]) -> Any:
         """Read an answer to this primitive on these inputs.
@@ -143,7 +143,7 @@ class Primitive:
 
 
 @lru_cache(maxsize=1024)
-def _pieces(template: str) -> tuple[tuple[str, int | None, str | None], ...]:
+def pieces(template: str) -> tuple[tuple[str, int | None, str | None], ...]:
     """A prompt taken apart: each text with the position, and the separator if one is told, of the input after it."""
     return tuple(
         (text, None if name is None else int(name), spec or None)

@@ -96,6 +96,7 @@ class Space:
         self._counts: dict[Want, list[int]] = {}
         self._least: dict[Want, int] = {}
         self._needs: dict[Want, tuple[tuple[Form, float], ...]] = {}
+        self._looked_at: tuple[Genome, tuple[Place, ...]] | None = None  # all steps from a genome ask for its places
 
     def forms(self, want: Want) -> tuple[Form, ...]:
         """Every form of every allowed operator that makes what is wanted, from types that occur in the space."""
@@ -234,17 +235,19 @@ class Space:
             raise GenomeError(f"a genome here has at most {self.max_size} nodes, and this one has {genome.size}")
         self.places(genome)
 
-    def places(self, genome: Genome) -> list[Place]:
+    def places(self, genome: Genome) -> Sequence[Place]:
         """Every sub-genome with what it must give and can use, the whole genome first.
 
         Raises:
             GenomeError: the genome is not legal, with the reason.
         """
-        found: list[Place] = []
-        fault = self._place(Place(genome.output, self.want), found)
-        if fault is not None:
-            raise GenomeError(fault[1])
-        return found
+        if self._looked_at is None or self._looked_at[0] != genome:
+            found: list[Place] = []
+            fault = self._place(Place(genome.output, self.want), found)
+            if fault is not None:
+                raise GenomeError(fault[1])
+            self._looked_at = genome, tuple(found)
+        return self._looked_at[1]
 
     def _place(self, here: Place, found: list[Place]) -> _Fault | None:
         """Type-check from the top down; on success add the places, else say what is wrong and how deep it is."""
@@ -341,7 +344,7 @@ class Space:
             known = [
                 part
                 for part, other in library.get((want.target, want.inputs), ())
-                if Genome(part).size <= room and want.takes(part, other)
+                if part.size <= room and want.takes(part, other)
             ]
             if known:
                 return generator.choice(known)
@@ -368,7 +371,7 @@ class Space:
         need = 1.0
         for slot, part in enumerate(slots(form, want)):
             there = (given or {}).get(slot)
-            least = self.least(part) if there is None else Genome(there).size
+            least = self.least(part) if there is None else there.size
             need += math.inf if least is None else least
         return need
 
@@ -394,7 +397,7 @@ class Space:
         for slot, part in generator.sample(wanted, len(wanted)):
             least = self.least(part) or 0
             parts[slot] = self.grow(part, least + int(spare), generator, library)
-            spare -= Genome(parts[slot]).size - least
+            spare -= parts[slot].size - least
         genes = {gene.name: generator.choice(gene.values) for gene in form.genes}
         return assemble(form, [parts[slot] for slot in range(len(parts))], genes)
 

@@ -34,6 +34,10 @@ class Function:
     shares: Callable[..., tuple[float, ...]] | None = field(default=None, compare=False)
 
 
+WARM = 0.7
+"""Temperature at which samples of one prompt differ, and calls are asked again."""
+
+
 class Toolbox:
     """The primitives, functions and models that the nodes of a genome may name.
 
@@ -53,7 +57,7 @@ class Toolbox:
         primitives: Sequence[Primitive],
         functions: Sequence[Function] = (),
         models: Sequence[str] = ("embedded",),
-        temperatures: Sequence[float] = (0.0, 0.7),
+        temperatures: Sequence[float] = (0.0, WARM),
         overlaps: Sequence[int] = (0,),
     ) -> None:
         self.primitives: Mapping[str, Primitive] = _by_name(primitives)

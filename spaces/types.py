@@ -84,6 +84,11 @@ def size_of(value: Any, kind: Type) -> int:
     return sum(size_of(item, kind.item) for item in value)
 
 
+def innermost(kind: Type) -> Atom:
+    """The type of the items of a list, of those of its items where these are lists, and so on."""
+    return innermost(kind.item) if isinstance(kind, ListOf) else kind
+
+
 def render(value: Any, kind: Type, separator: str | None = None) -> str:
     """Write a value as it stands in a prompt; `separator` overrides the one between a list's items."""
     if isinstance(kind, Atom):

@@ -69,7 +69,7 @@ def _fits(space: Space, genome: Genome) -> bool:
 
 def room_at(space: Space, genome: Genome, place: Place) -> int:
     """The most nodes that can stand at the place."""
-    return space.max_size - genome.size + Genome(place.expression).size
+    return space.max_size - genome.size + place.expression.size
 
 
 def _turn(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
@@ -96,10 +96,11 @@ def _regrow(space: Space, genome: Genome, generator: random.Random) -> Genome | 
 
 def _reform(space: Space, genome: Genome, generator: random.Random) -> Genome | None:
     """Another operator at a place, keeping the parts that fit it."""
-    place = generator.choice(space.places(genome))
+    places = space.places(genome)
+    place = generator.choice(places)
     if not isinstance(place.expression, Node):
         return None
-    old = [other for other in space.places(genome) if other.path[:-1] == place.path and other.path]
+    old = [other for other in places if other.path[:-1] == place.path and other.path]
     return _with_form(space, genome, place, old, generator)
 
 

@@ -113,8 +113,9 @@ class Model(Protocol):
     `generate` may be called many times at once from one event loop, and the answer to a request must not
     depend on which other requests are under way. Optional, and read by `price_of`, `identity_of` and the engine:
     `price: Price | None`, and `billed: Price | None` where it is charged another one now; `identity: str`, where the
-    name alone does not say who answers (a server's address); `count(text) -> int`, tokens of a text; `end: int`, the tokens that an answer is billed beyond its text (1);
-    `sample(request, samples) -> Samples` with `most_samples() -> int`, for several answers on one prefill.
+    name alone does not say who answers (a server's address); `count(text) -> int`, tokens of a text; `end: int`, the
+    tokens that an answer is billed beyond its text (1); `sample(request, samples) -> Samples` with
+    `most_samples() -> int`, for several answers on one prefill.
     """
 
     @property

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterable
 
 from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.primitive import Primitive
+from undercut.spaces.primitive import Primitive, pieces
 from undercut.spaces.question import Question
 from undercut.spaces.types import parse
 
@@ -44,17 +43,17 @@ class PromptReader:
 
 def _pattern(prompt: str) -> re.Pattern[str]:
     """What the prompts of one variant look like."""
-    seen: set[str] = set()
-    pieces = []
-    for text, name, _, _ in string.Formatter().parse(prompt):
-        pieces.append(re.escape(text))
-        if name is not None:
-            pieces.append(f"(?P=x{name})" if name in seen else f"(?P<x{name}>.*)")
-            seen.add(name)
-    return re.compile("".join(pieces), re.DOTALL)
+    seen: set[int] = set()
+    pattern = ""
+    for text, place, _ in pieces(prompt):
+        pattern += re.escape(text)
+        if place is not None:
+            pattern += f"(?P=x{place})" if place in seen else f"(?P<x{place}>.*)"
+            seen.add(place)
+    return re.compile(pattern, re.DOTALL)
 
 
 def _with_spaces(text: str, prompt: str, place: int) -> str:
     """A list's text with its usual separator in the place of one that the prompt asks for."""
-    specs = (spec for _, name, spec, _ in string.Formatter().parse(prompt) if name == str(place) and spec)
-    return text.replace(next(specs, " "), " ")
+    separators = (separator for _, at, separator in pieces(prompt) if at == place and separator)
+    return text.replace(next(separators, " "), " ")

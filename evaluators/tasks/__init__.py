@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from undercut.evaluators.plugins import install_operators, plugin, plugin_names
-from undercut.evaluators.task import SPLITS, Instance, Task, split_of
+from undercut.evaluators.task import SPLITS, Instance, Task
 from undercut.evaluators.tasks.builtin import TASKS
 from undercut.spaces.errors import TaskError, UsageError
 
@@ -41,7 +41,7 @@ def _sizes_of(problems: Sequence[Instance], wanted: tuple[int, ...]) -> tuple[in
     """The wanted sizes where a file has problems of all of them for every split, or else up to three that it has."""
     splits: dict[int, set[str]] = {}
     for problem in problems:
-        splits.setdefault(problem.size, set()).add(split_of(problem.inputs))
+        splits.setdefault(problem.size, set()).add(problem.split)
     whole = sorted(size for size, found in splits.items() if found == set(SPLITS))
     if not whole or set(wanted) <= set(whole):
         return wanted

@@ -380,7 +380,7 @@ def _primitives(given: TaskFile, kinds: Mapping[str, Type], form: Answering) -> 
 
 def _defined(name: str, own: Define, kinds: Mapping[str, Type], form: Answering) -> Primitive:
     where = f"[define.{name}] inputs"
-    known = {**{each: KINDS[each] for each in KINDS}, **kinds, "output": form.kind, "[output]": ListOf(form.kind)}
+    known = {**KINDS, **kinds, "output": form.kind, "[output]": ListOf(form.kind)}
     inputs = {re.sub(r"\W+", "", each): known.get(each) or _kind(each, where) for each in own.inputs}
     output = known.get(own.output) or _kind(own.output, f"[define.{name}] output")
     if len(inputs) < len(own.inputs) or not inputs:

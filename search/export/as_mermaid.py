@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from undercut.spaces.genome import Expression, Genome, Input, Node
+from undercut.spaces.genome import CALL_DEFAULTS, Expression, Genome, Input, Node
 
-QUIET = {"model": 0, "prompt": 0, "temperature": 0, "cap": 0, "shuffle": False, "overlap": 0}
+QUIET = {**CALL_DEFAULTS, "overlap": 0}
 """Genes that a label leaves out at these values."""
 
 

@@ -6,7 +6,7 @@ import builtins
 import inspect
 import keyword
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from undercut.search.export import asking, command, deciding, runtime
@@ -14,11 +14,11 @@ from undercut.search.export.lift import Lifter
 from undercut.search.export.literals import identifier, one_line, text_literal
 from undercut.search.export.questions import Asker
 from undercut.spaces.errors import GenomeError
-from undercut.spaces.genome import Expression, Genome, Input, Node
+from undercut.spaces.genome import Genome, Node, inputs_read
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.operators.route import MODEL, by_branches
 from undercut.spaces.toolbox import Toolbox
-from undercut.spaces.types import Atom, ListOf, Type
+from undercut.spaces.types import innermost
 
 NOUNS = {
     "split": "pieces",
@@ -63,7 +63,7 @@ class _Writer:
 
     def __init__(self, toolbox: Toolbox) -> None:
         self.toolbox = toolbox
-        atoms = map(_innermost, toolbox.types)
+        atoms = map(innermost, toolbox.types)
         empty = {atom.name: atom.empty for atom in atoms if atom.empty is not None}
         self.lifter = Lifter({"EMPTY": f"EMPTY = {empty!r}"})
         self.lifter.reserve("solve")
@@ -86,7 +86,7 @@ class _Writer:
         self._lines(genome)
         self.reserved |= {*self.questions, *self.bodies.values()}
         self._begin()
-        arity = 1 + max((i.index for i in _inputs(genome)), default=0)
+        arity = 1 + max(inputs_read(genome.output), default=0)
         names = [f"x{index}" for index in range(arity)]
         solve = [
             f"def solve(llm, {', '.join(names)}, *_):",
@@ -120,7 +120,8 @@ class _Writer:
         """A body's straight code: a line for each node, the last one returned."""
         values: dict[str, str] = {}
         lines: list[str] = []
-        for node in _in_waves(genome):
+        # In the order in which the engine gets to them: a file asks nothing that the engine would not.
+        for node in chain.from_iterable(genome.waves):
             made = self._expression(node, [values.get(source.key, source.key) for source in node.inputs])
             if node == genome.output:
                 return [*lines, f"    return {made}"]
@@ -173,7 +174,7 @@ class _Writer:
         """The name of the function that is a body; equal bodies are one function."""
         if body.key not in self.bodies:
             lines = self._lines(body)
-            count = 1 + max((i.index for i in _inputs(body)), default=0)
+            count = 1 + max(inputs_read(body.output), default=0)
             own = self.bodies[body.key] = self._free(f"{op}_{name}", set())
             head = f"def {own}({', '.join(f'x{index}' for index in range(count))}, *_):"
             self.code.append("\n".join([head, f'    """{one_line(str(body))}"""', *lines]))
@@ -223,18 +224,6 @@ def operator_function(op: str) -> Callable[..., Any]:
     return function
 
 
-def _in_waves(genome: Genome) -> list[Node]:
-    """The nodes in the order in which the engine gets to them: a file asks nothing that the engine would not."""
-    wave: dict[str, int] = {}
-    for node in genome.nodes:
-        wave[node.key] = 1 + max((wave.get(source.key, -1) for source in node.inputs), default=-1)
-    return sorted(genome.nodes, key=lambda node: wave[node.key])
-
-
-def _innermost(kind: Type) -> Atom:
-    return _innermost(kind.item) if isinstance(kind, ListOf) else kind
-
-
 def _imports(lines: Iterable[str]) -> list[str]:
     """Import lines in order, one for each module."""
     whole = sorted(line for line in lines if line.startswith("import"))
@@ -243,8 +232,3 @@ def _imports(lines: Iterable[str]) -> list[str]:
         home, name = line.removeprefix("from ").split(" import ")
         names.setdefault(home, []).append(name)
     return [*whole, *(f"from {home} import {', '.join(each)}" for home, each in names.items())]
-
-
-def _inputs(genome: Genome) -> list[Input]:
-    expressions: list[Expression] = [genome.output, *(source for node in genome.nodes for source in node.inputs)]
-    return [expression for expression in expressions if isinstance(expression, Input)]

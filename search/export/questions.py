@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ from undercut.search.export import asking
 from undercut.search.export.lift import Lifter
 from undercut.search.export.literals import identifier, one_line, text_literal
 from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.primitive import Primitive
+from undercut.spaces.primitive import Primitive, pieces
 from undercut.spaces.types import Atom, ListOf, Type
 
 
@@ -49,13 +48,13 @@ class Asker:
     def _prompt(self, primitive: Primitive, variant: int) -> tuple[str, list[str]]:
         """A prompt as a template literal, and the expressions that fill it."""
         values: dict[str, int] = {}
-        pieces = []
-        for text, name, spec, _ in string.Formatter().parse(primitive.prompts[variant]):
-            pieces.append(text.replace("{", "{{").replace("}", "}}"))
-            if name is not None:
-                written = self._written(f"x{int(name)}", primitive.inputs[int(name)], primitive.name, spec or None)
-                pieces.append(f"{{{values.setdefault(written, len(values))}}}")
-        return text_literal("".join(pieces)), list(values)
+        template = ""
+        for text, place, separator in pieces(primitive.prompts[variant]):
+            template += text.replace("{", "{{").replace("}", "}}")
+            if place is not None:
+                written = self._written(f"x{place}", primitive.inputs[place], primitive.name, separator)
+                template += f"{{{values.setdefault(written, len(values))}}}"
+        return text_literal(template), list(values)
 
     def _written(self, value: str, kind: Type, label: str, separator: str | None = None) -> str:
         """The expression that writes a value into a prompt."""

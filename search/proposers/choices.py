@@ -114,7 +114,7 @@ class _Choices:
         for part in slots(form, want):
             least = space.least(part) or 0
             parts.append(self._build(part, least + spare))
-            spare -= Genome(parts[-1]).size - least
+            spare -= parts[-1].size - least
         return assemble(form, parts, genes)
 
     def _one_of(self, name: str, values: list[Any]) -> GeneValue:

@@ -8,13 +8,12 @@ from typing import Any
 from undercut.spaces.errors import GenomeError
 from undercut.spaces.estimate import CostWalk, Estimate, accumulate
 from undercut.spaces.extent import Extent, grouped, of_size, runs, settled
-from undercut.spaces.genome import Node
+from undercut.spaces.genome import LARGEST, Node
 from undercut.spaces.operators.base import SIZES, Form, Gene, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.question import ModelWalk
 from undercut.spaces.toolbox import Toolbox
-from undercut.spaces.types import ListOf, Type, empty_of, size_of
+from undercut.spaces.types import ListOf, Type, empty_of, innermost, size_of
 
-LARGEST = 1 << 20
 GIVEN = "input"
 
 
@@ -93,7 +92,7 @@ def _state(node: Node, toolbox: Toolbox) -> Type:
         GenomeError: the toolbox does not know it.
     """
     name = str(node.genes["start"])
-    atoms = {str(kind): kind for kind in map(_innermost, toolbox.types)}
+    atoms = {str(kind): kind for kind in map(innermost, toolbox.types)}
     if name.strip("[]") not in atoms:
         raise GenomeError(
             f"a fold starts from {GIVEN!r} or the name of a type, not {name!r}; known: {', '.join(atoms)}"
@@ -102,7 +101,3 @@ def _state(node: Node, toolbox: Toolbox) -> Type:
     for _ in range(name.count("[")):
         kind = ListOf(kind)
     return kind
-
-
-def _innermost(kind: Type) -> Type:
-    return _innermost(kind.item) if isinstance(kind, ListOf) else kind

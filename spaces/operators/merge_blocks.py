@@ -7,12 +7,10 @@ from typing import Any
 
 from undercut.spaces.estimate import CostWalk, Estimate, accumulate
 from undercut.spaces.extent import Extent, Runs, between, joined, length, runs, settled
-from undercut.spaces.genome import Node
+from undercut.spaces.genome import LARGEST, Node
 from undercut.spaces.operators.base import SIZES, Form, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.question import ModelWalk
 from undercut.spaces.types import Atom, ListOf, Type
-
-LARGEST = 1 << 20
 
 
 class MergeBlocks(Operator):

@@ -9,12 +9,10 @@ from typing import Any
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.estimate import CostWalk, Estimate, accumulate
 from undercut.spaces.extent import Extent, Runs, grouped, joined, length, runs, settled
-from undercut.spaces.genome import Node
+from undercut.spaces.genome import LARGEST, Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.question import ModelWalk, unflagged
 from undercut.spaces.types import ListOf, Type
-
-LARGEST = 1 << 20
 
 
 class Reduce(Operator):

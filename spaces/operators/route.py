@@ -9,9 +9,9 @@ from typing import Any
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.estimate import CostWalk, Estimate, one_of
 from undercut.spaces.extent import Extent, between, parted, runs, settled
-from undercut.spaces.genome import Expression, Genome, Input, Node
+from undercut.spaces.genome import LARGEST, Genome, Node, with_calls
 from undercut.spaces.operators.base import SIZES, Form, Gene, Operator, Scope, Signature, numbers, whole_gene
-from undercut.spaces.operators.split import LARGEST, parts
+from undercut.spaces.operators.split import parts
 from undercut.spaces.question import ModelWalk
 from undercut.spaces.types import NEED, Atom, ListOf, Type
 
@@ -109,12 +109,4 @@ def branches(node: Node, models: int) -> list[Genome]:
 @lru_cache(maxsize=1 << 12)
 def on_model(body: Genome, model: int) -> Genome:
     """The body with all of its calls on one model."""
-    return Genome(_on_model(body.output, model))
-
-
-def _on_model(expression: Expression, model: int) -> Expression:
-    if isinstance(expression, Input):
-        return expression
-    genes = {**expression.genes, "model": model} if expression.op == "call" else expression.genes
-    inputs = [_on_model(source, model) for source in expression.inputs]
-    return Node(expression.op, inputs, genes, [on_model(body, model) for body in expression.bodies])
+    return Genome(with_calls(body.output, "model", model))
