@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,29 +107,6 @@ class Trace:
         shapes = [(model.shape, price_of(model)) for model in models]
         total = sum((record.cost(*shapes[record.model]) for record in self.records), NO_COST)
         return total.with_depth(self.depth)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form; an unknown depth is null."""
-        data = {name: getattr(self, name) for name in ("output", "failure", "reason")}
-        depth = None if math.isnan(self.depth) else self.depth
-        return {**data, "depth": depth, "records": msgspec.to_builtins(self.records)}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Trace:
-        """Read the JSON form back."""
-        records = [
-            CallRecord(
-                **{
-                    **record,
-                    "input_sizes": tuple(record["input_sizes"]),
-                    "sample": tuple(record["sample"]),
-                    "usage": Usage(**record["usage"]),
-                }
-            )
-            for record in data["records"]
-        ]
-        depth = UNKNOWN if data["depth"] is None else data["depth"]
-        return cls(records, data["output"], data["failure"], data["reason"], depth)
 
     def _close(self, depth: float) -> None:
         self.records = self._ordered()

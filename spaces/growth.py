@@ -73,7 +73,7 @@ class Growth:
 Measure: TypeAlias = Callable[[int], float]
 
 
-def growth(measure: Callable[[int], float]) -> Growth | None:
+def growth(measure: Measure) -> Growth | None:
     """The leading term of a cost as a function of the problem's size, or None where the cost is unknown (NaN).
 
     Sizes go up to 2^240, where all but the largest power of n has vanished; what is left of logarithms of lower order
@@ -153,8 +153,8 @@ def _superscript(power: float) -> str:
     return str(int(power)).translate(SUPERSCRIPTS) if power == int(power) > 0 else f"^{power:g}"
 
 
-LOOKED_AT = 2**40
-"""Sizes above this are left to the orders of growth."""
+DOUBLINGS = 40
+"""Sizes above two to this power are left to the orders of growth."""
 
 
 def crossover(first: Measure, second: Measure) -> int | None:
@@ -163,8 +163,7 @@ def crossover(first: Measure, second: Measure) -> int | None:
     None where there is no such size. Every size to 1,000 is looked at, and after that four to each doubling: a measure
     that crosses another twice between two of those is not seen to.
     """
-    sizes: list[int] = [*range(1, 1001), *sorted({int(2.0 ** (quarter / 4)) for quarter in range(40, 161)})]
-    sizes = [size for size in sizes if size <= LOOKED_AT]
+    sizes: list[int] = [*range(1, 1001), *sorted({int(2.0 ** (quarter / 4)) for quarter in range(40, 4 * DOUBLINGS + 1)})]
     if not first(sizes[-1]) < second(sizes[-1]):
         return None
     below = next((size for size in reversed(sizes) if not first(size) < second(size)), None)

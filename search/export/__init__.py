@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from undercut.search.export.as_json import to_json
 from undercut.search.export.as_mermaid import to_mermaid
 from undercut.search.export.as_python import to_python
 
-__all__ = ["to_json", "to_mermaid", "to_python"]
+__all__ = ["to_mermaid", "to_python"]

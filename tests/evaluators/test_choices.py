@@ -15,7 +15,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.task import Task
-from undercut.evaluators.trace import CallRecord, Trace
+from undercut.evaluators.trace import CallRecord
 from undercut.search.calibration import gather_questions
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.genome import Genome, Input, call
@@ -53,8 +53,6 @@ def lists_with_a_nine(size: int, every: int, count: int = 80) -> list[list[int]]
 def test_an_answer_is_kept_as_its_option() -> None:
     records = asked(HAS_NINE, [[1, 9], [1, 2]]) + asked(KIND_OF, [[1, 1], [3, 3]])
     assert [record.choice for record in records] == [1, 0, 2, 0]
-    trace = Trace(records)
-    assert Trace.from_dict(trace.to_dict()).records == records
 
 
 def test_shares_are_measured_by_size() -> None:

@@ -436,14 +436,6 @@ def test_answers_that_are_there_need_no_event_loop() -> None:
     assert all(record.cached for record in again.records)
 
 
-def test_a_trace_keeps_its_json_form() -> None:
-    engine = engine_of(SimulatedModel("flawed", FLAWED, shape=SHAPE))
-    trace = asyncio.run(engine.run(tree(3), [NUMBERS], TOOLBOX))
-    again = Trace.from_dict(json.loads(json.dumps(trace.to_dict())))
-    assert again == trace
-    assert [record.cached for record in again.records] == [record.cached for record in trace.records]
-
-
 def test_depth_is_the_longest_branch() -> None:
     model = ScriptedModel(truth)
     trace = asyncio.run(engine_of(model).run(tree(), [[4, 3, 2, 1]], TOOLBOX))

@@ -21,7 +21,7 @@ from undercut.evaluators.rates import ALIKE, FittedRates
 from undercut.evaluators.success import Chance
 from undercut.evaluators.tasks import TASKS
 from undercut.evaluators.tasks.primitives import MERGE, SORT
-from undercut.evaluators.trace import CallRecord, Trace
+from undercut.evaluators.trace import CallRecord
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.question import Question
 from undercut.spaces.types import render
@@ -174,4 +174,3 @@ def test_a_trace_says_which_samples_were_shuffled() -> None:
     records = asyncio.run(engine.run(vote, ([3, 1, 2],), toolbox)).records
     assert len({record.question for record in records}) == 1
     assert sorted((record.sample, record.shuffled) for record in records) == [((), False), ((1,), True), ((2,), True)]
-    assert Trace.from_dict(Trace(records=records).to_dict()).records == records

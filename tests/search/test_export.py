@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from undercut.evaluators.tasks.primitives import PRIMITIVES
-from undercut.search.export import to_json, to_mermaid, to_python
+from undercut.search.export import to_mermaid, to_python
 from undercut.search.export.as_python import operator_function
 from undercut.spaces.errors import GenomeError, InvalidAnswer, UsageError
 from undercut.spaces.execution import Execution, run_now
@@ -422,11 +422,6 @@ def test_mermaid_draws_every_operator(case: str) -> None:
     lines = [line.strip() for line in chart.splitlines()]
     assert sum(line.startswith("n") and '["' in line for line in lines) == len(list(genome.walk()))
     assert lines.count("end") == sum(line.startswith("subgraph") for line in lines)
-
-
-def test_json_is_read_back() -> None:
-    genome = Genome(BLOCKS)
-    assert Genome.from_json(to_json(genome)) == genome
 
 
 FEW = Toolbox([PRIMITIVES[name] for name in ("sort", "merge", "sum", "add", "check")], overlaps=(0, 1))
