@@ -30,7 +30,7 @@ from undercut.evaluators.trace import CallRecord
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import SAMPLING, bare
 
-UNKNOWN = 0.5
+PRIOR = 0.5
 """Chance that a decomposition makes sense, before it was run."""
 LUCK = 0.05
 """Chance that one which makes none is right nevertheless."""
@@ -143,7 +143,7 @@ class Attribution:
         """Calls about a whole problem, if it makes sense to ask them: right is what some right result was."""
         known: dict[str, tuple[Hashable, CallRecord]] = {}
         for place, records in self._whole.items():
-            if self._sound.get(place, 0.0) > UNKNOWN:
+            if self._sound.get(place, 0.0) > PRIOR:
                 known |= {record.key: (problem, record) for problem, record in records if problem in self._answers}
         for problem, record in known.values():
             right = not record.flagged and record.wrong in self._answers[problem]
@@ -241,7 +241,7 @@ def _soundness(
         scores = np.array([run.score for run in some])
         right = np.array([_all_right(run, known, hiding) for run in some]).T  # shape (shifts, runs)
         likely = np.log(right / LUCK) @ scores + np.log((1 - right) / (1 - LUCK)) @ (1 - scores)
-        odds = UNKNOWN / (1 - UNKNOWN) * float(prior @ np.exp(np.clip(likely, -40, 40)) / prior.sum())
+        odds = PRIOR / (1 - PRIOR) * float(prior @ np.exp(np.clip(likely, -40, 40)) / prior.sum())
         found[genome, size] = odds / (1 + odds)
         most[genome] = max(found[genome, size], most.get(genome, 0.0))
     return {(genome, size): most[genome] if _one_call(genome) else sound for (genome, size), sound in found.items()}

@@ -76,16 +76,16 @@ class Calibration:
     Attributes:
         failed: questions whose first answer was wrong, wherever they were asked, by what their samples have in common.
         repeats: how many calls that came out wrong were asked again by themselves.
-        wrong: those that could be asked again and were not yet, by primitive. Until then its further samples are taken
-            to be independent, and its wrong answers never to agree: the most that votes can hope for. Where none was
-            wrong, they are taken to agree always.
+        unrepeated: those that could be asked again and were not yet, by primitive. Until then its further samples are
+            taken to be independent, and its wrong answers never to agree: the most that votes can hope for. Where none
+            was wrong, they are taken to agree always.
         slips: wrong answers to calls that were asked by themselves, by primitive, `SLIPS` at the most.
     """
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
     failed: dict[str, Failed] = field(default_factory=dict)
     repeats: int = 0
-    wrong: dict[str, list[Answered]] = field(default_factory=dict)
+    unrepeated: dict[str, list[Answered]] = field(default_factory=dict)
     slips: dict[str, list[Slip]] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)

@@ -67,17 +67,25 @@ class Evaluation:
     seen: dict[int, Scores]
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome], level: float = 0.95) -> Evaluation:
+    def of(cls, outcomes: Sequence[Outcome]) -> Evaluation:
         """Sum up outcomes by size; costs are means an instance."""
         by_size: dict[int, list[Outcome]] = {}
         for outcome in outcomes:
             by_size.setdefault(outcome.size, []).append(outcome)
         return cls(
-            {size: accuracy([o.score for o in found], level) for size, found in sorted(by_size.items())},
+            {size: accuracy([o.score for o in found]) for size, found in sorted(by_size.items())},
             {size: mean_cost([o.cost for o in found]) for size, found in sorted(by_size.items())},
             dict(Counter(outcome.failure for outcome in outcomes if outcome.failure is not None)),
             seen_of(outcomes),
         )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form, without the scores."""
+        return {
+            "accuracy": {str(size): found.to_dict() for size, found in self.accuracy.items()},
+            "cost": {str(size): found.to_dict() for size, found in self.cost.items()},
+            "failures": self.failures,
+        }
 
 
 def credit(scores: Iterable[float]) -> float:

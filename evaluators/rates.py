@@ -80,7 +80,7 @@ class FittedRates:
             known = self._known[place] = self._call(key, primitive, sizes)
         return known
 
-    def doubt(self, question: Question) -> float:
+    def wrong(self, question: Question) -> float:
         """Chance in [0, 1] that the answer to a question is wrong."""
         asked = Asked(question.model, question.prompt, question.temperature)
         right = self._right(question.primitive.name, asked.model)
@@ -174,7 +174,7 @@ class FittedRates:
         found = self._alike.get(sampled)
         if found is not None:
             return found.mean
-        if sampled[0] in self._calibration.wrong:
+        if sampled[0] in self._calibration.unrepeated:
             return 0.0
         return ALIKE_SHUFFLED if shuffled else ALIKE
 
@@ -182,7 +182,7 @@ class FittedRates:
         """How often two wrong answers to a prompt of so many items are the same; 1 until measured."""
         primitive, model, shuffled = _sampled(node)
         if primitive not in self._same:
-            return 0.0 if self._calibration.wrong.get(primitive) else 1.0  # nothing wrong was seen: the worst
+            return 0.0 if self._calibration.unrepeated.get(primitive) else 1.0  # nothing wrong was seen: the worst
         same, largest = self._same[primitive]
         return same.chance(_way(model, shuffled), [min(size, largest)]).at()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
-from undercut.search.expense import held
+from undercut.search.expense import limited
 from undercut.search.looking import Progress, silent
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
@@ -56,7 +56,7 @@ def optimize(
         target_size=2 * wanted[-1] if target_size is None else target_size,
         **settings,
     )
-    known = known if unlimited else held(known, found)
+    known = known if unlimited else limited(known, found)
     folder = Path(out) if out is not None else Path(mkdtemp(prefix="undercut-"))
     return run_search(
         known, folder, storage=storage, reuse=reuse, concurrency=concurrency, progress=progress, task=found

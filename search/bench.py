@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from undercut.evaluators.attribution import Attribution
 from undercut.evaluators.calibrate import Calibration
@@ -91,13 +90,4 @@ class Bench:
         evaluation = self.shown(genome, split)
         largest = max(evaluation.accuracy)
         values = (evaluation.accuracy[largest].mean, self.unit(evaluation.cost[largest]))
-        self.store.add(genome, split, values, measured(evaluation))
-
-
-def measured(evaluation: Evaluation) -> dict[str, Any]:
-    """An evaluation in its JSON form."""
-    return {
-        "accuracy": {str(size): found.to_dict() for size, found in evaluation.accuracy.items()},
-        "cost": {str(size): found.to_dict() for size, found in evaluation.cost.items()},
-        "failures": evaluation.failures,
-    }
+        self.store.add(genome, split, values, evaluation.to_dict())

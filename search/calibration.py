@@ -168,7 +168,9 @@ async def calibrate(
         answers = await asyncio.gather(*(one(question) for question in questions))
         table.add_asked(answers)
         for answer in answers:
-            wrong = table.wrong.setdefault(answer.question.primitive.name, [])  # votes are hoped for without any, too
+            wrong = table.unrepeated.setdefault(
+                answer.question.primitive.name, []
+            )  # votes are hoped for without any, too
             if answer.record.right is False:
                 wrong.append(answer)
     return table, right
@@ -242,12 +244,12 @@ async def ask_again(primitives: Iterable[str], engine: Engine, table: Calibratio
         ModelError: a model could not answer.
         BudgetError: a limit would have been exceeded.
     """
-    again = [each for name in sorted(set(primitives) & set(table.wrong)) for each in repeats(table, name)]
+    again = [each for name in sorted(set(primitives) & set(table.unrepeated)) for each in repeats(table, name)]
 
     repeated = await asyncio.gather(*(_answered(question, engine) for question, _, _ in again))
     for (question, first, shuffle), (_, record, _) in zip(again, repeated, strict=True):
         table.add_repeat(first.record, record, shuffle)
-        table.wrong.pop(question.primitive.name, None)
+        table.unrepeated.pop(question.primitive.name, None)
     return bool(again)
 
 
@@ -267,7 +269,8 @@ def repeats(table: Calibration, name: str) -> list[tuple[Question, Answered, boo
     successes = table.successes(name)
     assert successes is not None  # some were judged
     found = sorted(
-        table.wrong[name], key=lambda each: -successes.chance(key_of(each.record).asked, each.record.input_sizes).at()
+        table.unrepeated[name],
+        key=lambda each: -successes.chance(key_of(each.record).asked, each.record.input_sizes).at(),
     )
     likely, rest = found[: REPEATS // 2], found[REPEATS // 2 :]
     step = max(1.0, len(rest) / (REPEATS - REPEATS // 2))

@@ -254,16 +254,16 @@ def _list(rows: Sequence[tuple[str, str]], as_json: bool) -> None:
 
 def _held(settings: Settings, task: Task) -> Settings:
     """The settings with the limit that stands where the user gave none, which is said."""
-    from undercut.search.expense import held
+    from undercut.search.expense import limited
 
-    limited = held(settings, task)
-    if limited != settings:
+    known = limited(settings, task)
+    if known != settings:
         click.echo(
-            f"held to {limited.max_tokens:,} tokens, a fifth more than `undercut check` foretells; --max-tokens, "
+            f"held to {known.max_tokens:,} tokens, a fifth more than `undercut check` foretells; --max-tokens, "
             "--max-calls or --max-usd sets another limit, --unlimited none",
             err=True,
         )
-    return limited
+    return known
 
 
 def _run(

@@ -10,11 +10,10 @@ from typing import Any
 
 from undercut.evaluators.evaluate import NO_RUNS, Evaluation
 from undercut.evaluators.statistics import guaranteed
-from undercut.search.bench import measured
 from undercut.search.budget import SPARE, Room
 from undercut.search.explore import Search
 from undercut.search.forecast import Seen, field_of
-from undercut.search.front import front, thinned
+from undercut.search.front import front, letter, thinned
 from undercut.search.payback import payback
 from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out
 from undercut.search.slope import slope_of
@@ -39,7 +38,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         BudgetError: a limit would have been exceeded.
     """
     finalists = await _finalists(search)
-    search.bench.calibration.wrong.clear()  # nothing hopes for these any more
+    search.bench.calibration.unrepeated.clear()  # nothing hopes for these any more
     designs = search.designs()
     chosen = _affordable(search, thinned(front([(g, *search.worth(g)) for g in finalists])), designs.values())
     parts = search.parts(chosen)  # one that was found again is measured once
@@ -54,7 +53,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     await _run(search, parts, further)
     for genome in parts:
         evaluation = search.bench.shown(genome, "test")
-        items[genome] |= measured(_at_once(evaluation, len(parts) * (len(held) + len(further))))
+        items[genome] |= _at_once(evaluation, len(parts) * (len(held) + len(further))).to_dict()
         search.bench.keep(genome, "test")
     best_first = sorted((items[genome] for genome in chosen), key=lambda item: -_cost_at_target(search, item))
     best_first = [{**item, "id": letter(position)} for position, item in enumerate(best_first)]
@@ -225,8 +224,3 @@ def _cost_at_target(search: Search, item: dict[str, Any]) -> float:
 
 def _known(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def letter(position: int) -> str:
-    """What the item at a position of a front is called."""
-    return chr(ord("a") + position) if position < 26 else f"z{position}"

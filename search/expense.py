@@ -253,7 +253,7 @@ def foretold(settings: Settings, task: Task, models: Sequence[Model], judges: Se
     return asyncio.run(expense(settings, task, models, judges))
 
 
-def held(settings: Settings, task: Task) -> Settings:
+def limited(settings: Settings, task: Task) -> Settings:
     """The settings with a limit on tokens where the bill has none: so many times what is foretold.
 
     A search whose models all run in this process, judges included, is left as it is: there is no bill.

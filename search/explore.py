@@ -101,7 +101,7 @@ class Search(Billing):
             ModelError: a model could not answer.
             BudgetError: a limit would have been exceeded.
         """
-        hoped = self.bench.calibration.wrong
+        hoped = self.bench.calibration.unrepeated
         while True:
             chosen = self.promising(done, most)
             chosen = [genome for genome in chosen if not resampled(genome) & hoped.keys()] or chosen

@@ -253,7 +253,7 @@ class Forecaster:
             generator = random.Random(f"spoil/{genome.key}/{size}")
             instances = self._task.instances(size, FAULTY) if self._task.has(size) else ()
             self._spoiling[genome, size] = spoiling(
-                genome, instances, self._task, self._toolbox, self._rates.doubt, generator
+                genome, instances, self._task, self._toolbox, self._rates.wrong, generator
             )
         return self._spoiling[genome, size]
 

@@ -43,3 +43,8 @@ def thinned(found: Sequence[tuple[Named, float, float]], step: float = STEP) -> 
                 kept.pop()
             kept.append(point)
     return kept
+
+
+def letter(position: int) -> str:
+    """What the item at a position of a front is called."""
+    return chr(ord("a") + position) if position < 26 else f"z{position}"

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from functools import lru_cache
 
-from undercut.evaluators.attribution import UNKNOWN
+from undercut.evaluators.attribution import PRIOR
 from undercut.spaces.genome import GeneValue, Genome, Input, Node
 
 NEAR = 2.0
@@ -57,7 +57,7 @@ class Kin:
         others = {other: sound for other, (sound, _) in self._seen.items() if other != genome}
         weights = {other: math.exp(-_apart(genome, other) / NEAR) for other in others}
         total = math.fsum(weights[other] * others[other] for other in others)
-        mean = (math.fsum(others.values()) + UNKNOWN) / (len(others) + 1)
+        mean = (math.fsum(others.values()) + PRIOR) / (len(others) + 1)
         return (total + DOUBT * mean) / (math.fsum(weights.values()) + DOUBT)
 
 

@@ -19,9 +19,8 @@ from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
-from undercut.search.bench import measured
-from undercut.search.conclude import letter
 from undercut.search.forecast import field_of, known_unit
+from undercut.search.front import letter
 from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import TaskError
 from undercut.spaces.estimator import Estimator
@@ -78,7 +77,7 @@ def evaluate_genome(
         "id": "a",
         "name": str(genome),
         "genome": genome.to_dict(),
-        **measured(Evaluation.of(outcomes)),
+        **Evaluation.of(outcomes).to_dict(),
         "predicted": None,
         "law": _text(_laws(genome, task, Estimator(DeclaredRates(opened), task.toolbox(models, allow_code)))["tokens"]),
     }

@@ -52,7 +52,7 @@ class Estimator:
         self, genome: Genome, jobs: Sequence[tuple[Sequence[Extent], float]]
     ) -> tuple[list[tuple[Estimate, float]], Estimate]:
         """Estimate a body side by side on inputs of these extents, so many times each: one by one, and together."""
-        each = self._one_of(sum(count for _, count in jobs))
+        each = self._narrowed(sum(count for _, count in jobs))
         made = [(each.apply(genome, inputs), count) for inputs, count in jobs]
         extent = joined([(estimate.extent, count) for estimate, count in made])
         return made, beside(made, extent, self.workers)
@@ -69,7 +69,7 @@ class Estimator:
         size = sum(total(extent) for extent in inputs)
         return max((self.rates.agreement(node, size) for node in genome.walk() if node.op == "call"), default=1.0)
 
-    def _one_of(self, jobs: float) -> Estimator:
+    def _narrowed(self, jobs: float) -> Estimator:
         """The walk of one of so many jobs that share the workers."""
         workers = share(self.workers, jobs)
         if workers not in self._narrower:
@@ -100,7 +100,7 @@ class Estimator:
         began: float = 0  # of the wave, as in the walk with a model
         free = self.workers is None and not self.ends  # then it does not matter what runs side by side
         for wave in ([node] for node in genome.nodes) if free else genome.waves:
-            each = self if free else self._one_of(len(wave))
+            each = self if free else self._narrowed(len(wave))
             depths: list[tuple[float, float]] = []
             before = going
             for node in wave:

@@ -163,7 +163,10 @@ def crossover(first: Measure, second: Measure) -> int | None:
     None where there is no such size. Every size to 1,000 is looked at, and after that four to each doubling: a measure
     that crosses another twice between two of those is not seen to.
     """
-    sizes: list[int] = [*range(1, 1001), *sorted({int(2.0 ** (quarter / 4)) for quarter in range(40, 4 * DOUBLINGS + 1)})]
+    sizes: list[int] = [
+        *range(1, 1001),
+        *sorted({int(2.0 ** (quarter / 4)) for quarter in range(40, 4 * DOUBLINGS + 1)}),
+    ]
     if not first(sizes[-1]) < second(sizes[-1]):
         return None
     below = next((size for size in reversed(sizes) if not first(size) < second(size)), None)

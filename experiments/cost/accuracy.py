@@ -79,8 +79,8 @@ async def pairs_of(
     larger = [factor * sizes[-1] for factor in (2, 4)]
     calls = sizes if small else (*sizes, *larger)
     known, _ = await calibrate(space, task, engine, calls, seed, lambda done, total: None)
-    await ask_again(known.wrong, engine, known)
-    known.wrong.clear()  # of what was never wrong, no more is hoped than usual
+    await ask_again(known.unrepeated, engine, known)
+    known.unrepeated.clear()  # of what was never wrong, no more is hoped than usual
     first = Forecaster(FittedRates(known, toolbox, [model.shape], [price_of(model)]), task, toolbox)
     chosen: list[Genome] = []
     for genome in right_genomes(space, task, sizes, seed):

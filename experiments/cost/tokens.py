@@ -192,8 +192,8 @@ async def measure(task: Task, model: Model, count: int, problems: int, seed: int
     space = Space(task.signature, toolbox, max_size=9)
     engine = Engine([model], cache=AnswerCache(), ledger=Ledger())
     calibration, right = await calibrate(space, task, engine, FITTED, seed, lambda done, total: None)
-    await ask_again(calibration.wrong, engine, calibration)
-    calibration.wrong.clear()  # of what was never wrong, no more is hoped than usual
+    await ask_again(calibration.unrepeated, engine, calibration)
+    calibration.unrepeated.clear()  # of what was never wrong, no more is hoped than usual
 
     def fitted() -> Forecaster:
         return Forecaster(FittedRates(calibration, toolbox, [model.shape], [price_of(model)]), task, toolbox)

@@ -134,12 +134,12 @@ def test_wrong_calls_are_asked_again_once_and_only_those_that_are_wanted() -> No
         rates = FittedRates(table, space.toolbox, [None], [None])
         return rates.dependence(vote), rates.agreement(vote, 64.0)
 
-    assert "sort" in table.wrong and hoped() == (0.0, 0.0)
+    assert "sort" in table.unrepeated and hoped() == (0.0, 0.0)
     sent = engine.ledger.spent.calls
     assert not asyncio.run(ask_again({"merge of three"}, engine, table)) and engine.ledger.spent.calls == sent
     assert asyncio.run(ask_again({"sort"}, engine, table))
     sent = engine.ledger.spent.calls
-    assert "sort" not in table.wrong and hoped()[1] > 0
+    assert "sort" not in table.unrepeated and hoped()[1] > 0
     assert not asyncio.run(ask_again({"sort"}, engine, table)) and engine.ledger.spent.calls == sent
 
 

@@ -61,8 +61,8 @@ def calibrated() -> tuple[Calibration, Engine]:
         patch.setattr(calibration, "SAMPLES", 100)
         patch.setattr(calibration, "INSTANCES", 100)
         table, _ = asyncio.run(calibrate(space, TASK, engine, (*SIZES, 64), 0, lambda done, total: None))
-        asyncio.run(calibration.ask_again(table.wrong, engine, table))
-        table.wrong.clear()
+        asyncio.run(calibration.ask_again(table.unrepeated, engine, table))
+        table.unrepeated.clear()
     return table, engine
 
 

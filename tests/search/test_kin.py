@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from undercut.evaluators.attribution import UNKNOWN
+from undercut.evaluators.attribution import PRIOR
 from undercut.search.kin import DOUBT, NEAR, Kin, traits
 from undercut.spaces.genome import Genome, Input, Node, call
 
@@ -18,7 +18,7 @@ NOTES = Genome(call("conclude", call("extract", Input(0))))
 
 def test_what_is_most_like_a_genome_says_most_of_whether_it_makes_sense() -> None:
     kin = Kin()
-    assert kin.sound(ONE) == UNKNOWN
+    assert kin.sound(ONE) == PRIOR
     kin.add(ONE, 1.0, 10.0)
     kin.add(NOTES, 0.0, 30.0)
     assert kin.sound(VOTE) > kin.sound(Genome(call("conclude", Input(0))))
@@ -26,7 +26,7 @@ def test_what_is_most_like_a_genome_says_most_of_whether_it_makes_sense() -> Non
     def weight(genome: Genome, other: Genome) -> float:
         return math.exp(-((traits(genome) - traits(other)).total() + (traits(other) - traits(genome)).total()) / NEAR)
 
-    near, away, mean = weight(VOTE, ONE), weight(VOTE, NOTES), (1 + 0 + UNKNOWN) / 3
+    near, away, mean = weight(VOTE, ONE), weight(VOTE, NOTES), (1 + 0 + PRIOR) / 3
     assert kin.sound(VOTE) == pytest.approx((near + DOUBT * mean) / (near + away + DOUBT))
 
 

@@ -341,15 +341,15 @@ def test_what_hangs_on_how_alike_answers_are_waits_for_what_does_not(search: Sea
     asyncio.run(search.engine.asker(trace := Trace())(question))
     wrong = structs.replace(trace.records[0], right=False)
     search.bench.calibration.add([wrong])
-    search.bench.calibration.wrong["sum"] = [Answered(question, wrong)]
+    search.bench.calibration.unrepeated["sum"] = [Answered(question, wrong)]
     vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 2}, [WARM]))
     know(search, {REWORDED: (0.5, 10.0), vote: (0.99, 50.0)})
     search._asked_ahead.update({REWORDED: LOOKS, vote: LOOKS})
     assert asyncio.run(search.sounded(())) == [REWORDED]
-    assert "sum" in search.bench.calibration.wrong
+    assert "sum" in search.bench.calibration.unrepeated
     know(search, {vote: (0.99, 50.0)})
     asyncio.run(search.sounded(()))
-    assert "sum" not in search.bench.calibration.wrong and search.bench.calibration.repeats
+    assert "sum" not in search.bench.calibration.unrepeated and search.bench.calibration.repeats
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from undercut.evaluators.models.simulated_chat import ChatModel
 from undercut.evaluators.tasks import facts, open_task
 from undercut.search.cli import main
 from undercut.search.designs import known_designs
-from undercut.search.expense import foretold, held
+from undercut.search.expense import foretold, limited
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
@@ -150,19 +150,19 @@ def test_check_says_what_a_search_will_cost(home: Path, capsys: pytest.CaptureFi
 def test_only_what_is_sent_somewhere_is_held_to_what_is_foretold() -> None:
     task = open_task("sum")
     sent = Settings("sum", ("chat",), sizes=(4, 8), target_size=8, api_base="http://localhost:9/v1")
-    limited = held(sent, task)
-    assert limited == replace(sent, max_tokens=limited.max_tokens) and limited.max_tokens is not None
+    held = limited(sent, task)
+    assert held == replace(sent, max_tokens=held.max_tokens) and held.max_tokens is not None
     mean = foretold(sent, task, open_models(["chat"], api_base=sent.api_base)).mean.tokens
-    assert limited.max_tokens == pytest.approx(1.2 * mean, rel=0.005)
+    assert held.max_tokens == pytest.approx(1.2 * mean, rel=0.005)
     for free in (
         replace(sent, models=("embedded", "simulated/perfect")),
         replace(sent, max_calls=10),
         replace(sent, max_usd=1.0),
     ):
-        assert held(free, task) == free
-    assert held(replace(sent, models=("simulated/perfect", "chat")), task).max_tokens is not None
+        assert limited(free, task) == free
+    assert limited(replace(sent, models=("simulated/perfect", "chat")), task).max_tokens is not None
     dearly = replace(task, judge_model="chat")
-    assert held(replace(sent, models=("simulated/perfect",)), dearly).max_tokens is not None, "a judge is billed too"
+    assert limited(replace(sent, models=("simulated/perfect",)), dearly).max_tokens is not None, "a judge is billed too"
 
 
 def test_a_judge_is_asked_and_charged(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
