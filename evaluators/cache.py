@@ -10,11 +10,14 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from undercut.evaluators.journal import Journal
 from undercut.evaluators.models.base import Completion, Usage
+from undercut.spaces.errors import RunFolderError
 
 VERSION = 1
 """Of the key; answers under keys of another version are not found, and so asked again."""
@@ -51,6 +54,7 @@ class AnswerCache:
 
     def __init__(self, path: Path | str | None = None) -> None:
         self._memory: dict[str, Completion] = {}
+        self._unsaved: list[tuple[str, Completion]] = []
         self.journal = None if path is None else Journal(path)
 
     def __len__(self) -> int:
@@ -89,16 +93,28 @@ class AnswerCache:
         if self.journal is None:
             return [self._memory.setdefault(key, completion) for key, completion in answers]
         return await self.journal.write(
-            lambda connection: [_inserted(connection, *answer) for answer in answers], now=now
+            lambda connection: [_insert(connection, answer) for answer in answers],
+            now=now,
+            undo=lambda _: self._unsaved.extend(answers),
         )
 
     def close(self) -> None:
-        """Commit what is pending and close the file; a second call does nothing."""
-        if self.journal is not None:
-            self.journal.close()
+        """Commit what is pending, and once more what could not be committed, and close the file.
+
+        A second call does nothing.
+        """
+        if self.journal is None:
+            return
+        unsaved, self._unsaved = self._unsaved, []
+        for answer in unsaved:  # they were paid for, and the disk may have room again
+            with suppress(RunFolderError):
+                self.journal.write_alone(partial(_insert, answer=answer))
+        self.journal.close()
 
 
-def _inserted(connection: sqlite3.Connection, key: str, completion: Completion) -> Completion:
+def _insert(connection: sqlite3.Connection, answer: tuple[str, Completion]) -> Completion:
+    """Store an answer; gives the one stored under its key."""
+    key, completion = answer
     usage = completion.usage
     row = (key, completion.text, completion.finish, usage.prompt, usage.completion, usage.cached)
     if connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)", row).rowcount:

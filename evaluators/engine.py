@@ -34,7 +34,7 @@ from undercut.evaluators.models.base import (
 from undercut.evaluators.models.retrying import RetryPolicy, Sleep, TransientError, UnreachableError, retrying
 from undercut.evaluators.trace import CallRecord, Trace
 from undercut.spaces.cost import UNKNOWN
-from undercut.spaces.errors import InvalidAnswer, ModelError
+from undercut.spaces.errors import InvalidAnswer, ModelError, RunFolderError, UndercutError
 from undercut.spaces.execution import Execution
 from undercut.spaces.genome import Genome
 from undercut.spaces.primitive import Primitive
@@ -114,7 +114,7 @@ class Engine:
         self._tasks: set[asyncio.Task[Any] | None] = set()
         self._sent: set[asyncio.Task[Any] | None] = set()
         self._closed = False
-        self._broken: ModelError | None = None
+        self._broken: UndercutError | None = None
 
     def asker(self, trace: Trace) -> Ask:
         """An `ask` for an `Execution`, which writes every call into the trace.
@@ -262,23 +262,31 @@ class Engine:
         """What one request gives, committed."""
         seed = calls[0].request.seed
         try:
-            samples = await retrying(partial(self._attempt, calls, task), self.policy, seed=seed, sleep=self._sleep)
-        except ModelError as error:
+            samples = await retrying(partial(self._attempt, calls, task), self.policy, seed=seed, sleep=self._pause)
+            alone = len(self._tasks) == 1  # no other call can end in this turn of the loop
+            answers = [(call.key, answer) for call, answer in zip(calls, samples.completions, strict=False)]
+            return await self.cache.put_all(answers, now=alone)
+        except (ModelError, RunFolderError) as error:
             self._broken = error
             raise
-        alone = len(self._tasks) == 1  # no other call can end in this turn of the loop
-        answers = [(call.key, answer) for call, answer in zip(calls, samples.completions, strict=False)]
-        return await self.cache.put_all(answers, now=alone)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before another attempt, for no longer than there is time at all: then none is made."""
+        await self._sleep(min(seconds, self.ledger.time_left))
 
     async def _attempt(self, calls: Sequence[_Call], task: asyncio.Task[Any] | None) -> Samples:
         """Send one request, its worst case reserved before and settled after."""
         if self._closed:
             raise ModelError("an engine sends nothing after it was closed; open another one")
         if self._broken is not None:  # the run ends: what still waits for its turn would only fail as well
-            raise ModelError(str(self._broken))
+            raise type(self._broken)(str(self._broken))
         model, request = calls[0].model, calls[0].request
         completion = len(calls) * request.max_tokens
         reservation = await self.ledger.reserve(calls[0].most, completion, billed_price_of(model))
+        kept = self._kept(calls)
+        if kept:
+            self.ledger.cancel(reservation)
+            return Samples(kept)
         self._sent.add(task)
         try:
             if len(calls) > 1:
@@ -307,6 +315,13 @@ class Engine:
             raise
         self.ledger.settle(reservation, samples.usage)
         return samples
+
+    def _kept(self, calls: Sequence[_Call]) -> tuple[Completion, ...]:
+        """Answers to all of these calls that another process has kept since they were asked for; else ()."""
+        if self.cache.journal is None:
+            return ()
+        found = [self.cache.get(call.key) for call in calls]
+        return tuple(answer for answer in found if answer is not None) if None not in found else ()
 
     def _answered(self, question: Question, call: _Call, completion: Completion, cached: bool, trace: Trace) -> Answer:
         primitive, usage = question.primitive, completion.usage

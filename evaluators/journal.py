@@ -11,14 +11,17 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from undercut.spaces.errors import RunFolderError
 
 T = TypeVar("T")
+Undo: TypeAlias = Callable[[RunFolderError], None]
 VERSION = 2
 """Of the tables; a file of a version that is not known is refused, never misread."""
 BUSY_SECONDS = 60.0
+UNSTORABLE = (OverflowError, UnicodeError)
+"""What is raised for a value that SQLite has no form for."""
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL, prompt INTEGER, completion INTEGER, cached INTEGER
@@ -37,6 +40,14 @@ _FROM_1 = (
 )
 
 
+class _Write(NamedTuple):
+    """An operation that waits for its transaction."""
+
+    operation: Callable[[sqlite3.Connection], Any]
+    future: asyncio.Future[Any]
+    undo: Undo | None
+
+
 class Journal:
     """A SQLite file that several processes may share.
 
@@ -53,7 +64,7 @@ class Journal:
     def __init__(self, path: Path | str) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = _opened(Path(path))
-        self._pending: list[tuple[Callable[[sqlite3.Connection], Any], asyncio.Future[Any]]] = []
+        self._pending: list[_Write] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -67,21 +78,38 @@ class Journal:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def write(self, operation: Callable[[sqlite3.Connection], T], *, now: bool = False) -> asyncio.Future[T]:
+    def write(
+        self, operation: Callable[[sqlite3.Connection], T], *, now: bool = False, undo: Undo | None = None
+    ) -> asyncio.Future[T]:
         """Let an operation be part of this turn's transaction, in the order in which they came.
 
-        The future has its result once that is committed, or a `RunFolderError` where nothing of it could be. That is
-        at the end of the turn, or `now`.
+        The future has its result once that is committed, or a `RunFolderError` where nothing of it could be; `undo` is
+        told of that at once, so that no memory differs from what is on disk. It is done at the end of the turn, or
+        `now`.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._pending.append((operation, future))
+        self._pending.append(_Write(operation, future, undo))
         if now:
             self._commit()
         elif len(self._pending) == 1 or loop is not self._loop:
             self._loop = loop
             loop.call_soon(self._commit)
         return future
+
+    def write_alone(self, operation: Callable[[sqlite3.Connection], T]) -> T:
+        """Commit an operation after all that is pending, outside any event loop.
+
+        Raises:
+            RunFolderError: it could not be.
+        """
+        self._commit()
+        try:
+            with self._open as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                return operation(connection)
+        except (sqlite3.Error, *UNSTORABLE) as error:
+            raise self._failed(error) from error
 
     def take(self, path: Path) -> int:
         """Copy the answers of another journal that are not here yet; how many. Its bill stays its own.
@@ -123,19 +151,32 @@ class Journal:
         try:
             with self._open as connection:
                 connection.execute("BEGIN IMMEDIATE")
-                results = [operation(connection) for operation, _ in batch]
+                results = [_tried(write, connection) for write in batch]
         except sqlite3.Error as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(self._failed(error))
-                    future.exception()  # not all of them are waited for, and the next write tells as well
-            return
-        for result, (_, future) in zip(results, batch, strict=True):
-            if not future.done() and not future.get_loop().is_closed():  # whoever asked may be gone
+            results = [error] * len(batch)
+        failures = [self._failed(result) if isinstance(result, Exception) else None for result in results]
+        for write, failed in reversed(list(zip(batch, failures, strict=True))):  # what came last is undone first
+            if failed is not None and write.undo is not None:
+                write.undo(failed)
+        for (_, future, _), result, failed in zip(batch, results, failures, strict=True):
+            if future.done() or future.get_loop().is_closed():  # whoever asked may be gone
+                continue
+            if failed is None:
                 future.set_result(result)
+            else:
+                future.set_exception(failed)
+                future.exception()  # not all of them are waited for, and the next write tells as well
 
-    def _failed(self, error: sqlite3.Error) -> RunFolderError:
+    def _failed(self, error: Exception) -> RunFolderError:
         return RunFolderError(f"the store of answers must stay readable and writable, and {self._path} is not: {error}")
+
+
+def _tried(write: _Write, connection: sqlite3.Connection) -> Any:
+    """What an operation gives; the error itself where a value cannot be stored, which leaves the others as they are."""
+    try:
+        return write.operation(connection)
+    except UNSTORABLE as error:
+        return error
 
 
 def _ahead(connection: sqlite3.Connection) -> None:

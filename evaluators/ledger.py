@@ -7,6 +7,7 @@ are on disk before anything follows from them, and every process that shares the
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import time
 import uuid
@@ -18,7 +19,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict, replace
 
-from undercut.evaluators.journal import Journal
+from undercut.evaluators.journal import Journal, Undo
 from undercut.evaluators.models.base import Usage
 from undercut.spaces.errors import BudgetError, RunFolderError, UsageError
 from undercut.spaces.pricing import Price
@@ -90,6 +91,8 @@ class _Wish:
 
 
 NOTHING = Spent()
+ROUNDING = 1e-12
+"""Share of a limit that sums of dollars may be off by: a limit of 0.3 leaves room for three calls of 0.1."""
 
 
 class Ledger:
@@ -161,13 +164,20 @@ class Ledger:
         """The part of `spent` that other ledgers have reserved, at its most; it stays when their process was killed."""
         return self._elsewhere
 
+    @property
+    def time_left(self) -> float:
+        """Seconds until nothing more may be sent; infinite without a limit."""
+        if self._max_minutes is None:
+            return math.inf
+        return max(0.0, 60 * self._max_minutes - (self._clock() - self._begin))
+
     def check_time(self) -> None:
         """Do nothing while there is time.
 
         Raises:
             BudgetError: the time is up.
         """
-        if self._max_minutes is not None and self._clock() - self._begin >= 60 * self._max_minutes:
+        if not self.time_left:
             raise BudgetError(
                 f"the run may take {self._max_minutes:g} minutes, and these are over; raise --max-minutes and resume"
             )
@@ -216,7 +226,13 @@ class Ledger:
     async def close(self) -> None:
         """Give back what is reserved on disk beyond the calls under way; the ledger can be used again."""
         if self._journal is not None and any(self._leased):
-            await self._journal.write(self._give_back)
+            sync, undo = self._step(keep=False)
+            _tell(await self._journal.write(sync, undo=undo))
+
+    def leave(self) -> None:
+        """The same where no event loop is left: after a run that was broken off."""
+        if self._journal is not None and (any(self._leased) or self._unwritten != NOTHING):
+            self._journal.write_alone(self._step(keep=False)[0])
 
     def _close(self, reservation: Reservation, spent: Spent) -> None:
         self._reserved.remove(reservation)
@@ -263,27 +279,52 @@ class Ledger:
             return
         loop = asyncio.get_running_loop()
         if self._syncing is None or self._syncing.done() or self._syncing.get_loop() is not loop:
-            self._syncing = self._journal.write(self._sync)
+            sync, undo = self._step()
+            self._syncing = self._journal.write(sync, undo=undo)
         if self._wishes and self._heard is not self._syncing:  # without a wish, nobody waits to be told
             self._heard = self._syncing
             self._heard.add_done_callback(self._synced)
 
-    def _sync(self, connection: sqlite3.Connection) -> list[_Wish]:
-        """Write what was settled, read what others did, grant what can be granted, write what is reserved."""
+    def _sync(self, connection: sqlite3.Connection, keep: bool = True) -> list[_Wish]:
+        """Write what was settled, read what others did, grant what can be granted, write what is reserved.
+
+        What was reserved once stays so with `keep`, while it may, for the calls that follow: that saves a transaction
+        a call.
+        """
         self._syncing = None  # what changes from here on is of the next transaction
         if self._unwritten != NOTHING:
             _add(connection, self._unwritten)
             self._unwritten = NOTHING
         self._base, self._elsewhere = _read(connection.execute(_BILL), self._owner)
         granted = self._granted()
-        # What was reserved once stays so while it may, for the calls that follow: that saves a transaction a call.
         most = _row(self._most())
-        lease = tuple(map(max, most, self._leased))
+        lease = tuple(map(max, most, self._leased)) if keep else most
         self._lease(connection, lease if self._exceeded(self.spent + _spent(*lease)) is None else most)
         return granted
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        self._lease(connection, _row(self._most()))
+    def _step(self, keep: bool = True) -> tuple[Callable[[sqlite3.Connection], list[_Wish]], Undo]:
+        """A `_sync`, and what makes up for one that was not committed: all is as before, and no wish is granted."""
+        before: list[tuple[Spent, Spent, Spent, tuple[Any, ...]]] = []
+        waiting: list[_Wish] = []
+
+        def sync(connection: sqlite3.Connection) -> list[_Wish]:
+            before.append((self._unwritten, self._base, self._elsewhere, self._leased))
+            waiting.extend(self._wishes)
+            return self._sync(connection, keep)
+
+        def undo(failed: RunFolderError) -> None:
+            for state in before:
+                self._unwritten, self._base, self._elsewhere, self._leased = state
+            for wish in waiting:
+                if wish.reservation in self._reserved:
+                    self._reserved.remove(wish.reservation)
+                    self._count(wish.reservation, -1)
+            refused, self._wishes = [*waiting, *self._wishes], []
+            for wish in refused:
+                if not wish.granted.done():
+                    wish.granted.set_exception(failed)
+
+        return sync, undo
 
     def _lease(self, connection: sqlite3.Connection, lease: tuple[Any, ...]) -> None:
         """Have so much reserved on disk."""
@@ -297,15 +338,8 @@ class Ledger:
 
     def _synced(self, done: asyncio.Future[list[_Wish]]) -> None:
         """Tell those whose wishes were granted, once that is committed."""
-        if done.cancelled():
-            return
-        if done.exception() is None:
+        if not done.cancelled() and done.exception() is None:
             _tell(done.result())
-            return
-        wishes, self._wishes = self._wishes, []
-        for wish in wishes:
-            if not wish.granted.done():
-                wish.granted.set_exception(RunFolderError(str(done.exception())))
 
     def _granted(self) -> list[_Wish]:
         """Reserve what wishes can be granted, the oldest first, and refuse those that can never be."""
@@ -356,7 +390,7 @@ class Ledger:
         """The limit that so much would exceed, or None."""
         for name, limit in self._limits.items():
             most = getattr(total, name)
-            if limit is not None and (most is None or most > limit):
+            if limit is not None and (most is None or most > limit * (1 + ROUNDING)):
                 return name
         return None
 

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from undercut.evaluators import journal
 from undercut.evaluators.cache import AnswerCache, answer_key
 from undercut.evaluators.ledger import Ledger, Spent
 from undercut.evaluators.models.base import Completion, Usage
@@ -137,6 +138,42 @@ def test_two_stores_over_one_file_agree_on_the_first_answer(tmp_path: Path) -> N
     assert asyncio.run(two.put("a", OTHER)) == ANSWER
     one.close()
     two.close()
+
+
+def test_what_cannot_be_stored_keeps_nothing_else_from_being(tmp_path: Path) -> None:
+    """SQLite has no form for half of a surrogate pair, nor for an integer of more than 64 bits."""
+    path = tmp_path / "answers.sqlite"
+    cache = AnswerCache(path)
+
+    async def use() -> list[object]:
+        halved, huge = Completion("\ud83d", Usage(1, 1)), Completion("1", Usage(1, 2**80))
+        puts = (cache.put("a", ANSWER), cache.put("b", halved), cache.put("c", huge), cache.put("d", OTHER))
+        return list(await asyncio.gather(*puts, return_exceptions=True))
+
+    first, halved, huge, last = asyncio.run(use())
+    assert (first, last) == (ANSWER, OTHER)
+    assert isinstance(halved, RunFolderError) and isinstance(huge, RunFolderError)
+    cache.close()
+    again = AnswerCache(path)
+    assert len(again) == 2 and again.get("a") == ANSWER
+    again.close()
+
+
+def test_answers_that_could_not_be_written_are_written_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "BUSY_SECONDS", 0.0)
+    cache = AnswerCache(tmp_path / "answers.sqlite")
+    other = sqlite3.connect(tmp_path / "answers.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(RunFolderError, match="locked"):
+        asyncio.run(cache.put("a", ANSWER))
+    other.execute("ROLLBACK")
+    other.close()
+    cache.close()
+    again = AnswerCache(tmp_path / "answers.sqlite")
+    assert again.get("a") == ANSWER
+    again.close()
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:

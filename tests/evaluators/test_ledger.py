@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
+import sqlite3
 from collections.abc import Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from undercut.evaluators import journal as journal_module
 from undercut.evaluators.journal import Journal
 from undercut.evaluators.ledger import Ledger, Spent
 from undercut.evaluators.models.base import Usage
@@ -153,6 +156,7 @@ def test_time_is_a_limit() -> None:
     assert settled(ledger, Usage(1, 1)).calls == 1
     now[0] = 119.9
     ledger.check_time()
+    assert ledger.time_left == pytest.approx(0.1) and Ledger().time_left == math.inf
     now[0] = 120.0
     with pytest.raises(BudgetError, match="raise --max-minutes"):
         ledger.check_time()
@@ -274,6 +278,66 @@ def test_a_bill_that_cannot_be_written_refuses_everyone_who_asks(tmp_path: Path)
                 await asyncio.wait_for(ledger.reserve(1, 1), 10)
 
     asyncio.run(run())
+
+
+def test_a_bill_that_could_not_be_written_is_written_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process holds the file while calls are settled and others ask: nothing is forgotten or granted."""
+    monkeypatch.setattr(journal_module, "BUSY_SECONDS", 0.0)
+    path = tmp_path / "bill.sqlite"
+    journal = Journal(path)
+    ledger = Ledger(max_calls=3, journal=journal)
+    other = sqlite3.connect(path, isolation_level=None)
+
+    async def use() -> None:
+        first, second = await ledger.reserve(10, 10, PRICE), await ledger.reserve(10, 10, PRICE)
+        other.execute("BEGIN IMMEDIATE")
+        ledger.settle(first, Usage(4, 5))
+        ledger.settle(second, None)
+        for _ in range(2):
+            with pytest.raises(RunFolderError, match="locked"):
+                await asyncio.gather(ledger.reserve(100, 1, PRICE), ledger.reserve(100, 1, PRICE))
+        other.execute("ROLLBACK")
+        assert (ledger.spent.calls, ledger.spent.tokens, ledger.spent.unmetered) == (2, 29, 1)
+        ledger.settle(await ledger.reserve(10, 10, PRICE), Usage(1, 1))
+        with pytest.raises(BudgetError, match="3 are spent"):
+            await ledger.reserve(1, 1, PRICE)
+        await ledger.close()
+
+    asyncio.run(use())
+    other.close()
+    journal.close()
+    again = Journal(path)
+    spent = Ledger(journal=again).spent
+    assert (spent.calls, spent.tokens, spent.unmetered) == (3, 31, 1)
+    again.close()
+
+
+def test_what_is_reserved_can_be_given_back_without_an_event_loop(tmp_path: Path) -> None:
+    """A run that is broken off has none left: what it sent is on the bill, at its most, and no more than that."""
+    journal = Journal(tmp_path / "bill.sqlite")
+    ledger = Ledger(journal=journal)
+
+    async def use() -> None:
+        calls = [await ledger.reserve(10, 10, PRICE) for _ in range(3)]
+        ledger.settle(calls[0], Usage(1, 1))
+        ledger.settle(calls[1], None)
+        ledger.cancel(calls[2])
+
+    asyncio.run(use())
+    ledger.leave()
+    journal.close()
+    again = Journal(tmp_path / "bill.sqlite")
+    found = Ledger(journal=again)
+    assert (found.spent.calls, found.spent.tokens, found.elsewhere) == (2, 22, Spent())
+    again.close()
+
+
+def test_a_limit_in_dollars_leaves_room_for_what_adds_up_to_it() -> None:
+    ledger, tenth = Ledger(max_usd=0.3), Price(prompt=0.01, completion=0.0)
+    spent = settled(ledger, *[Usage(10, 0)] * 3, price=tenth)
+    assert spent.usd == 0.1 + 0.1 + 0.1 > 0.3
+    with pytest.raises(BudgetError, match="raise --max-usd"):
+        settled(ledger, Usage(1, 0), price=tenth)
 
 
 def test_a_failed_call_is_a_call_without_tokens() -> None:
