@@ -106,6 +106,7 @@ class Engine:
         self.policy = policy or RetryPolicy()
         self._sleep = sleep
         self.dearest = {"tokens": 0.0, "usd": 0.0}
+        self._overrun: dict[int, tuple[int, int]] = {}  # tokens in and out beyond what was reserved, by model
         self._judge = Judge()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_flight: dict[str, list[asyncio.Future[Completion]]] = {}
@@ -178,9 +179,10 @@ class Engine:
         most = None
         if self.ledger.limits:
             most, price = most_prompt_tokens(model, prompt), billed_price_of(model)
-            self.dearest["tokens"] = max(self.dearest["tokens"], most + cap)
+            read, written = (tokens + over for tokens, over in zip((most, cap), self._over(model), strict=True))
+            self.dearest["tokens"] = max(self.dearest["tokens"], read + written)
             if price is not None:
-                self.dearest["usd"] = max(self.dearest["usd"], price.usd(most, cap))
+                self.dearest["usd"] = max(self.dearest["usd"], price.usd(read, written))
         key = answer_key(self._identities[question.model], prompt, question.temperature, cap, question.sample)
         return _Call(model, request, key, sizes, most)
 
@@ -281,8 +283,9 @@ class Engine:
         if self._broken is not None:  # the run ends: what still waits for its turn would only fail as well
             raise type(self._broken)(str(self._broken))
         model, request = calls[0].model, calls[0].request
-        completion = len(calls) * request.max_tokens
-        reservation = await self.ledger.reserve(calls[0].most, completion, billed_price_of(model))
+        prompt, completion = calls[0].most, len(calls) * request.max_tokens
+        read, written = self._over(model)
+        reservation = await self.ledger.reserve(prompt + read, completion + written, billed_price_of(model))
         kept = self._kept(calls)
         if kept:
             self.ledger.cancel(reservation)
@@ -314,7 +317,17 @@ class Engine:
             self.ledger.settle(reservation, None)  # it was sent, and may be charged for
             raise
         self.ledger.settle(reservation, samples.usage)
+        beyond = (samples.usage.prompt or 0) - prompt, (samples.usage.completion or 0) - completion
+        if max(beyond) > 0:
+            self._overrun[id(model)] = max(read, beyond[0]), max(written, beyond[1])
         return samples
+
+    def _over(self, model: Model) -> tuple[int, int]:
+        """Tokens in and out by which a model's calls have exceeded what their requests allow.
+
+        A server may put a text of its own before each prompt, or not hold answers to their cap.
+        """
+        return self._overrun.get(id(model), (0, 0))
 
     def _kept(self, calls: Sequence[_Call]) -> tuple[Completion, ...]:
         """Answers to all of these calls that another process has kept since they were asked for; else ()."""

@@ -196,6 +196,20 @@ def test_what_another_process_has_kept_meanwhile_is_not_asked(tmp_path: Path) ->
         cache.close()
 
 
+def test_a_model_that_used_more_than_it_may_is_reserved_more() -> None:
+    """Its server puts a thousand tokens before each prompt, which nobody could foretell before the first answer."""
+
+    class Prefaced(ScriptedModel):
+        async def generate(self, request: Request) -> Completion:
+            found = await super().generate(request)
+            return structs.replace(found, usage=Usage((found.usage.prompt or 0) + 1000, found.usage.completion))
+
+    engine = engine_of(Prefaced(truth), ledger=Ledger(max_tokens=5000), concurrency=1)
+    with pytest.raises(BudgetError, match="raise --max-tokens"):
+        ask(engine, [Question(SORT, ([index, 1],)) for index in range(20)])
+    assert 3000 < engine.ledger.spent.tokens <= 5000 < engine.ledger.spent.tokens + engine.dearest["tokens"]
+
+
 def test_when_the_store_fails_nothing_more_is_sent() -> None:
     class Full(AnswerCache):
         async def put_all(self, answers: Sequence[tuple[str, Completion]], *, now: bool = False) -> list[Completion]:
