@@ -19,6 +19,8 @@ from undercut.evaluators.journal import Journal
 from undercut.evaluators.models.base import Completion, Usage
 from undercut.spaces.errors import RunFolderError
 
+ANSWERS = "answers.sqlite"
+"""What the file of answers in a folder is called."""
 VERSION = 1
 """Of the key; answers under keys of another version are not found, and so asked again."""
 _FIND = "SELECT text, finish, prompt, completion, cached FROM answers WHERE key = ?"

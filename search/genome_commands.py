@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 @click.option("--allow-code", is_flag=True, help="Let the genome use the task's functions in code.")
 @click.option("--data", type=click.Path(), help="JSONL, JSON or CSV file with the problems.  [default: generated]")
 @limit_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep answers and the bill in this folder: the same command goes on there.  [default: nowhere]",
+)
 @concurrency_option
 @json_option
 def eval_(genome: Path, task: str, models: tuple[str, ...], as_json: bool, **options: Any) -> None:

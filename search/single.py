@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Coroutine, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate, open_judges
@@ -22,7 +23,7 @@ from undercut.evaluators.tasks import open_task
 from undercut.search.forecast import field_of, known_unit
 from undercut.search.front import letter
 from undercut.spaces.cost import FIELDS, Cost
-from undercut.spaces.errors import TaskError
+from undercut.spaces.errors import RunFolderError, TaskError
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import Growth, crossover, growth
@@ -53,11 +54,15 @@ def evaluate_genome(
     max_usd: float | None = None,
     max_minutes: float | None = None,
     concurrency: int = 64,
+    out: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a genome on held-out problems; the JSON form of a front with one item.
 
+    Answers and the bill are kept in the folder `out`, if there is one: with it the same call goes on where it was cut
+    off, and measuring another genome asks nothing again that the first one asked.
+
     Raises:
-        UsageError: the genome, the task or a model cannot be used.
+        UsageError: the genome, the task, a model or the folder cannot be used.
         ModelError: a model could not answer.
         BudgetError: a limit was reached.
     """
@@ -69,10 +74,11 @@ def evaluate_genome(
         models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
     )
     judges = open_judges(task, api_base=api_base, sheet=sheet, timeout=timeout)
-    ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
-    engine = Engine([*opened, *judges], cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
-    work = evaluate(genome, instances, task, task.toolbox(models, allow_code), engine)
-    outcomes = _blocking(work, engine, [*opened, *judges])
+    with closing(_answers(out)) as answers:
+        ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes, journal=answers.journal)
+        engine = Engine([*opened, *judges], cache=answers, ledger=ledger, concurrency=concurrency, workers=workers)
+        work = evaluate(genome, instances, task, task.toolbox(models, allow_code), engine)
+        outcomes = _blocking(work, engine, [*opened, *judges])
     item = {
         "id": "a",
         "name": str(genome),
@@ -92,6 +98,16 @@ def evaluate_genome(
         "front": [item],
         "baselines": [],
     }
+
+
+def _answers(folder: Path | None) -> AnswerCache:
+    if folder is None:
+        return AnswerCache()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(f"--out must be a folder that can be made, and {str(folder)!r} cannot: {error}") from error
+    return AnswerCache(folder / ANSWERS)
 
 
 def run_genome(

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model
@@ -33,7 +33,7 @@ from undercut.spaces.operators.fold import beginning
 from undercut.spaces.space import Space
 from undercut.spaces.types import ListOf, Type
 
-STATE, ANSWERS = "stream.json", "answers.sqlite"
+STATE = "stream.json"
 EVERY = 256
 """Steps after which the state is written down; those since then are gone through again from the answers kept."""
 

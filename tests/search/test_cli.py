@@ -392,6 +392,19 @@ def test_a_limit_can_be_raised(tmp_path: Path, undercut: Command) -> None:
     assert json.loads(out) == whole
 
 
+def test_a_measurement_that_was_cut_off_goes_on_where_it_keeps_its_answers(tmp_path: Path, undercut: Command) -> None:
+    file = tmp_path / "genome.json"
+    file.write_text(genome_text(call("sort", Input(0))))
+    line = f"eval {file} sort {MODEL} --sizes 4,8 --samples 10 --json"
+    whole = json.loads(undercut(line)[1])
+    assert whole["spent"]["calls"] == 20
+    refused(undercut(f"{line} --max-calls 12 --out {tmp_path / 'kept'}"), "raise --max-calls and resume", code=1)
+    assert json.loads(undercut(f"{line} --out {tmp_path / 'kept'}")[1]) == whole
+    assert json.loads(undercut(f"{line} --max-calls 20 --out {tmp_path / 'kept'}")[1]) == whole
+    (tmp_path / "file").touch()
+    refused(undercut(f"{line} --out {tmp_path / 'file'}"), "--out must be a folder", "file")
+
+
 def test_a_limit_can_be_lifted(tmp_path: Path, undercut: Command) -> None:
     folder = tmp_path / "run"
     refused(undercut(f"search sum {SMALL} --max-calls 40 --out {folder}"), "raise --max-calls and resume", code=1)
