@@ -174,9 +174,8 @@ def _made(kind: Type, size: int, draw: int) -> str:
     if isinstance(kind, ListOf):
         items = [_made(kind.item, 1, draw + place) for place in range(size)]
         return (kind.item.separator if isinstance(kind.item, Atom) else " | ").join(items)
-    choices = getattr(kind.parse, "keywords", {}).get("choices", ())
-    if choices:
-        return str(choices[draw % len(choices)])
+    if kind.labels:
+        return kind.labels[draw % len(kind.labels)]
     if kind.name == "truth":
         return "no" if draw % 4 == 0 else "yes"
     if kind == NEED:

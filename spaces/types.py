@@ -26,12 +26,11 @@ def _one(_value: Any) -> int:
 class Atom:
     """A type whose values are not taken apart.
 
-    Two atoms are equal when their names are. `parse` raises `InvalidAnswer` or `ValueError` on text that is
-    not a value. `separator` stands between the items of a list of this type; `pattern`, where given, finds
-    one item in the text of a list. `empty` is the value that a fold over this state starts from (None: a
-    fold cannot start from nothing). `size` is in items (1 for a number); `typical` is about what one item of a list
-    has, where only the list's total is known. `options`, where it is not 0, makes the type a choice: its values are 0,
-    1, … `options` − 1 (or False and True), however they are written.
+    Two atoms are equal when their names are. `parse` raises on text that is not a value. `separator` stands between
+    the items of a list of this type. `empty` is the value that a fold over this state starts from (None: a fold cannot
+    start from nothing). `size` is in items (1 for a number); `typical` is about what one item of a list has, where only
+    the list's total is known. `options`, where it is not 0, makes the type a choice: its values are 0, 1, … `options` −
+    1 (or False and True), however they are written. `labels` are all the texts that it takes, where these are few.
     """
 
     name: str
@@ -42,6 +41,7 @@ class Atom:
     size: Callable[[Any], int] = field(default=_one, compare=False)
     typical: float = field(default=1, compare=False)
     options: int = field(default=0, compare=False)
+    labels: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def measured(self) -> bool:

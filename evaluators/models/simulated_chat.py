@@ -118,9 +118,6 @@ def by_heart(problems: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[str, Calla
     def conclude(notes: str, *inputs: Any) -> Any:
         return answer(notes) if repr((notes,)) in book else None
 
-    def better(first: Any, second: Any, *inputs: Any) -> Any:
-        return second if second == answer(*inputs) else first
-
     def common(answers: list[Any], *_: Any) -> Any:
         return max(answers, key=answers.count)
 
@@ -129,9 +126,7 @@ def by_heart(problems: Iterable[tuple[tuple[Any, ...], Any]]) -> dict[str, Calla
         "classify": answer,
         "extract": lambda *inputs: str(inputs[-1]),
         "conclude": conclude,
-        "compare": better,
-        "verify": lambda given, *inputs: given == answer(*inputs),
-        "doubt": lambda given, *inputs: given != answer(*inputs),
+        **_judging(answer),
         "combine": common,
         "rewrite": lambda question: question,
     }
@@ -154,9 +149,6 @@ def by_reading(
     def answer(document: list[str], *others: Any) -> Any:
         return settle(find("\n".join(document), *others), *others)
 
-    def better(first: Any, second: Any, *inputs: Any) -> Any:
-        return second if second == answer(*inputs) else first
-
     return {
         "answer": answer,
         "extract": lambda document, *others: noted(find("\n".join(document), *others)),
@@ -165,7 +157,14 @@ def by_reading(
         "summarise": lambda notes, *others: noted(find("\n".join(notes), *others)),
         "update": lambda notes, document, *others: noted(find("\n".join([notes, *document]), *others)),
         "combine": join,
-        "compare": better,
+        **_judging(answer),
+    }
+
+
+def _judging(answer: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """What knows the answer can tell a right one."""
+    return {
+        "compare": lambda first, second, *inputs: second if second == answer(*inputs) else first,
         "verify": lambda given, *inputs: given == answer(*inputs),
         "doubt": lambda given, *inputs: given != answer(*inputs),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.primitive import Primitive
-from undercut.spaces.types import Type, render
+from undercut.spaces.types import Atom, Type, render
 
 ATTEMPTS = 64
 """How many candidates are looked at before a question counts as one without a plausible wrong answer."""
@@ -22,9 +22,8 @@ def wrong_answer(primitive: Primitive, values: Sequence[Any], truth: Any, draw: 
 
 def plausible(primitive: Primitive, values: Sequence[Any], truth: Any, draw: random.Random) -> tuple[str, Any] | None:
     """The text of a plausible wrong answer with what is read from it, or None where there seems to be none."""
-    # A reader that knows some choices alone, as that of a label does, takes nothing else for an answer.
-    choices = getattr(getattr(primitive.output, "parse", None), "keywords", {}).get("choices", ())
-    known = [*leaves(values), *choices]
+    labels = primitive.output.labels if isinstance(primitive.output, Atom) else ()
+    known = [*leaves(values), *labels]  # no other labels are read
     for _ in range(ATTEMPTS):
         text = _written(slipped(truth, known, draw), primitive.output)
         if text is None:

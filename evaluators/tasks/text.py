@@ -161,7 +161,8 @@ def answering(form: str, choices: Sequence[str] = ()) -> Answering:
     if form == "label":
         if len(choices) < 2:
             raise TaskError('a label needs choices, as in choices = ["yes", "no"], and there are none')
-        kind = Atom("label", parse=partial(read_choice, choices=tuple(choices)), separator="\n")
+        labels = tuple(choices)
+        kind = Atom("label", parse=partial(read_choice, choices=labels), separator="\n", labels=labels)
         return Answering(kind, f"Answer with one of: {', '.join(choices)}.")
     if form not in FORMS:
         raise TaskError(f"the output's form must be one of {', '.join([*FORMS, 'label'])}, and {form!r} is not")
