@@ -183,7 +183,8 @@ class Attribution:
             if good.get(key) == 1:
                 found[key] = RIGHT
             elif blame.get(key, 0.0) > CERTAIN:
-                found[key] = WRONG
+                part = good.get(key, 0.0)  # what a result may be worth that it was part of
+                found[key] = Chance(math.log(part / (1 - part)), 0.0) if part else WRONG
             else:
                 if place not in fitted:
                     known = self._fitted.get(place.primitive) or Successes([place.asked], [place.sizes], [1e-6], [0])

@@ -242,8 +242,10 @@ class Forecaster:
     def _hazards(self, genome: Genome, size: int) -> np.ndarray:
         """The genome's h at every shift of the rates."""
         extents = self._task.extents(size)
-        rights = [estimator.apply(genome, extents).log_right for estimator in self._estimators]
-        hazards: np.ndarray = np.clip(-np.array(rights) * self._spoils(genome, size), LEAST, MOST)
+        made = [estimator.apply(genome, extents) for estimator in self._estimators]
+        right, valid = np.array([(each.log_right, each.log_valid) for each in made]).clip(-MOST).T
+        # A red flag that nobody mends always spoils a result, another wrong answer some of the time.
+        hazards: np.ndarray = np.clip(np.maximum(0, valid - right) * self._spoils(genome, size) - valid, LEAST, MOST)
         return hazards
 
     def _spoils(self, genome: Genome, size: int) -> float:

@@ -23,13 +23,15 @@ from undercut.evaluators.tasks import open_task
 from undercut.search.forecast import field_of, known_unit
 from undercut.search.front import letter
 from undercut.spaces.cost import FIELDS, Cost
-from undercut.spaces.errors import RunFolderError, TaskError
+from undercut.spaces.errors import GenomeError, RunFolderError, TaskError
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome
 from undercut.spaces.growth import Growth, crossover, growth
 from undercut.spaces.space import Space
+from undercut.spaces.toolbox import Toolbox
 
 Result = TypeVar("Result")
+MOST_NODES = 1000
 FROM_FILE = "@"
 """What the name of a file begins with that stands for an input."""
 
@@ -67,7 +69,7 @@ def evaluate_genome(
         BudgetError: a limit was reached.
     """
     task = open_task(task_name, data)
-    _validated(genome, task, models, allow_code)
+    validate(genome, task, task.toolbox(models, allow_code))
     measured_at = sorted(set(sizes or task.sizes))
     instances = [i for size in measured_at for i in task.instances(size, samples, "test", seed)]
     opened = open_models(
@@ -136,7 +138,7 @@ def run_genome(
         BudgetError: a limit was reached.
     """
     task = open_task(task_name)
-    _validated(genome, task, models, allow_code)
+    validate(genome, task, task.toolbox(models, allow_code))
     values = read_inputs(inputs, task, task_name)
     opened = open_models(
         models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
@@ -207,7 +209,7 @@ def declared_costs(
     estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code), workers)
     items = []
     for position, genome in enumerate(genomes):
-        _validated(genome, task, models, allow_code)
+        validate(genome, task, task.toolbox(models, allow_code))
         laws = _laws(genome, task, estimator)
         items.append(
             {
@@ -260,8 +262,18 @@ def _text(law: Growth | None) -> str | None:
     return None if law is None else str(law)
 
 
-def _validated(genome: Genome, task: Task, models: Sequence[str], allow_code: bool) -> None:
-    Space(task.signature, task.toolbox(models, allow_code), max_size=max(genome.size, 1)).validate(genome)
+def validate(genome: Genome, task: Task, toolbox: Toolbox) -> None:
+    """Hold a genome that a user gave against its task.
+
+    Raises:
+        GenomeError: it is not legal, or too large to be walked through: few lines of shared nodes may stand for many.
+    """
+    if genome.size > MOST_NODES:
+        raise GenomeError(
+            f"a genome has at most {MOST_NODES:,} nodes, each counted as often as it is used, and this one has "
+            f"{genome.size:,}"
+        )
+    Space(task.signature, toolbox, max_size=MOST_NODES).validate(genome)
 
 
 def _blocking(work: Coroutine[Any, Any, Result], engine: Engine, models: Sequence[Model]) -> Result:

@@ -24,13 +24,12 @@ from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
 from undercut.search.looking import Progress
-from undercut.search.single import FROM_FILE, read_inputs
+from undercut.search.single import FROM_FILE, read_inputs, validate
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import GenomeError, RunFolderError, TaskError, UsageError
 from undercut.spaces.genome import Genome, Input, Node, inputs_read
 from undercut.spaces.operators.base import whole_gene
 from undercut.spaces.operators.fold import beginning
-from undercut.spaces.space import Space
 from undercut.spaces.types import ListOf, Type
 
 STATE = "stream.json"
@@ -137,7 +136,7 @@ def run_stream(
     found = task or open_task(work.task)
     toolbox = found.toolbox(work.models, work.allow_code)
     genome = Genome.from_dict(work.genome)
-    Space(found.signature, toolbox, max_size=max(genome.size, 1)).validate(genome)
+    validate(genome, found, toolbox)
     node, path, rest = _parts(genome, work, found)
     if not holds_stream(folder) and folder.exists() and any(folder.iterdir()):
         raise RunFolderError(f"--out must be an empty folder or one of this run, and {str(folder)!r} is neither")

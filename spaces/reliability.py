@@ -70,7 +70,7 @@ def valid_majority(right: float, valid: float, votes: int, agreement: float = 1.
     ones is taken as expected.
     """
     if votes > MANY:
-        return majority(right, max(1, round(votes * valid)))
+        return majority(right, max(1, round(votes * valid))) * once(valid, votes)
     if valid >= 1:
         return majority(right, votes, agreement)
     return sum(
@@ -90,7 +90,10 @@ def ahead(right: float, lead: int, agreement: float = 1.0) -> float:
     if right <= 0 or right >= 1:
         return float(right > 0)
     agreement = max(FEWEST_AGREE, agreement)
-    return 1 / (1 + ((1 - right) * agreement / right) ** lead / agreement)
+    try:
+        return 1 / (1 + ((1 - right) * agreement / right) ** lead / agreement)
+    except OverflowError:
+        return 0.0
 
 
 def ahead_votes(right: float, lead: int, agreement: float = 1.0) -> float:

@@ -87,6 +87,14 @@ def read_list(text: str, read: Callable[[str], Any], separator: str = "") -> lis
     return [read(word.strip()) for word in words if word.strip()]
 
 
+def read_option(text: str, read: Callable[[str], int], options: int) -> int:
+    """A choice from an answer: one of so many options."""
+    choice = read(text)
+    if not 0 <= choice < options:
+        raise ValueError(text)
+    return choice
+
+
 def read_lists(text: str, read: Callable[[str], Any]) -> list[Any]:
     """A list of lists from an answer."""
     text = text.strip()

@@ -69,6 +69,9 @@ class Asker:
 
     def _reader(self, kind: Type, label: str) -> str:
         """The expression of a function that reads an answer."""
+        if isinstance(kind, Atom) and kind.options:
+            self.lifter.lift(asking.read_option, "read_option")
+            return f"lambda text: read_option(text, {self._atom(kind.parse, 'read', kind)}, {kind.options})"
         if isinstance(kind, Atom):
             return self._atom(kind.parse, "read", kind)
         if isinstance(kind.item, ListOf):

@@ -139,7 +139,7 @@ def merge_blocks(one: list[Any], other: list[Any], *, body: Callable[..., Any], 
         done += carry[:settled]
         carry = carry[settled:]
         # The carry ends with the end of the list that is further ahead: the other one is next.
-        if i == len(left) or (j < len(right) and carry[-1] == left[i - 1][-1]):
+        if i == len(left) or (j < len(right) and carry[-1:] == left[i - 1][-1:]):
             piece, j = right[j], j + 1
         else:
             piece, i = left[i], i + 1
@@ -160,13 +160,18 @@ def vote(*inputs: Any, body: Callable[..., Any], rule: str, votes: int = 0, lead
     valid = [answer for answer in answers if not isinstance(answer, InvalidAnswer)]
     if not valid:
         raise answers[0]
-    counts = Counter(json.dumps(answer) for answer in valid)
-    return max(valid, key=lambda answer: counts[json.dumps(answer)])
+    counts = Counter(map(in_words, valid))
+    return max(valid, key=lambda answer: counts[in_words(answer)])
+
+
+def in_words(answer: Any) -> str:
+    """What answers that are the same have in common."""
+    return json.dumps(answer, sort_keys=True)
 
 
 def leading(answers: list[Any]) -> int:
     """By how many votes the commonest answer leads."""
-    counts = Counter(json.dumps(answer) for answer in answers if not isinstance(answer, InvalidAnswer))
+    counts = Counter(in_words(answer) for answer in answers if not isinstance(answer, InvalidAnswer))
     top = [count for _, count in counts.most_common(2)] + [0, 0]
     return top[0] - top[1]
 

@@ -12,7 +12,7 @@ from undercut.spaces.extent import Extent
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.question import Job, ModelWalk, unflagged
-from undercut.spaces.reliability import blended, majority, once
+from undercut.spaces.reliability import blended, majority, once, share
 from undercut.spaces.types import SCORE, TRUTH, Type
 
 
@@ -73,23 +73,25 @@ class Select(Operator):
         body, judge = node.bodies
         many = whole_gene(node, "candidates")
         ((one, _),), made = estimator.parallel(body, [(inputs, many)])
-        cost, right, valid = made.cost, 0.0, 0.0
+        cost, right, valid, usable = made.cost, 0.0, 0.0, math.exp(one.log_valid)
         if node.genes["rule"] == "best":
-            _, judged = estimator.parallel(judge, [((one.extent, *inputs), many * math.exp(one.log_valid))])
+            _, judged = estimator.parallel(judge, [((one.extent, *inputs), many * usable)])
             cost += judged.cost
             right, valid = judged.log_right, judged.log_valid
         else:
             count, left = whole_gene(node, "comparisons"), many
             same = estimator.alikeness(judge)
+            met = share(many * usable - once(usable, many), many - 1)  # the others have no match
             while left > 1:
                 pairs = left // 2
                 ((match, _),), judged = estimator.parallel(judge, [((one.extent, one.extent, *inputs), pairs * count)])
-                cost += judged.cost
-                sound = math.exp(match.log_right)
-                right += log(blended(majority(sound, count), sound, same))
-                valid += judged.log_valid
+                cost += judged.cost * met
+                sound = math.exp(match.log_right - match.log_valid) if match.log_valid > -math.inf else 0.0
+                flags = judged.log_valid * met
+                right += log(blended(majority(sound, count), sound, same)) + flags
+                valid += flags
                 left -= pairs
-        p, usable, same = math.exp(one.log_right), math.exp(one.log_valid), estimator.alikeness(body)
+        p, same = math.exp(one.log_right), estimator.alikeness(body)
         sound = math.exp(right)
         found = blended(once(p, many), p, same)
         return Estimate(

@@ -8,7 +8,7 @@ from typing import Any
 
 from undercut.spaces.comparisons import asking
 from undercut.spaces.errors import InvalidAnswer
-from undercut.spaces.estimate import CostWalk, Estimate
+from undercut.spaces.estimate import CostWalk, Estimate, in_series
 from undercut.spaces.extent import Extent, Runs, average, length, runs, whole
 from undercut.spaces.genome import Node
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
@@ -87,10 +87,7 @@ class SortBy(Operator):
             length(answer.extent) != size for (answer, _), (size, _) in zip(each, calls, strict=True)
         ):
             return Estimate(items, made.cost, -math.inf, -math.inf)
-        together = made._replace(
-            cost=made.cost * rounds, log_right=made.log_right * rounds, log_valid=made.log_valid * rounds
-        )
-        return together._replace(extent=_alike(runs(items), item, count), shares=())
+        return in_series([(made, rounds)], _alike(runs(items), item, count))
 
 
 def _alike(items: Runs, item: Extent, count: int) -> Extent:

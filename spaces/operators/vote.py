@@ -62,7 +62,8 @@ class Vote(Operator):
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The body's cost for each vote, as expected; votes over one prompt are only partly independent."""
         body, first = node.bodies[0], whole_gene(node, "votes" if node.genes["rule"] == "majority" else "lead")
-        ((one, _),), together = estimator.parallel(body, [(inputs, first)])
+        voters = estimator.ending()  # one who raises a red flag ends there, and the others go on
+        ((one, _),), together = voters.parallel(body, [(inputs, first)])
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
         same, agreement = estimator.alikeness(body), estimator.agreement(body, inputs)
@@ -75,7 +76,7 @@ class Vote(Operator):
             won, cast = first_ahead(right, first, agreement, most)
             votes = min(cast / valid, most) if valid > 0 else most
             votes = blended(votes, first + (1 - valid) * (most - first), same)
-            depth += estimator.apply(body, inputs).cost.depth * (votes - first)
+            depth += voters.apply(body, inputs).cost.depth * (votes - first)
             chance = won * once(valid, most)
         return Estimate(
             one.extent,
@@ -96,11 +97,16 @@ def winner(answers: Sequence[Any]) -> Any:
     if not counts:
         raise answers[0]
     best = max(counts, key=lambda key: counts[key])
-    return next(a for a in answers if not isinstance(a, InvalidAnswer) and json.dumps(a) == best)
+    return next(a for a in answers if not isinstance(a, InvalidAnswer) and _in_words(a) == best)
 
 
 def _counts(answers: Sequence[Any]) -> Counter[str]:
-    return Counter(json.dumps(answer) for answer in answers if not isinstance(answer, InvalidAnswer))
+    return Counter(_in_words(answer) for answer in answers if not isinstance(answer, InvalidAnswer))
+
+
+def _in_words(answer: Any) -> str:
+    """What answers that are the same have in common."""
+    return json.dumps(answer, sort_keys=True)
 
 
 def _lead(counts: Counter[str]) -> int:

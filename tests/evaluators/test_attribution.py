@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from undercut.evaluators.attribution import LUCK, UNKNOWN, Attribution
+from undercut.evaluators.attribution import LUCK, PRIOR, Attribution
 from undercut.evaluators.engine import answer_digest
 from undercut.evaluators.evaluate import Outcome
 from undercut.evaluators.models.base import Usage
@@ -131,9 +131,7 @@ def test_what_one_right_result_says_of_sense_follows_bayes() -> None:
     found.add(VOTE, {0: outcome(1, asked("answer", "v"))})
     twice = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 3}, [OTHER]))
     found.add(twice, {0: outcome(1, asked("answer", "x"), asked("extract", "y"))})
-    odds = (
-        UNKNOWN / LUCK
-    )  # a vote hides which of its calls were right, so that they are taken to be so half of the time
+    odds = PRIOR / LUCK  # a vote hides which of its calls were right, so that they are taken to be so half of the time
     assert found.sound(twice, 8) == pytest.approx(odds / (1 + odds))
 
 
