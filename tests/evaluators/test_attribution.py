@@ -174,6 +174,14 @@ def test_samples_are_told_right_from_wrong_by_right_results() -> None:
     assert failed.pairs == {False: (1, 3)}
 
 
+@pytest.mark.parametrize("score", [0.2, 0.57, 0.8])
+def test_a_call_whose_results_are_worth_a_part_makes_sense(score: float) -> None:
+    found = Attribution(["answer"])
+    found.add(ONE, {n: outcome(score, asked("answer", f"{n}", value=f"v{n}")) for n in range(20)})
+    assert (found.sound(ONE, 8) or 0.0) > 0.9
+    assert chance(found, "answer") == pytest.approx(score, abs=0.05)
+
+
 def test_nothing_is_kept_where_all_can_be_judged() -> None:
     found = Attribution([])
     found.add(ONE, {0: outcome(1, asked("answer", "k", right=True))})

@@ -413,6 +413,21 @@ def test_a_limit_can_be_lifted(tmp_path: Path, undercut: Command) -> None:
     assert json.loads(out)["spent"]["calls"] > 40
 
 
+def test_a_small_file_that_stands_for_a_huge_genome_is_refused(tmp_path: Path, undercut: Command) -> None:
+    """Each of 40 nodes merges the one before with itself."""
+    output = call("sort", Input(0))
+    for _ in range(40):
+        output = call("merge", output, output)
+    file = tmp_path / "genome.json"
+    file.write_text(genome_text(output))
+    for line in (
+        f"cost {file} --task sort {MODEL}",
+        f"eval {file} sort {MODEL}",
+        f"run {file} '[1]' --task sort {MODEL}",
+    ):
+        refused(undercut(line), "at most 1,000 nodes", "2,199,023,255,551")
+
+
 def test_a_name_with_brackets_is_shown_whole(tmp_path: Path, undercut: Command) -> None:
     file = tmp_path / "genome.json"
     both = call("merge", call("sort", Input(0)), call("sort", Input(0), prompt=1))

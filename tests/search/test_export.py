@@ -7,9 +7,11 @@ import json
 import random
 import subprocess
 import sys
+import threading
 import zlib
 from collections.abc import Callable
 from functools import reduce as fold_left
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -422,6 +424,52 @@ def test_mermaid_draws_every_operator(case: str) -> None:
     lines = [line.strip() for line in chart.splitlines()]
     assert sum(line.startswith("n") and '["' in line for line in lines) == len(list(genome.walk()))
     assert lines.count("end") == sum(line.startswith("subgraph") for line in lines)
+
+
+THREE = Atom("three", parse=int, options=3)
+KIND = Primitive("kind", (NUMBERS,), THREE, ("kind of {0}",), law=lambda n: 1)
+RECORD = Atom("record", parse=json.loads, render=json.dumps)
+DESCRIBE = Primitive("describe", (NUMBERS,), RECORD, ("describe {0}",), law=lambda n: 1)
+ODD = Toolbox([KIND, DESCRIBE, PRIMITIVES["intersect"]])
+
+
+@pytest.mark.parametrize(
+    ("output", "inputs", "said", "expected"),
+    [
+        (
+            Node("merge_blocks", [X0, X1], {"block": 1}, [Genome(call("intersect", X0, X1))]),
+            [[1, 2], [3, 4]],
+            ["none"],
+            [],
+        ),
+        (Node("retry", [X0], {"tries": 3}, [Genome(call("kind", X0, temperature=0.7))]), [[3, 1]], ["7", "-1", "1"], 1),
+        (
+            Node("vote", [X0], {"rule": "majority", "votes": 5}, [Genome(call("describe", X0, temperature=0.7))]),
+            [[3, 1]],
+            ['{"x": 0}', '{"a": 1, "b": 2}', '{"x": 0}', '{"b": 2, "a": 1}', '{"a": 1, "b": 2}'],
+            {"a": 1, "b": 2},
+        ),
+    ],
+    ids=["blocks that come to nothing", "a choice out of its range", "a record in another order"],
+)
+def test_odd_answers_lead_to_the_same(output: Node, inputs: list[Any], said: list[str], expected: Any) -> None:
+    answers = cycle(said)
+
+    async def ask(question: Question) -> Answer:
+        try:
+            return Answer(question.primitive.read(next(answers), question.values))
+        except InvalidAnswer as flag:
+            return Answer(None, flag=flag)
+
+    assert run_now(Execution(ask, ODD, concurrent=False).apply(Genome(output), inputs)) == expected
+    solve, turns = loaded(to_python(Genome(output), ODD, title="odd", notes=[])), iter(said * 100)
+    lock = threading.Lock()
+
+    def llm(prompt: str, **_: Any) -> str:
+        with lock:
+            return next(turns)
+
+    assert solve["solve"](llm, *inputs) == expected
 
 
 FEW = Toolbox([PRIMITIVES[name] for name in ("sort", "merge", "sum", "add", "check")], overlaps=(0, 1))

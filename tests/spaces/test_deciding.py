@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 from collections.abc import Sequence
@@ -56,10 +57,12 @@ class Rates:
 
     right: float = 1.0
     judged: float = 1.0
+    flagged: bool = False
 
     def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         chance = {STEP: self.right, BETTER: self.judged, RATE: self.judged}.get(primitive, 1.0)
-        return CallRates(Cost(calls=1, prefill=sum(sizes) * 10 ** int(node.genes["model"]), depth=1), chance)
+        cost = Cost(calls=1, prefill=sum(sizes) * 10 ** int(node.genes["model"]), depth=1)
+        return CallRates(cost, chance, chance if self.flagged else 1.0)
 
     def dependence(self, node: Node) -> float:
         return 0.0
@@ -154,6 +157,59 @@ def test_declared_is_the_mean_of_what_happens(name: str) -> None:
     assert said.cost.depth == pytest.approx(depth, rel=0.05)
     if "route" not in name and "guard" not in name:  # these count as right what was not to be sorted
         assert math.exp(said.log_right) == pytest.approx(right, abs=0.03)
+
+
+class Flagging(Drawn):
+    """A model whose wrong steps all raise red flags."""
+
+    async def __call__(self, question: Question) -> Answer:
+        answer = await super().__call__(question)
+        wrong = question.primitive is STEP and answer.value != sorted(answer.value)
+        return Answer(None, 1, InvalidAnswer("flagged")) if wrong else answer
+
+
+FLAGGED: dict[str, Node] = {
+    "two steps, tried again": node("retry", X, bodies=[call("step", step(), temperature=0.7)], tries=4),
+    "votes on two steps": node("vote", X, bodies=[call("step", step(), temperature=0.7)], rule="ahead", lead=2),
+    "knockout of two": node(
+        "select", X, bodies=[step(), call("better", X, Y)], rule="knockout", candidates=2, comparisons=3
+    ),
+    "knockout of five": node(
+        "select", X, bodies=[step(), call("better", X, Y)], rule="knockout", candidates=5, comparisons=3
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLAGGED)
+def test_what_red_flags_save_is_declared(name: str) -> None:
+    """Attempts end at a flag, and candidates that raise one are compared with nobody."""
+    genome, rates = Genome(FLAGGED[name]), Rates(right=0.7, flagged=True)
+    model, right = Flagging(rates, 7), 0
+    for _ in range(RUNS):
+        with contextlib.suppress(InvalidAnswer):
+            right += run_now(Execution(model, TOOLBOX, concurrent=False).apply(genome, [ITEMS])) == sorted(ITEMS)
+    said = declared(genome, rates)
+    assert said.cost.calls == pytest.approx(model.calls / RUNS, rel=0.05)
+    assert math.exp(said.log_right) == pytest.approx(right / RUNS, abs=0.03)
+    assert said.log_right <= said.log_valid + 1e-12
+
+
+def test_a_judge_whose_flag_ends_the_run_is_not_outvoted() -> None:
+    """All that is not right here is a red flag, and every one that the judge raises ends the run."""
+    genome = Genome(FLAGGED["knockout of two"])
+    made = declared(genome, Rates(right=0.9, judged=0.9, flagged=True))
+    assert made.log_right == pytest.approx(made.log_valid)
+    met = 0.9**2  # both candidates are there to be compared, with three comparisons
+    assert math.exp(made.log_valid) == pytest.approx(0.99 * 0.9 ** (3 * met))
+
+
+def test_a_sort_is_billed_up_to_the_first_red_flag(make_rates: Any) -> None:
+    genome = Genome(node("sort_by", X, bodies=[call("compare", X, Y)], algorithm="heap"))
+    whole, billed = (
+        Estimator(make_rates(0.9, 0.9), TOOLBOX, ends=ends).apply(genome, [((1, 8),)]) for ends in (False, True)
+    )
+    assert whole.log_valid == pytest.approx(billed.log_valid)
+    assert billed.cost.calls == pytest.approx((1 - math.exp(billed.log_valid)) / (1 - 0.9), rel=0.05)
 
 
 def test_a_part_is_what_is_picked() -> None:
