@@ -66,7 +66,9 @@ class Vote(Operator):
         ((one, _),), together = voters.parallel(body, [(inputs, first)])
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
-        same, agreement = estimator.alikeness(body), estimator.agreement(body, inputs)
+        same = estimator.alikeness(body)
+        # Of several calls any one may be wrong: two wrong results are the same where it is the same call both times.
+        agreement = estimator.agreement(body, inputs) / max(1.0, one.cost.calls)
         votes: float = first
         most, depth = first, together.cost.depth
         if node.genes["rule"] == "majority":
