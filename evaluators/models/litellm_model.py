@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -144,15 +145,23 @@ class LitellmModel:
             return PromptTooLongError(
                 f"a prompt must fit into the context of {self._who}, and one does not; split it further"
             )
-        if _not_sent(error):  # which litellm may call a timeout, a lost connection or a status of 500
+        outside = list(_below(error))
+        if _not_sent(outside):  # which litellm may call a timeout, a lost connection or a status of 500
             return UnreachableError(f"{self._who} cannot be reached ({type(error).__name__})")
         if isinstance(error, known.Timeout):
             return TransientError(f"{self._who} gave no answer within {self._timeout:g} s (--timeout)", charged=True)
         if isinstance(error, known.APIConnectionError):
             return TransientError(f"{self._who} dropped a connection ({type(error).__name__})", charged=True)
+        told = _status_sent(outside)
+        if told is not None and told >= 500:
+            status = told  # litellm makes a 500 of those that it does not know
         headers = getattr(error, "litellm_response_headers", None) or {}
         wait = retry_after(headers.get("retry-after"))
-        return refusal(self._who, status if isinstance(status, int) else 400, str(error), wait)
+        found = refusal(self._who, status if isinstance(status, int) else 400, str(error), wait)
+        if told is None and (isinstance(found, TransientError) or (outside and status not in (401, 403, 404))):
+            kind = type(outside[0] if outside else error).__name__
+            return TransientError(f"{self._who} gave no answer that can be read ({kind})", wait, charged=True)
+        return found
 
     @property
     def _who(self) -> str:
@@ -161,10 +170,28 @@ class LitellmModel:
         return f"the model {self._name!r}{where}"
 
 
-def _not_sent(error: BaseException | None) -> bool:
-    """Whether an error comes from a connection that was never made."""
+def _below(error: BaseException | None) -> Iterator[BaseException]:
+    """The errors that an error of litellm comes from, those of the clients below it alone."""
     while error is not None:
-        if type(error).__name__ in ("ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError"):
-            return True
+        if type(error).__module__.partition(".")[0] != "litellm":
+            yield error
         error = error.__cause__ or error.__context__
-    return False
+
+
+def _not_sent(errors: Sequence[BaseException]) -> bool:
+    """Whether errors come from a connection that was never made."""
+    never = ("ConnectError", "ConnectTimeout", "ClientConnectorError", "ConnectionRefusedError")
+    return any(type(error).__name__ in never for error in errors)
+
+
+def _status_sent(errors: Sequence[BaseException]) -> int | None:
+    """The status of 400 or more that a server really sent, by what the clients below litellm say; None for none.
+
+    litellm's own errors have a status too, and a response with it, whatever happened: a connection that broke, half a
+    reply, a reply that is none. What was asked for may have been computed all the same.
+    """
+    for error in errors:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if isinstance(status, int) and status >= 400:
+            return status
+    return None

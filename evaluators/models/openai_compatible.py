@@ -13,7 +13,7 @@ import msgspec
 from yarl import URL
 
 from undercut.evaluators.models.base import TIMEOUT, Completion, Request, Samples, Shape
-from undercut.evaluators.models.chat import asked, read_reply, refusal, without_secrets
+from undercut.evaluators.models.chat import LOST, asked, read_reply, refusal, without_secrets
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError, ModelNameError
 
@@ -156,7 +156,10 @@ class OpenAICompatibleModel:
             kind = headers.get("Content-Type", "something unnamed").partition(";")[0]
             raise TransientError(f"{self._who} sent {without_secrets(kind)} that is no JSON", charged=True) from None
         if isinstance(data, dict) and "choices" not in data and "error" in data:  # some gateways send errors as a 200
-            raise TransientError(f"{self._who} failed: {without_secrets(str(data['error']))}")
+            said = data["error"]
+            code = said.get("code") if isinstance(said, dict) else None
+            failed = type(code) is int and 400 <= code < 600 and code not in LOST  # else it may have been computed
+            raise TransientError(f"{self._who} failed: {without_secrets(str(said))}", charged=not failed)
         return data
 
     async def _offered(self) -> str:

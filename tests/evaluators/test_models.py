@@ -94,9 +94,21 @@ class Server:
     async def _reply(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.bodies.append(body)
-        model, prompt = body["model"], body["messages"][-1]["content"]
+        model, prompt = body["model"].removeprefix("openrouter/"), body["messages"][-1]["content"]
         self.seen[model] += 1
+        if model in ("dropped", "torn"):
+            return await self._lose(request, model == "torn")
         return BEHAVIOURS[model](prompt, self.seen[model])
+
+    async def _lose(self, request: web.Request, begun: bool) -> web.StreamResponse:
+        """End the connection, before the reply or within it."""
+        response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": "400"})
+        if begun:
+            await response.prepare(request)
+            await response.write(b'{"id": "1", "choices": [{"mess')
+        assert request.transport is not None
+        request.transport.close()
+        return response
 
     def stop(self) -> None:
         """End the thread."""
@@ -141,6 +153,12 @@ BEHAVIOURS: dict[str, Callable[[str, int], web.Response]] = {
     "html": lambda prompt, _: web.Response(text="<html>Bad gateway</html>", content_type="text/html"),
     "half": lambda prompt, _: web.Response(text='{"choices": [{"mess', content_type="application/json"),
     "list": lambda prompt, _: web.json_response([1, 2]),
+    "no-json": lambda prompt, _: web.Response(text="", content_type="application/json"),
+    "choices-null": lambda prompt, _: web.json_response({"id": "1", "choices": None, "usage": {"prompt_tokens": 4}}),
+    "late-504": lambda prompt, _: web.json_response({"error": {"message": "too slow", "code": 504}}),
+    "late-429": lambda prompt, _: web.json_response({"error": {"message": "too many", "code": 429}}),
+    "limit-page": lambda prompt, _: web.Response(text="<html>429 rate limit</html>", content_type="text/html"),
+    "slow-gateway": lambda prompt, _: failure(524, "too slow"),
     "late-error": lambda prompt, _: web.json_response({"error": {"message": f"overloaded {KEY}"}}),
     "moved": lambda prompt, _: web.Response(status=307, headers={"Location": "http://127.0.0.1:1/elsewhere"}),
     "poor": lambda prompt, _: web.json_response({"error": {"code": "insufficient_quota", "message": ""}}, status=429),
@@ -422,6 +440,38 @@ def test_what_is_no_answer_is_recognised(server: Server, behaviour: str, words: 
         ask(server, behaviour)
     assert server.seen[behaviour] == sent
     assert KEY not in str(caught.value)
+
+
+LOST = ("html", "half", "list", "no-json", "choices-null", "dropped", "torn", "limit-page", "late-error", "late-504")
+
+
+@pytest.mark.parametrize("behaviour", [*LOST, "slow-gateway"])
+def test_an_answer_that_may_have_got_lost_may_have_to_be_paid(server: Server, behaviour: str, kind: str) -> None:
+    with pytest.raises(TransientError) as caught:
+        asyncio.run(one_by_one(behind(server.base, behaviour, kind), [Request("sort: 2 1")]))
+    assert caught.value.charged
+
+
+@pytest.mark.parametrize(("behaviour", "kinds"), [("shaky", 2), ("busy", 2), ("late-429", 1)])
+def test_a_failure_of_which_the_server_tells_is_not_charged(server: Server, behaviour: str, kinds: int) -> None:
+    for kind in ("direct", "litellm")[:kinds]:
+        server.seen.clear()
+        with pytest.raises(TransientError) as caught:
+            asyncio.run(one_by_one(behind(server.base, behaviour, kind), [Request("sort: 2 1")]))
+        assert not caught.value.charged
+
+
+@pytest.mark.parametrize("provider", ["hosted_vllm", "openrouter"])
+@pytest.mark.parametrize("behaviour", ["half", "torn"])
+def test_other_clients_of_litellm_lose_answers_too(
+    server: Server, behaviour: str, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOSTED_VLLM_API_KEY", "OPENROUTER_API_KEY"):
+        monkeypatch.setenv(name, KEY)
+    model = LitellmModel(f"{provider}/{behaviour}", api_base=server.base)
+    with pytest.raises(TransientError) as caught:
+        asyncio.run(one_by_one(model, [Request("sort: 2 1")]))
+    assert caught.value.charged
 
 
 def test_an_answer_that_stays_empty_is_an_empty_answer(server: Server) -> None:
