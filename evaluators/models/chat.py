@@ -5,12 +5,12 @@ Source: platform.openai.com/docs/api-reference/chat.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercut.evaluators.models.base import Completion, PromptRefusedError, PromptTooLongError, Request, Samples, Usage
+from undercut.evaluators.models.keys import without_keys, without_secrets
 from undercut.evaluators.models.retrying import TransientError
 from undercut.spaces.errors import ModelError
 
@@ -23,7 +23,6 @@ _TOO_LONG = re.compile(
     r"prompt is too long|reduce the length of the messages"
 )
 _FILTERED = re.compile(r"(?i)content_?(filter|policy)|content management policy")
-_SECRET = re.compile(r"(?i)\b(?:sk|pk|rk|key|gsk|xai|hf)[-_][^\s'\",}]+|bearer\s+\S+|AIza\S+")
 
 
 def asked(model: str, request: Request, samples: int = 1) -> dict[str, Any]:
@@ -51,7 +50,7 @@ def read_reply(data: Any, who: str, samples: int = 1) -> Samples:
     if not isinstance(choices, list):
         raise TransientError(f"{who} sent JSON that is no chat completion", charged=True)
     found = [choice for choice in choices if isinstance(choice, dict)][:samples]
-    texts, ends = [_text(choice) for choice in found], [_finish(choice) for choice in found]
+    texts, ends = [without_keys(_text(choice)) for choice in found], [_finish(choice) for choice in found]
     usage = _usage(data.get("usage"), any(texts))
     if not found or not (any(texts) or usage.completion or any(ends)):
         empty = Samples((Completion("", usage),), usage)
@@ -87,14 +86,6 @@ def refusal(
     if status == 400 and _FILTERED.search(said):
         return PromptRefusedError(f"{who} answers what its content filter lets pass, and one prompt it does not")
     return ModelError(f"{who} refused a request (HTTP {status}): {without_secrets(said)}")
-
-
-def without_secrets(text: str) -> str:
-    """The first 200 characters on one line, with everything taken out that looks like, or is, a key."""
-    for name, value in os.environ.items():
-        if len(value) >= 8 and re.search(r"KEY|TOKEN|SECRET|PASSWORD", name):
-            text = text.replace(value, "***")
-    return _SECRET.sub("***", " ".join(text.split()))[:200]
 
 
 def _text(choice: Mapping[str, Any]) -> str:

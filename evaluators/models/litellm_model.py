@@ -11,6 +11,7 @@ from typing import Any
 
 from undercut.evaluators.models.base import TIMEOUT, Completion, Price, PromptTooLongError, Request, Shape
 from undercut.evaluators.models.chat import read_reply, refusal
+from undercut.evaluators.models.keys import refuse_key_in
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError
 
@@ -34,9 +35,14 @@ class LitellmModel:
         name: `provider/model` as litellm writes it; with `api_base` a bare name is one of an OpenAI-compatible server.
         api_base: URL of a server of one's own.
         timeout: longest wait for one attempt, in seconds.
+
+    Raises:
+        ModelNameError: the address has a key in it.
     """
 
     def __init__(self, name: str, *, api_base: str | None = None, timeout: float = TIMEOUT) -> None:
+        if api_base is not None:
+            refuse_key_in(api_base)
         self._name = name
         self._api_base = api_base
         self._timeout = timeout

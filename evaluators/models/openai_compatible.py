@@ -13,15 +13,14 @@ import msgspec
 from yarl import URL
 
 from undercut.evaluators.models.base import TIMEOUT, Completion, Request, Samples, Shape
-from undercut.evaluators.models.chat import LOST, asked, read_reply, refusal, without_secrets
+from undercut.evaluators.models.chat import LOST, asked, read_reply, refusal
+from undercut.evaluators.models.keys import KEY, refuse_key_in, without_secrets
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError, ModelNameError
 
 if TYPE_CHECKING:
     import aiohttp
 
-KEY = "OPENAI_API_KEY"
-"""The environment variable that holds the server's key; without it none is sent."""
 CONNECT_SECONDS = 10.0
 MOST_SAMPLES = 64
 
@@ -49,6 +48,7 @@ class OpenAICompatibleModel:
                 "an API base must be a URL such as http://localhost:8000/v1 with no user and no question mark in it, "
                 f"and the one given is not; a key comes from the environment variable {KEY}"
             )
+        refuse_key_in(api_base)
         if not name.strip():
             raise ModelNameError(
                 "a model of a server of your own needs the name that the server gives it, and '' is none"
@@ -141,12 +141,10 @@ class OpenAICompatibleModel:
             ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise TransientError(f"{self._who} dropped a connection ({type(error).__name__})", charged=True) from None
-        if self._key:  # a server may send back what it was sent, and answers are kept
-            content = content.replace(self._key.encode(), b"***")
         if status == 404:
             raise ModelError(f"{self._who} is not there (HTTP 404){await self._offered()}")
         if status != 200:
-            said = content[:2000].decode(errors="replace")
+            said = content.decode(errors="replace")
             if 300 <= status < 400:
                 said = "it stands elsewhere; give --api-base its last address"
             raise refusal(self._who, status, said, retry_after(headers.get("Retry-After")), KEY)

@@ -25,7 +25,8 @@ from undercut.evaluators.models.base import (
     identity_of,
     price_of,
 )
-from undercut.evaluators.models.chat import read_reply, without_secrets
+from undercut.evaluators.models.chat import read_reply
+from undercut.evaluators.models.keys import without_keys, without_secrets
 from undercut.evaluators.models.litellm_model import LitellmModel
 from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel
 from undercut.evaluators.models.registry import SIMULATED, list_models, open_model
@@ -42,6 +43,13 @@ KEY = "sk-very-secret-0123456789"
 def sorted_text(prompt: str) -> str:
     """The numbers of a prompt in ascending order."""
     return " ".join(map(str, sorted(map(int, re.findall(r"\d+", prompt)))))
+
+
+def escaped(reply: web.Response) -> web.Response:
+    """The same reply with an s written as JSON may write it, too."""
+    assert isinstance(reply.body, bytes)
+    text = reply.body.decode().replace("sk-", r"\u0073k-").replace("/", r"\/")
+    return web.Response(text=text, status=reply.status, content_type="application/json")
 
 
 def chat(text: str | None, prompt: str, **changes: Any) -> web.Response:
@@ -178,6 +186,8 @@ BEHAVIOURS: dict[str, Callable[[str, int], web.Response]] = {
         status=400,
     ),
     "parrot": lambda prompt, _: chat(f"your key is {KEY}", prompt),
+    "sly-parrot": lambda prompt, _: escaped(chat(f"your key is {KEY}", prompt)),
+    "sly-refusal": lambda prompt, _: escaped(failure(400, f"your key is {KEY}")),
     "twins": lambda prompt, _: chat("1", prompt, choices=[{"message": {"content": "1"}}] * 2),
     "org/sorter": lambda prompt, _: chat(sorted_text(prompt), prompt),
 }
@@ -483,9 +493,27 @@ def test_one_that_thought_until_its_limit_is_cut_off_at_once(server: Server) -> 
     assert (ask(server, "thinker").finish, server.seen["thinker"]) == ("length", 1)
 
 
-def test_a_key_that_a_server_repeats_is_not_kept(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("behaviour", ["parrot", "sly-parrot"])
+def test_a_key_that_a_server_repeats_is_not_kept(
+    server: Server, behaviour: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    assert ask(server, "parrot").text == "your key is ***"
+    assert ask(server, behaviour, kind).text == "your key is ***"
+
+
+def test_a_key_that_a_refusal_repeats_in_escapes_is_not_shown(
+    server: Server, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with pytest.raises(ModelError, match=r"your key is \*\*\*") as caught:
+        ask(server, "sly-refusal", kind)
+    assert KEY[3:] not in str(caught.value)
+
+
+def test_an_answer_keeps_what_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("MAX_TOKENS", "100000000"), ("KEYCLOAK_HOST", "localhost"), ("SHORT_KEY", "five")):
+        monkeypatch.setenv(name, value)
+    assert without_keys("100000000 at localhost, five") == "100000000 at localhost, five"
 
 
 def test_one_answer_is_taken_of_two(server: Server) -> None:
@@ -597,6 +625,19 @@ def test_an_api_base_must_be_a_url() -> None:
     with pytest.raises(ModelNameError, match="http://localhost") as caught:
         open_model("x", api_base="user:password@host")
     assert "password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["sk-live-0123456789abcdef", "x/%73k-live-0123456789", "proxy/no-pattern-here/v1"])
+def test_an_api_base_has_no_key_in_it(path: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "no-pattern-here")
+    with pytest.raises(ModelNameError, match=r"no key in it.*OPENAI_API_KEY") as caught:
+        behind(f"http://localhost:1/v1/{path}", "x", kind)
+    assert path not in str(caught.value)
+
+
+@pytest.mark.parametrize("base", ["https://router.example/hf-inference/v1", "http://key-server-01:8000/v1"])
+def test_a_word_in_an_address_is_no_key(base: str, kind: str) -> None:
+    assert base in identity_of(behind(base, "x", kind))
 
 
 def test_models_of_our_own_ignore_the_api_base() -> None:
