@@ -28,9 +28,9 @@ def llm(prompt: str, temperature: float = 0.0, model: str = "", max_tokens: int 
     if max_tokens:
         body["max_tokens"] = max_tokens
     headers = {"Content-Type": "application/json"}
-    if os.environ.get("OPENAI_API_KEY"):
-        headers["Authorization"] = "Bearer " + os.environ["OPENAI_API_KEY"]
     request = urllib.request.Request(base.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers)
+    if os.environ.get("OPENAI_API_KEY"):  # it is for this host alone, and not for one that the host may redirect to
+        request.add_unredirected_header("Authorization", "Bearer " + os.environ["OPENAI_API_KEY"])
     with urllib.request.urlopen(request, timeout=600) as answer:
         return json.load(answer)["choices"][0]["message"]["content"] or ""
 

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from undercut.evaluators.tasks.primitives import PRIMITIVES
 from undercut.search.export import to_mermaid, to_python
 from undercut.search.export.as_python import operator_function
+from undercut.search.export.command import llm
 from undercut.spaces.errors import GenomeError, InvalidAnswer, UsageError
 from undercut.spaces.execution import Execution, run_now
 from undercut.spaces.genome import Genome, Input, Node, call
@@ -369,6 +371,34 @@ def test_exported_file_is_a_command(tmp_path: Path) -> None:
     assert json.loads(in_fresh_python(tmp_path, "halves.py", given="[[1, 2, 3]]")) == [[1, 2], [3]]
     (tmp_path / "inputs.json").write_text("[[1, 2]]", encoding="utf-8")
     assert json.loads(in_fresh_python(tmp_path, "halves.py", "inputs.json", given="")) == [[1], [2]]
+
+
+@pytest.mark.parametrize("status", [302, 303])
+def test_a_key_goes_to_the_host_that_is_named_and_to_no_other(
+    serve: Callable[[Callable[[], web.Application]], str], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: dict[str, str | None] = {}
+
+    def make() -> web.Application:
+        async def first(request: web.Request) -> web.Response:
+            got["named"] = request.headers.get("Authorization")
+            place = f"http://localhost:{request.url.port}/v1/elsewhere"
+            return web.Response(status=status, headers={"Location": place})
+
+        async def elsewhere(request: web.Request) -> web.Response:
+            got["other"] = request.headers.get("Authorization")
+            return web.json_response({"choices": [{"message": {"content": "5"}}]})
+
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", first)
+        app.router.add_get("/v1/elsewhere", elsewhere)
+        return app
+
+    monkeypatch.setenv("no_proxy", "*")
+    for name, value in (("OPENAI_BASE_URL", serve(make)), ("MODEL", "m"), ("OPENAI_API_KEY", "sk-secret-123456")):
+        monkeypatch.setenv(name, value)
+    assert llm("hi") == "5"
+    assert got == {"named": "Bearer sk-secret-123456", "other": None}
 
 
 def test_nested_parallel_work_does_not_block_itself(tmp_path: Path) -> None:
