@@ -5,9 +5,12 @@ Source: platform.openai.com/docs/api-reference/chat.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from undercut.evaluators.models.base import Completion, PromptRefusedError, PromptTooLongError, Request, Samples, Usage
 from undercut.evaluators.models.keys import without_keys, without_secrets
@@ -18,6 +21,8 @@ TRANSIENT = (408, 409, 425, 429)
 """Statuses, besides 5xx, that may pass; all other 4xx say that the request itself is wrong."""
 LOST = (408, 502, 504, 524)
 """Statuses of a gateway that stopped waiting: the model behind it may have answered."""
+NONSENSE = 2**53
+"""No count of tokens comes near it; from there on a float does not tell them apart, and a journal cannot hold them."""
 _TOO_LONG = re.compile(
     r"(?i)context_length_exceeded|maximum context length|context window|exceed\w* the (available )?context|"
     r"prompt is too long|reduce the length of the messages"
@@ -35,6 +40,21 @@ def asked(model: str, request: Request, samples: int = 1) -> dict[str, Any]:
         "seed": request.seed,
     }
     return body if samples == 1 else {**body, "n": samples}
+
+
+def read_json(content: bytes) -> Any:
+    """Decode a reply's body.
+
+    Raises:
+        ValueError: it is no JSON, or is nested too deep to be read.
+    """
+    try:
+        try:
+            return msgspec.json.decode(content)
+        except (msgspec.DecodeError, UnicodeDecodeError):  # a text that was cut within a character, say
+            return json.loads(content.decode(errors="replace"))
+    except RecursionError:
+        raise ValueError("a reply must not be nested deeper than Python can read, and one is") from None
 
 
 def read_reply(data: Any, who: str, samples: int = 1) -> Samples:
@@ -92,8 +112,11 @@ def _text(choice: Mapping[str, Any]) -> str:
     message = choice.get("message")
     content = message.get("content") if isinstance(message, dict) else None
     if isinstance(content, list):  # parts, of which texts are one kind
-        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""
+        texts = (part.get("text") for part in content if isinstance(part, dict))
+        content = "".join(text for text in texts if isinstance(text, str))
+    if not isinstance(content, str):
+        return ""
+    return content.encode(errors="replace").decode()  # half a pair of surrogates can neither be kept nor printed
 
 
 def _finish(choice: Mapping[str, Any]) -> str:
@@ -115,7 +138,7 @@ def _usage(told: Any, wrote: bool) -> Usage:
 
 
 def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < NONSENSE else None
 
 
 def _shares(choices: Sequence[Mapping[str, Any]], texts: Sequence[str], total: int | None) -> list[int | None]:

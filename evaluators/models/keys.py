@@ -20,8 +20,10 @@ _LONG_WORD = re.compile(rf"\S{{{_LEAST}}}")
 def without_secrets(text: str) -> str:
     """The first 200 characters on one line, with everything taken out that looks like, or is, a key.
 
-    What was said may be JSON that nobody has read, so that what it escapes is read here.
+    What was said may be JSON that nobody has read, so that what it escapes is read here; what cannot be printed is not
+    kept.
     """
+    text = text.encode(errors="replace").decode()
     text = _ESCAPED.sub(lambda found: found[2] or chr(int(found[1], 16)), text)
     for value in _secrets():
         text = text.replace(value, "***")

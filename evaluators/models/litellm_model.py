@@ -136,9 +136,10 @@ class LitellmModel:
                 max_tokens=request.max_tokens,
                 **parameters,
             )
+            data = response.model_dump()
         except Exception as error:  # litellm raises whatever its providers raise; all of it ends here
             raise self._mapped(error, litellm) from None  # its text may hold a key, so that it is not chained either
-        return read_reply(response.model_dump(), self._who).completions[0]
+        return read_reply(data, self._who).completions[0]
 
     async def close(self) -> None:
         """Do nothing: litellm keeps its connections in one pool for the whole process."""

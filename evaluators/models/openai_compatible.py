@@ -13,7 +13,7 @@ import msgspec
 from yarl import URL
 
 from undercut.evaluators.models.base import TIMEOUT, Completion, Request, Samples, Shape
-from undercut.evaluators.models.chat import LOST, asked, read_reply, refusal
+from undercut.evaluators.models.chat import LOST, asked, read_json, read_reply, refusal
 from undercut.evaluators.models.keys import KEY, refuse_key_in, without_secrets
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError, ModelNameError
@@ -149,15 +149,15 @@ class OpenAICompatibleModel:
                 said = "it stands elsewhere; give --api-base its last address"
             raise refusal(self._who, status, said, retry_after(headers.get("Retry-After")), KEY)
         try:
-            data = msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            data = read_json(content)
+        except ValueError:
             kind = headers.get("Content-Type", "something unnamed").partition(";")[0]
             raise TransientError(f"{self._who} sent {without_secrets(kind)} that is no JSON", charged=True) from None
         if isinstance(data, dict) and "choices" not in data and "error" in data:  # some gateways send errors as a 200
-            said = data["error"]
-            code = said.get("code") if isinstance(said, dict) else None
+            code = data["error"].get("code") if isinstance(data["error"], dict) else None
             failed = type(code) is int and 400 <= code < 600 and code not in LOST  # else it may have been computed
-            raise TransientError(f"{self._who} failed: {without_secrets(str(said))}", charged=not failed)
+            said = without_secrets(content.decode(errors="replace"))
+            raise TransientError(f"{self._who} failed: {said}", charged=not failed)
         return data
 
     async def _offered(self) -> str:
@@ -166,8 +166,8 @@ class OpenAICompatibleModel:
 
         try:
             async with self._opened().get(f"{self._base}/models", allow_redirects=False, proxy=self._proxy) as response:
-                names = [str(each["id"]) for each in msgspec.json.decode(await response.read())["data"]]
-        except (aiohttp.ClientError, OSError, msgspec.DecodeError, LookupError, TypeError):
+                names = [str(each["id"]) for each in read_json(await response.read())["data"]]
+        except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError, RecursionError):
             return "; --api-base must be the address up to and without /chat/completions"
         return f"; the server has {without_secrets(', '.join(names))}"
 

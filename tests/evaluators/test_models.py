@@ -25,7 +25,7 @@ from undercut.evaluators.models.base import (
     identity_of,
     price_of,
 )
-from undercut.evaluators.models.chat import read_reply
+from undercut.evaluators.models.chat import read_json, read_reply
 from undercut.evaluators.models.keys import without_keys, without_secrets
 from undercut.evaluators.models.litellm_model import LitellmModel
 from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel
@@ -43,6 +43,14 @@ KEY = "sk-very-secret-0123456789"
 def sorted_text(prompt: str) -> str:
     """The numbers of a prompt in ascending order."""
     return " ".join(map(str, sorted(map(int, re.findall(r"\d+", prompt)))))
+
+
+def nested(depth: int) -> list[Any]:
+    """A list in a list in a list."""
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
 
 
 def escaped(reply: web.Response) -> web.Response:
@@ -161,6 +169,10 @@ BEHAVIOURS: dict[str, Callable[[str, int], web.Response]] = {
     "html": lambda prompt, _: web.Response(text="<html>Bad gateway</html>", content_type="text/html"),
     "half": lambda prompt, _: web.Response(text='{"choices": [{"mess', content_type="application/json"),
     "list": lambda prompt, _: web.json_response([1, 2]),
+    "cut-in-a-pair": lambda prompt, _: chat("5 \ud83d", prompt),
+    "deep": lambda prompt, _: web.Response(text="[" * 100_000, content_type="application/json"),
+    "deep-error": lambda prompt, _: web.json_response({"error": nested(900)}),
+    "boastful": lambda prompt, _: chat("1", prompt, usage={"prompt_tokens": 9, "completion_tokens": 93 * 10**17}),
     "no-json": lambda prompt, _: web.Response(text="", content_type="application/json"),
     "choices-null": lambda prompt, _: web.json_response({"id": "1", "choices": None, "usage": {"prompt_tokens": 4}}),
     "late-504": lambda prompt, _: web.json_response({"error": {"message": "too slow", "code": 504}}),
@@ -408,6 +420,18 @@ def test_an_answer_that_was_cut_says_so(server: Server, kind: str) -> None:
     assert ask(server, "cut", kind).finish == "length"
 
 
+def test_half_a_character_is_kept_as_a_sign_that_can_be_stored(server: Server, kind: str) -> None:
+    assert ask(server, "cut-in-a-pair", kind).text == "5 ?"
+    broken = b'{"choices": [{"message": {"content": "5 \xf0\x9f"}}]}'
+    assert read_reply(read_json(broken), "it").completions[0].text == "5 \ufffd"
+    assert without_secrets("no \ud83d") == "no ?"
+
+
+def test_a_count_beyond_all_reason_is_unknown(server: Server, kind: str) -> None:
+    usage = ask(server, "boastful", kind).usage
+    assert (usage.prompt, usage.completion) == (9, None)
+
+
 def test_tokens_from_the_providers_cache_are_counted(server: Server, kind: str) -> None:
     assert ask(server, "discounted", kind).usage.cached == 6
 
@@ -453,9 +477,10 @@ def test_what_is_no_answer_is_recognised(server: Server, behaviour: str, words: 
 
 
 LOST = ("html", "half", "list", "no-json", "choices-null", "dropped", "torn", "limit-page", "late-error", "late-504")
+TOO_DEEP = ("deep", "deep-error")
 
 
-@pytest.mark.parametrize("behaviour", [*LOST, "slow-gateway"])
+@pytest.mark.parametrize("behaviour", [*LOST, *TOO_DEEP, "slow-gateway"])
 def test_an_answer_that_may_have_got_lost_may_have_to_be_paid(server: Server, behaviour: str, kind: str) -> None:
     with pytest.raises(TransientError) as caught:
         asyncio.run(one_by_one(behind(server.base, behaviour, kind), [Request("sort: 2 1")]))
