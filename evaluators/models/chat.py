@@ -126,11 +126,16 @@ def _finish(choice: Mapping[str, Any]) -> str:
 
 
 def _usage(told: Any, wrote: bool) -> Usage:
-    """What the server says it used; no prompt has 0 tokens, and no text has."""
+    """What the server says it used; no prompt has 0 tokens, and no text has.
+
+    Some providers tell the tokens of thinking in the total alone; they are written, and charged, as well.
+    """
     if not isinstance(told, dict):
         return Usage(None, None)
     prompt = _count(told.get("prompt_tokens")) or None
-    written = _count(told.get("completion_tokens"))
+    written, total = _count(told.get("completion_tokens")), _count(told.get("total_tokens"))
+    if prompt is not None and written is not None and total is not None:
+        written = max(written, total - prompt)
     completion = None if prompt is None or (written == 0 and wrote) else written
     details = told.get("prompt_tokens_details")
     cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None

@@ -110,7 +110,7 @@ class Hostile:
             books.lost += usage["total_tokens"]
             return await self._lose(request, fault, reply.body)
         if fault == "empty":
-            usage["completion_tokens"], data["choices"] = 0, []
+            usage["completion_tokens"], usage["total_tokens"], data["choices"] = 0, usage["prompt_tokens"], []
         elif fault == "duplicate":
             data["choices"] *= 2
         elif fault == "slow":

@@ -62,7 +62,8 @@ def escaped(reply: web.Response) -> web.Response:
 
 def chat(text: str | None, prompt: str, **changes: Any) -> web.Response:
     """A reply in OpenAI's form; a field given as None is left out."""
-    usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": len((text or "").split()), "total_tokens": 9}
+    read, written = len(prompt.split()), len((text or "").split())
+    usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
     body = {
         "id": "1",
         "object": "chat.completion",
@@ -172,6 +173,9 @@ BEHAVIOURS: dict[str, Callable[[str, int], web.Response]] = {
     "cut-in-a-pair": lambda prompt, _: chat("5 \ud83d", prompt),
     "deep": lambda prompt, _: web.Response(text="[" * 100_000, content_type="application/json"),
     "deep-error": lambda prompt, _: web.json_response({"error": nested(900)}),
+    "thoughtful": lambda prompt, _: chat(
+        "1", prompt, usage={"prompt_tokens": 20, "completion_tokens": 2, "total_tokens": 222}
+    ),
     "boastful": lambda prompt, _: chat("1", prompt, usage={"prompt_tokens": 9, "completion_tokens": 93 * 10**17}),
     "no-json": lambda prompt, _: web.Response(text="", content_type="application/json"),
     "choices-null": lambda prompt, _: web.json_response({"id": "1", "choices": None, "usage": {"prompt_tokens": 4}}),
@@ -425,6 +429,10 @@ def test_half_a_character_is_kept_as_a_sign_that_can_be_stored(server: Server, k
     broken = b'{"choices": [{"message": {"content": "5 \xf0\x9f"}}]}'
     assert read_reply(read_json(broken), "it").completions[0].text == "5 \ufffd"
     assert without_secrets("no \ud83d") == "no ?"
+
+
+def test_tokens_of_thinking_that_the_total_alone_tells_are_counted(server: Server, kind: str) -> None:
+    assert ask(server, "thoughtful", kind).usage == Usage(20, 202)
 
 
 def test_a_count_beyond_all_reason_is_unknown(server: Server, kind: str) -> None:
