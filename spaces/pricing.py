@@ -23,22 +23,33 @@ class Shape:
 class Price:
     """US dollars per token: of the prompt, of the answer, and of prompt tokens from the provider's prefix cache.
 
-    `cached` is None where the provider gives no discount.
+    Attributes:
+        prompt: a prompt token.
+        completion: a token written.
+        cached: a cached prompt token; None where the provider gives no discount.
+        longer: what calls with longer prompts are charged instead, each with the prompt tokens from which it holds, in
+            rising order.
     """
 
     prompt: float
     completion: float
     cached: float | None = None
+    longer: tuple[tuple[int, Price], ...] = ()
 
     def times(self, factor: float) -> Price:
         """This price with a discount on all tokens."""
         cached = None if self.cached is None else self.cached * factor
-        return Price(self.prompt * factor, self.completion * factor, cached)
+        longer = tuple((least, price.times(factor)) for least, price in self.longer)
+        return Price(self.prompt * factor, self.completion * factor, cached, longer)
 
     def usd(self, prompt: float, completion: float, cached: float = 0) -> float:
         """Price of one call in US dollars; `prompt` counts the cached tokens in."""
-        of_cached = self.prompt if self.cached is None else self.cached
-        return self.prompt * (prompt - cached) + of_cached * cached + self.completion * completion
+        rates = self
+        for least, price in self.longer:
+            if prompt >= least:
+                rates = price
+        of_cached = rates.prompt if rates.cached is None else rates.cached
+        return rates.prompt * (prompt - cached) + of_cached * cached + rates.completion * completion
 
 
 def call_cost(

@@ -12,6 +12,7 @@ from typing import Any
 from undercut.evaluators.models.base import TIMEOUT, Completion, Price, PromptTooLongError, Request, Shape
 from undercut.evaluators.models.chat import read_reply, refusal
 from undercut.evaluators.models.keys import refuse_key_in
+from undercut.evaluators.models.litellm_price import listed_price
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError
 
@@ -64,7 +65,7 @@ class LitellmModel:
 
     @cached_property
     def price(self) -> Price | None:
-        """Price from the table that comes with litellm; None for a server of one's own and for what it lists at 0."""
+        """Price from the table that comes with litellm (see `listed_price`); None for a server of one's own."""
         if self._api_base is not None:
             return None
         table: dict[str, dict[str, Any]] = import_litellm().model_cost
@@ -72,11 +73,7 @@ class LitellmModel:
         names = (self._name, f"{provider}/{model}", model)
         entries = (table[name] for name in names if name in table)
         entry = next((entry for entry in entries if entry.get("litellm_provider") == provider), {})
-        prompt, completion = entry.get("input_cost_per_token"), entry.get("output_cost_per_token")
-        if not prompt or completion is None:
-            return None
-        cached = entry.get("cache_read_input_token_cost")
-        return Price(float(prompt), float(completion), None if cached is None else float(cached))
+        return listed_price(self._name, entry)
 
     @cached_property
     def _target(self) -> tuple[str, str]:

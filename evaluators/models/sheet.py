@@ -35,6 +35,10 @@ class PriceTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cached: Charge | None = None
     batch: Charge | None = None
 
+    def __post_init__(self) -> None:
+        if self.cached is not None and self.cached > self.prompt:  # a limit reserves all of a prompt as not cached
+            raise ValueError(f"cached = {self.cached:g} is more than prompt = {self.prompt:g}")
+
 
 class ShapeTerms(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A transformer's shape; `active` parameters are those that one token passes."""
@@ -114,8 +118,9 @@ def read_sheet(path: Path) -> Sheet:
             known[name] = msgspec.convert(terms, Terms)
         except msgspec.ValidationError as error:
             raise UsageError(
-                "a price sheet must give prompt and completion for a price, and parameters, layers and width of 1 or "
-                f"more for a shape; {name!r} in {str(path)!r} does not: {error}"
+                "a price sheet must give prompt and completion for a price, cached tokens no dearer than the prompt's, "
+                f"and parameters, layers and width of 1 or more for a shape, and {name!r} in {str(path)!r} does not: "
+                f"{error}"
             ) from error
     return Sheet(date.isoformat()[:10], known)
 

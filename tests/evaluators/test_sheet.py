@@ -76,6 +76,7 @@ def test_a_shape_that_is_none_is_refused(text: str) -> None:
         (GOOD.replace("layers = 32", "layers = 0"), "layers"),
         (GOOD.replace("prompt = 0.25", "prompt = -1"), "prompt"),
         (GOOD.replace("cached", "caches"), "caches"),
+        (GOOD.replace("cached = 0.025", "cached = 0.5"), r"cached tokens no dearer.*cached = 0\.5 is more than"),
     ],
 )
 def test_a_sheet_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:
