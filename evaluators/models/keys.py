@@ -17,6 +17,21 @@ _ESCAPED = re.compile(r"\\u00([2-7][0-9A-Fa-f])|\\(/)")
 _LONG_WORD = re.compile(rf"\S{{{_LEAST}}}")
 
 
+def given_key(variable: str = KEY) -> str | None:
+    """The key in an environment variable, without the white space around it; None where there is none.
+
+    Raises:
+        ModelNameError: no header can carry it.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ModelNameError(
+            "a key must have nothing but printable ASCII characters, and the one in the environment variable "
+            f"{variable} has others; set it again"
+        )
+    return key or None
+
+
 def without_secrets(text: str) -> str:
     """The first 200 characters on one line, with everything taken out that looks like, or is, a key.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from undercut.evaluators.models.base import TIMEOUT, Completion, Price, PromptTooLongError, Request, Shape
 from undercut.evaluators.models.chat import read_reply, refusal
-from undercut.evaluators.models.keys import refuse_key_in
+from undercut.evaluators.models.keys import given_key, refuse_key_in
 from undercut.evaluators.models.litellm_price import listed_price
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError
@@ -38,12 +38,13 @@ class LitellmModel:
         timeout: longest wait for one attempt, in seconds.
 
     Raises:
-        ModelNameError: the address has a key in it.
+        ModelNameError: the address has a key in it, or the provider's key cannot be used.
     """
 
     def __init__(self, name: str, *, api_base: str | None = None, timeout: float = TIMEOUT) -> None:
         if api_base is not None:
             refuse_key_in(api_base)
+        given_key(_variable(name.partition("/")[0] if "/" in name else "openai"))
         self._name = name
         self._api_base = api_base
         self._timeout = timeout
@@ -105,8 +106,12 @@ class LitellmModel:
         }
         if self._api_base is not None:
             fixed["api_base"] = self._api_base
-            if provider == "openai" and not os.environ.get("OPENAI_API_KEY"):
-                fixed["api_key"] = "none"  # the client refuses to start without one, and a server at home needs none
+        variable = _variable(provider)
+        key = given_key(variable)
+        if key is None and self._api_base is not None and provider == "openai":
+            key = "none"  # the client refuses to start without one, and a server at home needs none
+        if key != os.environ.get(variable):  # else litellm takes it from there
+            fixed["api_key"] = key
         return fixed
 
     @cached_property
@@ -172,6 +177,11 @@ class LitellmModel:
         # An address may carry a password before its @.
         where = "" if self._api_base is None else f" at {re.sub(r'//[^/@]*@', '//', self._api_base)}"
         return f"the model {self._name!r}{where}"
+
+
+def _variable(provider: str) -> str:
+    """The environment variable that holds the key of most providers."""
+    return f"{provider.upper()}_API_KEY"
 
 
 def _below(error: BaseException | None) -> Iterator[BaseException]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import os
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
@@ -14,7 +13,7 @@ from yarl import URL
 
 from undercut.evaluators.models.base import TIMEOUT, Completion, Request, Samples, Shape
 from undercut.evaluators.models.chat import LOST, asked, read_json, read_reply, refusal
-from undercut.evaluators.models.keys import KEY, refuse_key_in, without_secrets
+from undercut.evaluators.models.keys import KEY, given_key, refuse_key_in, without_secrets
 from undercut.evaluators.models.retrying import TransientError, UnreachableError, retry_after
 from undercut.spaces.errors import ModelError, ModelNameError
 
@@ -38,7 +37,7 @@ class OpenAICompatibleModel:
         timeout: longest wait for one attempt, in seconds.
 
     Raises:
-        ModelNameError: the name or the address cannot be used.
+        ModelNameError: the name, the address or the key cannot be used.
     """
 
     def __init__(self, name: str, api_base: str, *, timeout: float = TIMEOUT) -> None:
@@ -59,7 +58,7 @@ class OpenAICompatibleModel:
         self._most_samples = MOST_SAMPLES
         self._url = URL(f"{self._base}/chat/completions")
         self._who = f"the model {name!r} at {self._base}"
-        self._key: str | None = None
+        self._key = given_key()
         self._proxy: URL | None = None
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -177,7 +176,7 @@ class OpenAICompatibleModel:
         if self._session is None or loop is not self._loop:
             import aiohttp
 
-            self._key, self._proxy = os.environ.get(KEY), _proxy_to(self._url)
+            self._proxy = _proxy_to(self._url)
             authorization = {"Authorization": f"Bearer {self._key}"} if self._key else {}
             headers = {"Content-Type": "application/json", **authorization}
             self._loop, self._session = (

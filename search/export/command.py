@@ -29,8 +29,11 @@ def llm(prompt: str, temperature: float = 0.0, model: str = "", max_tokens: int 
         body["max_tokens"] = max_tokens
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(base.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers)
-    if os.environ.get("OPENAI_API_KEY"):  # it is for this host alone, and not for one that the host may redirect to
-        request.add_unredirected_header("Authorization", "Bearer " + os.environ["OPENAI_API_KEY"])
+    key = (os.environ.get("OPENAI_API_KEY") or "").strip()
+    if not (key.isascii() and key.isprintable()):  # urllib would repeat it in its error
+        sys.exit("OPENAI_API_KEY must have nothing but printable ASCII characters, and has others; set it again.")
+    if key:  # it is for this host alone, and not for one that the host may redirect to
+        request.add_unredirected_header("Authorization", "Bearer " + key)
     with urllib.request.urlopen(request, timeout=600) as answer:
         return json.load(answer)["choices"][0]["message"]["content"] or ""
 

@@ -88,6 +88,7 @@ class Server:
     def __init__(self) -> None:
         self.seen: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
+        self.authorization: str | None = None
         self._loop = asyncio.new_event_loop()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, args=(ready,), daemon=True)
@@ -111,6 +112,7 @@ class Server:
     async def _reply(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.bodies.append(body)
+        self.authorization = request.headers.get("Authorization")
         model, prompt = body["model"].removeprefix("openrouter/"), body["messages"][-1]["content"]
         self.seen[model] += 1
         if model in ("dropped", "torn"):
@@ -532,6 +534,24 @@ def test_a_key_that_a_server_repeats_is_not_kept(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     assert ask(server, behaviour, kind).text == "your key is ***"
+
+
+def test_white_space_around_a_key_is_not_sent(server: Server, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", f" {KEY}\r\n")
+    assert ask(server, "parrot", kind).text == "your key is ***"
+    assert server.authorization == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "key", ["sk-live\n0123456789", "sk-liv\u00e9-0123456789", "sk-\u200b-0123456789", "sk-\x7f123"]
+)
+def test_a_key_that_no_header_can_carry_is_refused_before_anything_is_sent(
+    server: Server, key: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ModelNameError, match=r"printable ASCII.*OPENAI_API_KEY") as caught:
+        open_model("sorter", api_base=server.base) if kind == "direct" else open_model("openai/gpt-5-mini")
+    assert key not in str(caught.value) and "123" not in str(caught.value)
 
 
 def test_a_key_that_a_refusal_repeats_in_escapes_is_not_shown(

@@ -401,6 +401,14 @@ def test_a_key_goes_to_the_host_that_is_named_and_to_no_other(
     assert got == {"named": "Bearer sk-secret-123456", "other": None}
 
 
+def test_a_key_that_no_header_can_carry_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("OPENAI_BASE_URL", "http://127.0.0.1:9/v1"), ("MODEL", "m"), ("OPENAI_API_KEY", "sk-12\n34")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit, match="OPENAI_API_KEY must have nothing but printable ASCII") as caught:
+        llm("hi")
+    assert "34" not in str(caught.value)
+
+
 def test_nested_parallel_work_does_not_block_itself(tmp_path: Path) -> None:
     inner = node("map", X0, bodies=[node("vote", X0, bodies=[call("add", X0, X0)], rule="majority", votes=9)])
     text = to_python(Genome(chunked(inner, size=5)), TOOLBOX, title="nested", notes=[])
