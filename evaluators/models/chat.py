@@ -69,7 +69,7 @@ def read_reply(data: Any, who: str, samples: int = 1) -> Samples:
     choices = data.get("choices") if isinstance(data, dict) else None
     if not isinstance(choices, list):
         raise TransientError(f"{who} sent JSON that is no chat completion", charged=True)
-    found = [choice for choice in choices if isinstance(choice, dict)][:samples]
+    found = _in_order([choice for choice in choices if isinstance(choice, dict)])[:samples]
     texts, ends = [without_keys(_text(choice)) for choice in found], [_finish(choice) for choice in found]
     usage = _usage(data.get("usage"), any(texts))
     if not found or not (any(texts) or usage.completion or any(ends)):
@@ -106,6 +106,14 @@ def refusal(
     if status == 400 and _FILTERED.search(said):
         return PromptRefusedError(f"{who} answers what its content filter lets pass, and one prompt it does not")
     return ModelError(f"{who} refused a request (HTTP {status}): {without_secrets(said)}")
+
+
+def _in_order(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Choices by their index, where each has one of its own; else as they came."""
+    places = [choice.get("index") for choice in choices]
+    if len(places) < 2 or any(type(place) is not int for place in places) or len(set(places)) < len(places):
+        return choices
+    return sorted(choices, key=lambda choice: int(choice["index"]))
 
 
 def _text(choice: Mapping[str, Any]) -> str:

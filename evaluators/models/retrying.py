@@ -44,9 +44,9 @@ class RetryPolicy:
     """How often, and after how long, a request is sent again.
 
     The wait doubles from `first` up to `longest`, and is drawn from the upper half of that, so that clients which
-    failed together do not come back together. A server's own wish (Retry-After) goes before; one beyond `patience`
-    ends the attempts, since to come back earlier than asked only fails again. All waits are in seconds. A server that
-    cannot even be reached is given up after `unreachable` attempts.
+    failed together do not come back together. Where a server asks for more (Retry-After), it is waited for; more than
+    `patience` ends the attempts, since to come back earlier than asked only fails again. All waits are in seconds. A
+    server that cannot even be reached is given up after `unreachable` attempts.
     """
 
     attempts: int = 10
@@ -92,7 +92,7 @@ async def retrying(
             if error.wait is not None and error.wait > policy.patience:
                 raise ModelError(f"{error}, and it asks to wait {error.wait:.0f} s") from None
             generator = generator or random.Random(seed)  # made when it is needed: most calls do not fail
-            wait = policy.wait(failures, generator) if error.wait is None else error.wait
+            wait = max(policy.wait(failures, generator), error.wait or 0.0)  # some ask for 0 whatever happens
         await sleep(wait)
     raise ValueError("a retry policy needs at least one attempt")
 

@@ -581,6 +581,21 @@ def test_samples_share_what_the_reply_tells() -> None:
     assert [completion.usage for completion in found.completions] == [Usage(7, 10), Usage(7, 30), Usage(7, 1)]
 
 
+@pytest.mark.parametrize(
+    ("places", "texts"),
+    [
+        ([2, 0, 1], ["b", "c", "a"]),
+        ([1, 1, 0], ["a", "b", "c"]),
+        ([1, None, 0], ["a", "b", "c"]),
+        ([1, "0", True], ["a", "b", "c"]),
+        ([2, 3, 0, 1], ["c", "d", "a"]),
+    ],
+)
+def test_samples_stand_in_the_order_of_their_indices_where_these_tell_one(places: list[Any], texts: list[str]) -> None:
+    choices = [{"index": place, "message": {"content": text}} for place, text in zip(places, "abcd", strict=False)]
+    assert [each.text for each in read_reply({"choices": choices}, "it", 3).completions] == texts
+
+
 @pytest.mark.parametrize("name", ["sorter", "org/sorter"])
 def test_a_server_of_ones_own_names_its_models_as_it_likes(server: Server, name: str) -> None:
     model = open_model(name, api_base=server.base)
@@ -604,6 +619,18 @@ def test_the_jitter_comes_from_the_seed() -> None:
 
     assert waits_of(1) == waits_of(1) != waits_of(2)
     assert max(waits_of(1)) <= RetryPolicy().longest
+
+
+@pytest.mark.parametrize("asked", [0.0, 1.5])
+def test_a_server_that_asks_for_less_than_our_own_wait_is_not_hurried(asked: float) -> None:
+    async def fail(wait: float | None) -> Samples:
+        raise TransientError("full", wait)
+
+    ours, waits = Waits(), Waits()
+    for wait, found in ((None, ours), (asked, waits)):
+        with pytest.raises(ModelError, match="10 attempts"):
+            asyncio.run(retrying(lambda wait=wait: fail(wait), RetryPolicy(), sleep=found))  # type: ignore[misc]
+    assert waits.seconds == [max(asked, own) for own in ours.seconds]
 
 
 def test_other_errors_are_not_tried_again() -> None:
