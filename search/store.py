@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import warnings
 from collections.abc import Generator, Sequence
@@ -119,13 +120,18 @@ class Store:
         self.study.set_user_attr("result", result)
 
     def add(self, genome: Genome, stage: str, values: Sequence[float], evaluation: dict[str, Any]) -> None:
-        """Keep what a genome was measured to be at a stage of the run; the same again is not kept twice."""
+        """Keep what a genome was measured to be at a stage of the run; the same again is not kept twice.
+
+        A value that nobody knows is kept as infinite: Optuna takes none that is not a number, and one reply without
+        usage leaves a genome's mean cost unknown. `evaluation` says that it is.
+        """
         identity = f"{genome.key}/{stage}"
         if identity in self._ids:
             return
         self._ids.add(identity)
         attributes = {"id": identity, "genome": json.dumps(genome.to_dict()), "name": str(genome), "stage": stage}
-        trial = optuna.trial.create_trial(values=list(values), user_attrs={**attributes, "evaluation": evaluation})
+        known = [math.inf if math.isnan(value) else value for value in values]
+        trial = optuna.trial.create_trial(values=known, user_attrs={**attributes, "evaluation": evaluation})
         self.study.add_trial(trial)
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,6 +103,39 @@ def test_a_hostile_server_changes_nothing_but_the_time(
     assert spent.unmetered == sum(books.faults[fault] for fault in hostile.UNTOLD)
     assert books.charged <= spent.tokens
     assert calm.books.told == whole["spent"]["tokens"] and calm.books.received == whole["spent"]["calls"]
+
+
+def forgetful(serve: Serve, forgets: Callable[[int], bool]) -> str:
+    """The address of a server that leaves the usage out of some of its replies, by their number."""
+    server = ChatServer([open_model("simulated/gpt-3.5")], PRIMITIVES.values(), KEY)
+    replies = count(1)
+
+    @web.middleware
+    async def between(request: web.Request, handler: Any) -> web.StreamResponse:
+        response = await handler(request)
+        if not forgets(next(replies)):
+            return response  # type: ignore[no-any-return]
+        return web.json_response({key: value for key, value in json.loads(response.body).items() if key != "usage"})
+
+    def application() -> web.Application:
+        made = server.application()
+        made.middlewares.append(between)
+        return made
+
+    return serve(application)
+
+
+@pytest.mark.parametrize("number", [None, 40, 90])
+def test_replies_without_usage_do_not_keep_a_run_from_its_end(number: int | None, serve: Serve, tmp_path: Path) -> None:
+    """All of them, or one: in the calibration or after it."""
+    base = forgetful(serve, lambda reply: number in (None, reply))
+    result = searched(base, tmp_path)
+    assert result["front"] and result["spent"]["unmetered"] == (result["spent"]["calls"] if number is None else 1)
+    assert searched(base, tmp_path, resume=True) == result
+    store = Store.open(tmp_path)
+    costs = [trial.values[1] for trial in store.trials()]
+    store.close()
+    assert number is not None or set(costs) == {math.inf}
 
 
 def test_a_limit_holds_against_a_hostile_server(serve: Serve, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,16 @@ def test_the_same_is_not_kept_twice(tmp_path: Path) -> None:
         for stage in ("search", "search", "test"):
             store.add(GENOME, stage, (0.5, 12.0), {})
         assert [trial.user_attrs["stage"] for trial in store.trials()] == ["search", "test"]
+        store.close()
+
+
+def test_a_cost_that_nobody_knows_is_kept_as_infinite(tmp_path: Path) -> None:
+    for url in (None, f"sqlite:///{tmp_path / 'trials.db'}"):
+        store = Store.create(tmp_path / f"run{url is None}", SETTINGS, url)
+        store.add(GENOME, "search", (0.5, math.nan), {"cost": {"8": {"tokens": None}}})
+        (trial,) = store.trials()
+        assert trial.values == [0.5, math.inf]
+        assert trial.user_attrs["evaluation"] == {"cost": {"8": {"tokens": None}}}
         store.close()
 
 
