@@ -117,14 +117,17 @@ class Calibration:
                 differs = record.shuffled or record.temperature > 0
                 if differs and record.question in self.failed:
                     self.failed[record.question].add(record, record.shuffled)
-            cell.prompt += math.nan if record.usage.prompt is None else record.usage.prompt
-            cell.cached += record.usage.cached
-            written = math.nan if record.usage.completion is None else record.usage.completion
+            usage = record.usage
+            if usage.prompt is None or usage.completion is None:
+                continue  # what nobody told of one call is no reason to forget what others told
+            cell.prompt += usage.prompt
+            cell.cached += usage.cached
             if record.output_size is None:
-                cell.flagged += 1
-                cell.refusal += written
+                cell.refused += 1
+                cell.refusal += usage.completion
             else:
-                cell.completion += written
+                cell.answered += 1
+                cell.completion += usage.completion
 
     def add_asked(self, answered: Iterable[Answered]) -> None:
         """Count calls that were asked by themselves, and remember what was answered wrongly."""
@@ -168,7 +171,7 @@ class Calibration:
         return len(self._counted) + self.repeats
 
     def tokens(self) -> float:
-        """Tokens in and out of all counted calls."""
+        """Tokens in and out of all counted calls whose usage was told."""
         cells = [cell for by_size in self.cells.values() for cell in by_size.values()]
         return math.fsum(cell.prompt + cell.completion + cell.refusal for cell in cells)
 

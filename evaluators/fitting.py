@@ -39,15 +39,16 @@ class Key(NamedTuple):
 class Cell:
     """Calls of one key on inputs of one size: sums over `calls` calls.
 
-    Of these, `flagged` raised a red flag, with `refusal` tokens written; `completion` is the sum over the
-    others, since a refusal is not as long as an answer. `first` were a prompt's first sample, further ones were perhaps
-    asked because that one was wrong; `valid`, `judged` and `right` count first ones, `further` and `further_right` the
-    judged others. `chosen` counts the options of an answer that is a choice, wrong ones left out: what is known is how
-    often each is due.
+    Of these, `refused` told their usage and raised a red flag, with `refusal` tokens written; `answered` told it and
+    raised none, with `completion` tokens, since a refusal is not as long as an answer. `prompt` and `cached` are the
+    tokens in of both. `first` were a prompt's first sample, further ones were perhaps asked because that one was wrong;
+    `valid`, `judged` and `right` count first ones, `further` and `further_right` the judged others. `chosen` counts the
+    options of an answer that is a choice, wrong ones left out: what is known is how often each is due.
     """
 
     calls: int = 0
-    flagged: int = 0
+    answered: int = 0
+    refused: int = 0
     first: int = 0
     valid: int = 0
     judged: int = 0
@@ -80,14 +81,17 @@ class Line:
         columns = np.hstack([np.ones((len(sizes), 1)), sizes])
         prior = np.array([0.0, *np.ones(sizes.shape[1])])
         hold = np.diag([1e-9, *np.full(sizes.shape[1], 1e-2)])
-        if np.isnan(tokens).any():
-            return cls((math.nan,) * columns.shape[1], (math.nan,) * columns.shape[1])
         left = columns.T @ (weights[:, None] * columns) + hold
         terms = prior + np.linalg.solve(left, columns.T @ (weights * (tokens - columns @ prior)))
         rest = tokens - columns @ terms
         spare = max(1, len(tokens) - columns.shape[1])
         errors = np.sqrt(np.diag(np.linalg.inv(left)) * float(weights @ rest**2) / spare)
         return cls(tuple(terms.tolist()), tuple(errors.tolist()))
+
+    @classmethod
+    def unknown(cls, sizes: int) -> Line:
+        """Of calls with so many sizes whose tokens nobody told."""
+        return cls((math.nan,) * (1 + sizes), (math.nan,) * (1 + sizes))
 
     def at(self, sizes: Sequence[float]) -> float:
         """Tokens at these sizes."""
@@ -107,21 +111,28 @@ def _known(value: float) -> float | None:
 
 
 class TokenFit:
-    """Lines of one key: tokens in, and tokens out where no red flag is raised; tokens of a refusal."""
+    """Lines of one key: tokens in, and tokens out where no red flag is raised; tokens of a refusal.
+
+    Calls whose usage nobody told have no say in them.
+    """
 
     def __init__(self, cells: Mapping[tuple[float, ...], Cell], law: Callable[..., float]) -> None:
-        every = list(cells.values())
-        calls = np.array([cell.calls for cell in every], dtype=float)
+        self.calls = float(sum(cell.calls for cell in cells.values()))
+        self.refusal: float | None = None
+        self.cached = 0.0
+        told = {sizes: cell for sizes, cell in cells.items() if cell.answered + cell.refused}
+        if not told:
+            self.prompt, self.completion = Line.unknown(len(next(iter(cells)))), Line.unknown(1)
+            return
+        every = list(told.values())
+        calls = np.array([cell.answered + cell.refused for cell in every], dtype=float)
         prompt = np.array([cell.prompt for cell in every]) / calls
-        answers = [
-            (c.calls - c.flagged, c.completion, law(*sizes)) for sizes, c in cells.items() if c.calls > c.flagged
-        ]
+        answers = [(c.answered, c.completion, law(*sizes)) for sizes, c in told.items() if c.answered]
         answered, completion, output = np.array(answers).reshape(-1, 3).T
-        self.calls = float(calls.sum())
-        self.prompt = Line.fit(np.array(list(cells), dtype=float), prompt, calls)
+        self.prompt = Line.fit(np.array(list(told), dtype=float), prompt, calls)
         self.completion = Line.fit(output[:, None], completion / answered, answered)
-        flagged = sum(cell.flagged for cell in every)
-        self.refusal = sum(cell.refusal for cell in every) / flagged if flagged else None
+        refused = sum(cell.refused for cell in every)
+        self.refusal = sum(cell.refusal for cell in every) / refused if refused else None
         self.cached = sum(cell.cached for cell in every) / max(1.0, float(prompt @ calls))
 
 

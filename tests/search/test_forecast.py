@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from itertools import count
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, Scores, evaluate
 from undercut.evaluators.fitting import Cell
 from undercut.evaluators.ledger import Ledger
-from undercut.evaluators.models.base import price_of
+from undercut.evaluators.models.base import Usage, price_of
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.tasks import TASKS
+from undercut.evaluators.trace import CallRecord
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
 from undercut.search.forecast import BY_RESULTS, SHIFTS, UNITS, Forecaster, Runs, posterior, unit_of
@@ -103,7 +105,7 @@ def test_a_forecast_is_doubted_the_more_the_more_calls_it_hangs_on(calibrated: t
     """What a few calls leave unknown of one of them is multiplied by their number; many calls leave next to nothing."""
     table, _ = calibrated
     few = Calibration(
-        {key: {sizes: Cell(6, first=6, valid=6, judged=6, right=6, prompt=60, completion=60) for sizes in by}
+        {key: {sizes: Cell(6, 6, first=6, valid=6, judged=6, right=6, prompt=60, completion=60) for sizes in by}
          for key, by in table.cells.items()}
     )  # fmt: skip
     little, much = (Forecaster(FittedRates(each, TOOLBOX, [None], [None]), TASK, TOOLBOX) for each in (few, table))
@@ -111,6 +113,29 @@ def test_a_forecast_is_doubted_the_more_the_more_calls_it_hangs_on(calibrated: t
     assert 0 <= little.doubt(once, 4) < little.doubt(often, 32) < 0.5
     for size in SIZES:
         assert much.doubt(once, size) < 0.1
+
+
+def test_calls_whose_usage_nobody_told_have_no_say_in_what_calls_take() -> None:
+    """Others tell as much as if these had not been made; where nobody told any, what calls take stays unknown."""
+
+    def record(size: int, usage: Usage) -> CallRecord:
+        key = f"{size} {usage} {next(numbers)}"
+        return CallRecord("sort", 0, 0, 0.0, (size,), size, usage, flagged=False, right=None, key=key)
+
+    def found(calls: list[CallRecord]) -> tuple[Calibration, FittedRates]:
+        table = Calibration()
+        table.add(calls)
+        return table, FittedRates(table, TOOLBOX, [None], [None])
+
+    numbers = count()
+    told = [record(size, Usage(10 * size + 5, size)) for size in SIZES]
+    untold = [record(size, usage) for size in SIZES for usage in (Usage(None, 7), Usage(70, None), Usage(None, None))]
+    (_, few), (table, all_) = found(told), found([*told, *untold])
+    assert table.tokens() == 11 * sum(SIZES) + 5 * len(SIZES)
+    known, same = (Forecaster(rates, TASK, TOOLBOX).at(Genome(call("sort", X0)), 64).cost for rates in (few, all_))
+    assert known.tokens == same.tokens == pytest.approx(11 * 64 + 5, rel=0.01)
+    (constants,) = found(untold)[1].constants()
+    assert constants["header"]["mean"] is constants["end"]["mean"] is None and constants["calls"] == len(untold)
 
 
 def test_own_runs_move_a_forecast(calibrated: tuple[Calibration, Engine]) -> None:
