@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.ledger import Spent
@@ -23,12 +23,54 @@ from undercut.spaces.genome import Genome
 JOURNAL, ANSWERS = "journal.log", "answers.sqlite"
 
 
+class WholeLines(JournalFileOpenLock):
+    """The right to write to a journal, which ends with a whole line for whoever has it.
+
+    A process that was killed while it wrote, or whose disk was full, leaves half a line behind. Optuna passes over it,
+    but writes on in the same line, which nobody could ever read again: it is cut off before.
+
+    The lock is a file, and not Optuna's usual link: one that a killed process left is taken away once it is old, and
+    how old a link is nobody can tell where its path was relative to another folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self._path = path
+
+    def acquire(self) -> bool:
+        """Wait for the lock, and cut off half a line."""
+        acquired = super().acquire()
+        try:
+            _cut_half_a_line(self._path)
+        except BaseException:
+            self.release()
+            raise
+        return acquired
+
+
+def _cut_half_a_line(path: Path) -> None:
+    with path.open("r+b") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return
+        file.seek(-1, os.SEEK_END)
+        if file.read() == b"\n":
+            return
+        file.seek(0)
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole or content.startswith(b"{"):  # else it is no journal, and not ours to cut
+            file.truncate(whole)
+
+
 class Journal(JournalFileBackend):
     """A run's journal, as the process that writes it reads it: of a trial's attributes the `id` alone.
 
     Optuna reads everything that it has written and keeps it for good. No search looks at what its trials hold, so that
     this would only fill the memory, with some 7 kB a trial. In the file is all of it: `Store.trials` reads it there.
     """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path), WholeLines(path))
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         """What was written since, without the attributes of trials."""
@@ -177,7 +219,7 @@ def _study(folder: Path, url: str | None) -> optuna.Study:
                 study_name=JOURNAL
                 if url is None
                 else folder.resolve().name,  # a journal holds one, wherever it is moved
-                storage=url or JournalStorage(Journal(str(folder / JOURNAL))),
+                storage=url or JournalStorage(Journal(folder / JOURNAL)),
                 directions=["maximize", "minimize"],
                 load_if_exists=True,
             )

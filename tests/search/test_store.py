@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from undercut.search.settings import Settings
-from undercut.search.store import JOURNAL, Store
+from undercut.search.store import JOURNAL, Store, WholeLines
 from undercut.spaces.errors import RunFolderError, UsageError
 from undercut.spaces.genome import Genome, Input, call
 
@@ -47,6 +47,47 @@ def test_a_cost_that_nobody_knows_is_kept_as_infinite(tmp_path: Path) -> None:
         assert trial.values == [0.5, math.inf]
         assert trial.user_attrs["evaluation"] == {"cost": {"8": {"tokens": None}}}
         store.close()
+
+
+def test_half_a_last_line_is_written_again(tmp_path: Path) -> None:
+    """As a process leaves it that was killed meanwhile: what stood before it is there, and what comes after."""
+    store = Store.create(tmp_path / "whole", SETTINGS)
+    store.add(GENOME, "search", (0.5, 12.0), {})
+    store.finish({"front": []})
+    store.close()
+    journal = (tmp_path / "whole" / JOURNAL).read_bytes()
+    ends = [place + 1 for place, byte in enumerate(journal) if byte == ord("\n")]
+    for cut in {1, *(end - less for end in ends for less in (1, 2, 20))}:
+        folder = tmp_path / str(cut)
+        folder.mkdir()
+        (folder / JOURNAL).write_bytes(journal[:cut])
+        for _ in range(2):
+            store = Store.create(folder, SETTINGS)
+            store.add(GENOME, "search", (0.5, 12.0), {})
+            store.finish({"front": []})
+            assert store.result == {"front": []} and len(store.trials()) == 1
+            store.close()
+        store = Store.open(folder)
+        assert store.settings == SETTINGS and store.result == {"front": []}
+        store.close()
+
+
+def test_half_a_line_that_is_no_journals_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / JOURNAL).write_text("precious")
+    with pytest.raises(RunFolderError):
+        Store.create(tmp_path, SETTINGS)
+    assert (tmp_path / JOURNAL).read_text().startswith("precious")
+
+
+def test_how_old_a_lock_is_can_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one that a killed process left would be waited for without end."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("runs", "sort-1")
+    Store.create(folder, SETTINGS).close()
+    lock = WholeLines(folder / JOURNAL)
+    lock.acquire()
+    assert Path(f"{folder / JOURNAL}.lock").stat().st_mtime > 0
+    lock.release()
 
 
 def test_trials_hold_all_that_was_kept_but_the_memory_does_not(tmp_path: Path) -> None:
