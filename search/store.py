@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import uuid
 import warnings
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -20,7 +21,8 @@ from undercut.search.settings import Settings
 from undercut.spaces.errors import RunFolderError
 from undercut.spaces.genome import Genome
 
-JOURNAL, ANSWERS = "journal.log", "answers.sqlite"
+JOURNAL, ANSWERS, STUDY = "journal.log", "answers.sqlite", "study.txt"
+NOT_BEGUN = "{!r} holds a run that had not begun; start it again with `undercut search`"
 
 
 class WholeLines(JournalFileOpenLock):
@@ -85,12 +87,13 @@ class Store:
 
     Every genome that was run is a trial with its genome and outcomes as attributes; the settings, the final front and
     what was spent wherever a limit was looked at are attributes of the study. Nothing else is kept: a run resumes by
-    doing again what it did, with every answer it had already in `answers`.
+    doing again what it did, with every answer it had already in `answers`. Where the study lies in a database that
+    several runs share, a file in the folder has its name there.
     """
 
-    def __init__(self, folder: Path, url: str | None = None) -> None:
+    def __init__(self, folder: Path, url: str | None = None, *, begin: bool = False) -> None:
         self.folder = folder
-        self.study = _study(folder, url)
+        self.study = _study(folder, url, begin)
         self.answers = AnswerCache(folder / ANSWERS)
         self._url = url
         self._ids = {trial.user_attrs["id"] for trial in self.study.get_trials(deepcopy=False)}
@@ -115,7 +118,7 @@ class Store:
             raise RunFolderError(
                 f"--out must be an empty folder or one of this run, and {str(folder)!r} holds {foreign[0]!r}"
             )
-        store = cls(folder, url)
+        store = cls(folder, url, begin=True)
         earlier = store.study.user_attrs.get("settings")
         if earlier is not None and Settings.from_dict(earlier) != settings:
             store.close()
@@ -132,18 +135,18 @@ class Store:
         """Open a run that is there.
 
         Raises:
-            RunFolderError: the folder holds none.
+            RunFolderError: the folder holds none, or the database none of that folder.
         """
-        if not (folder / JOURNAL).exists() and url is None:
+        if url is None and not (folder / JOURNAL).exists() and (folder / STUDY).exists():
+            raise RunFolderError(f"the trials of the run in {str(folder)!r} lie in a database; --storage URL names it")
+        if not (folder / JOURNAL).exists() if url is None else not ((folder / STUDY).exists() or _unnamed(folder)):
             raise RunFolderError(
                 f"DIR must be the folder of a run, and {str(folder)!r} holds none; `undercut search` makes one"
             )
         store = cls(folder, url)
         if "settings" not in store.study.user_attrs:
             store.close()
-            raise RunFolderError(
-                f"{str(folder)!r} holds a run that had not begun; start it again with `undercut search`"
-            )
+            raise RunFolderError(NOT_BEGUN.format(str(folder)))
         return store
 
     @property
@@ -207,22 +210,54 @@ class Store:
 
 
 def _known(folder: Path) -> set[str]:
-    return {path.name for path in folder.glob(f"{JOURNAL}*")} | {path.name for path in folder.glob(f"{ANSWERS}*")}
+    return {path.name for name in (JOURNAL, ANSWERS, STUDY) for path in folder.glob(f"{name}*")}
 
 
-def _study(folder: Path, url: str | None) -> optuna.Study:
+def _unnamed(folder: Path) -> bool:
+    """Whether a folder is that of a run in a database where runs are still told apart by their folders' names."""
+    return (folder / ANSWERS).exists() and not ((folder / JOURNAL).exists() or (folder / STUDY).exists())
+
+
+def _name(folder: Path, begin: bool) -> str:
+    """What a run's study is called in a database: as no other run's, wherever the folders are, or are moved to.
+
+    Raises:
+        RunFolderError: the folder cannot be written, or its file cannot be read.
+    """
+    path = folder / STUDY
+    try:
+        if begin and not path.exists() and not _unnamed(folder):
+            name = uuid.uuid4().hex
+            draft = folder / f"{STUDY}.{name}"
+            draft.write_text(name, encoding="ascii")
+            try:
+                os.link(draft, path)  # of several processes that begin a run at once, the first one names it
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without links
+                draft.replace(path)
+            draft.unlink(missing_ok=True)
+        return folder.resolve().name if _unnamed(folder) else path.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        raise RunFolderError(
+            f"{str(path)!r} must be a file that can be written and read, and it is not: {error}"
+        ) from error
+
+
+def _study(folder: Path, url: str | None, begin: bool) -> optuna.Study:
+    """A run's study, made where there is none and one is to begin."""
+    name = JOURNAL if url is None else _name(folder, begin)  # a journal holds one, wherever it is moved
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         try:
-            return optuna.create_study(
-                study_name=JOURNAL
-                if url is None
-                else folder.resolve().name,  # a journal holds one, wherever it is moved
-                storage=url or JournalStorage(Journal(folder / JOURNAL)),
-                directions=["maximize", "minimize"],
-                load_if_exists=True,
-            )
+            storage = optuna.storages.get_storage(url or JournalStorage(Journal(folder / JOURNAL)))
+            if begin:
+                return optuna.create_study(
+                    study_name=name, storage=storage, directions=["maximize", "minimize"], load_if_exists=True
+                )
+            if name in optuna.get_all_study_names(storage):
+                return optuna.load_study(study_name=name, storage=storage)
         except Exception as error:  # journals and databases fail in ways of their own
             if url is None:
                 raise RunFolderError(
@@ -234,3 +269,8 @@ def _study(folder: Path, url: str | None) -> optuna.Study:
                 "--storage must be the URL of a database that can be reached, such as sqlite:///trials.db or "
                 f"postgresql+psycopg://host/name, and the one given is not ({type(error).__name__})"
             ) from error
+    if url is None:
+        raise RunFolderError(NOT_BEGUN.format(str(folder)))
+    raise RunFolderError(
+        f"--storage must be the URL of the database with the trials of {str(folder)!r}, and it holds none"
+    )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 
+from undercut.evaluators.cache import AnswerCache
 from undercut.search.settings import Settings
-from undercut.search.store import JOURNAL, Store, WholeLines
+from undercut.search.store import ANSWERS, JOURNAL, STUDY, Store, WholeLines
 from undercut.spaces.errors import RunFolderError, UsageError
 from undercut.spaces.genome import Genome, Input, call
 
@@ -164,6 +167,82 @@ def test_trials_may_lie_in_a_database(tmp_path: Path) -> None:
     assert again.settings == SETTINGS
     assert [trial.user_attrs["stage"] for trial in again.trials()] == ["search"]
     again.close()
+
+
+def test_runs_in_one_database_are_told_apart_wherever_their_folders_are(tmp_path: Path) -> None:
+    url, other = f"sqlite:///{tmp_path / 'trials.db'}", replace(SETTINGS, seed=1)
+    folders = [tmp_path / name / "runs" / "sort-1" for name in ("a", "b")]
+    for folder, settings in zip(folders, (SETTINGS, other), strict=True):
+        store = Store.create(folder, settings, url)
+        store.add(GENOME, "search", (0.5, settings.seed), {})
+        store.finish({"seed": settings.seed})
+        store.close()
+    moved = folders[0].rename(tmp_path / "moved")
+    for folder, settings in ((moved, SETTINGS), (folders[1], other)):
+        store = Store.open(folder, url)
+        assert store.settings == settings and store.result == {"seed": settings.seed}
+        assert [trial.values for trial in store.trials()] == [[0.5, settings.seed]]
+        store.close()
+    store = Store.create(folders[0], SETTINGS, url)  # nothing is left of the one that was there
+    assert store.result is None and store.trials() == []
+    store.close()
+
+
+def test_several_that_begin_a_run_at_once_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one finds no name, and when it has one there is the first one's."""
+    url, link = f"sqlite:///{tmp_path / 'trials.db'}", os.link
+    first: list[Store] = []
+
+    def late(draft: Path, path: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        first.append(Store.create(tmp_path / "run", SETTINGS, url))
+        link(draft, path)
+
+    monkeypatch.setattr(os, "link", late)
+    second = Store.create(tmp_path / "run", SETTINGS, url)
+    assert second.study.study_name == first[0].study.study_name
+    assert sorted(path.name for path in (tmp_path / "run").glob("study*")) == [STUDY]
+    for store in (*first, second):
+        store.close()
+
+
+def test_a_name_needs_no_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(draft: Path, path: Path) -> None:
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", none)
+    url = f"sqlite:///{tmp_path / 'trials.db'}"
+    Store.create(tmp_path / "run", SETTINGS, url).close()
+    store = Store.open(tmp_path / "run", url)
+    assert store.study.study_name == (tmp_path / "run" / STUDY).read_text() != "run"
+    store.close()
+
+
+def test_a_folder_without_a_name_goes_by_its_own(tmp_path: Path) -> None:
+    """As runs were told apart before they had names."""
+    url, folder = f"sqlite:///{tmp_path / 'trials.db'}", tmp_path / "sort-1"
+    study = optuna.create_study(study_name="sort-1", storage=url, directions=["maximize", "minimize"])
+    study.set_user_attr("settings", SETTINGS.to_dict())
+    folder.mkdir()
+    AnswerCache(folder / ANSWERS).close()
+    for store in (Store.open(folder, url), Store.create(folder, SETTINGS, url)):
+        assert store.study.study_name == "sort-1" and store.settings == SETTINGS
+        store.close()
+    assert not (folder / STUDY).exists()
+
+
+def test_what_lies_elsewhere_is_asked_for(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'trials.db'}"
+    for folder, storage in (("in-database", url), ("in-journal", None)):
+        Store.create(tmp_path / folder, SETTINGS, storage).close()
+    with pytest.raises(RunFolderError, match="lie in a database; --storage URL names it"):
+        Store.open(tmp_path / "in-database")
+    for folder in ("in-journal", "nowhere"):
+        with pytest.raises(RunFolderError, match="DIR must be the folder of a run"):
+            Store.open(tmp_path / folder, url)
+    with pytest.raises(RunFolderError, match="--storage must be the URL of the database with the trials"):
+        Store.open(tmp_path / "in-database", f"sqlite:///{tmp_path / 'other.db'}")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_settings_keep_their_json_form() -> None:
