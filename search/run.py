@@ -60,7 +60,7 @@ def run_search(
         timeout=settings.timeout,
     )
     judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet, timeout=settings.timeout)
-    store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage)
+    store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage, reuse)
 
     def timed(phase: str, done: int, total: int, words: str) -> None:
         search.ledger.check_time()  # here as well as before each call: some phases make none
@@ -79,7 +79,7 @@ def run_search(
     usual = gc.get_threshold()
     gc.set_threshold(RECORDS)
     try:
-        for earlier in reuse:
+        for earlier in reuse if resume else ():
             store.reuse(Path(earlier))
         search = Search(settings, found, opened, store, timed, concurrency, judges)
         with one_thread():

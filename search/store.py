@@ -99,11 +99,13 @@ class Store:
         self._ids = {trial.user_attrs["id"] for trial in self.study.get_trials(deepcopy=False)}
 
     @classmethod
-    def create(cls, folder: Path, settings: Settings, url: str | None = None) -> Store:
-        """Begin a run in a folder that holds none, or go on with the same run.
+    def create(
+        cls, folder: Path, settings: Settings, url: str | None = None, reuse: Sequence[Path | str] = ()
+    ) -> Store:
+        """Begin a run in a folder that holds none, or go on with the same run; with the answers of the runs in others.
 
         Raises:
-            RunFolderError: the folder cannot be written, or holds another run.
+            RunFolderError: the folder cannot be written, or holds another run; one of the others holds no answers.
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +128,13 @@ class Store:
                 f"{str(folder)!r} holds a run with other settings; `undercut resume {folder}` goes on with that one, "
                 "and --out names a folder for a new one"
             )
-        if earlier is None:
+        try:
+            for other in reuse:
+                store.reuse(Path(other))
+        except BaseException:
+            store.close()
+            raise
+        if earlier is None:  # only now has the run begun: what was cut off before cannot be resumed without the answers
             store.study.set_user_attr("settings", settings.to_dict())
         return store
 

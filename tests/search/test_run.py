@@ -303,6 +303,29 @@ def test_answers_of_an_earlier_run_are_not_asked_for_again(whole: dict[str, Any]
         run_search(SETTINGS, tmp_path / "last", reuse=[tmp_path / "nowhere"])
 
 
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_run_that_was_cut_off_while_it_took_answers_over_has_not_begun(
+    taken: bool, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot go on without these answers, which it would pay for again."""
+    run_search(SETTINGS, tmp_path / "earlier")
+    reuse = Store.reuse
+
+    def cut_off(store: Store, folder: Path) -> int:
+        if taken:
+            reuse(store, folder)
+        raise KeyboardInterrupt
+
+    model = Counted()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Store, "reuse", cut_off)
+        run_search(SETTINGS, tmp_path / "later", models=[model], reuse=[tmp_path / "earlier"])
+    with pytest.raises(RunFolderError, match="had not begun; start it again with `undercut search`"):
+        run_search(SETTINGS, tmp_path / "later", models=[model], resume=True)
+    result = run_search(SETTINGS, tmp_path / "later", models=[model], reuse=[tmp_path / "earlier"])
+    assert model.asked.total() == result["spent"]["calls"] == 0 and result["front"] == whole["front"]
+
+
 def know(search: Search, worths: dict[Genome, tuple[float, float]]) -> None:
     """Let a search take these for the accuracy and cost of genomes, and know of no others."""
     search._known = worths
