@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from undercut.evaluators.evaluate import Scores
-from undercut.evaluators.models.base import Model, price_of
+from undercut.evaluators.models.base import Model, billed_price_of, price_of
 from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.statistics import anytime
 from undercut.evaluators.task import Task
@@ -83,6 +83,20 @@ def known_unit(name: str, models: Sequence[Model]) -> Callable[[Cost], float]:
             known = [other for other, measure in UNITS.items() if not math.isnan(measure(one))]
             raise UsageError(f"--cost {name} cannot be known for {model.name!r}; these can: {', '.join(known)}")
     return unit
+
+
+def can_be_billed(max_usd: float | None, models: Sequence[Model]) -> None:
+    """Do nothing where there is no limit in US dollars, or these models, judges among them, all have prices.
+
+    Raises:
+        UsageError: one has none.
+    """
+    unpriced = [model.name for model in models if billed_price_of(model) is None]
+    if max_usd is not None and unpriced:
+        raise UsageError(
+            f"--max-usd needs the price of every model and judge, and {unpriced[0]!r} has none; --prices FILE gives it "
+            "one, or --max-tokens is the limit instead (`undercut resume` takes --unlimited --max-tokens N)"
+        )
 
 
 FAR = 0.9

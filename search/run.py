@@ -16,6 +16,7 @@ from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.conclude import conclude
 from undercut.search.explore import Search
+from undercut.search.forecast import can_be_billed
 from undercut.search.looking import Progress, silent
 from undercut.search.settings import Settings
 from undercut.search.store import ANSWERS, Store
@@ -60,6 +61,7 @@ def run_search(
         timeout=settings.timeout,
     )
     judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet, timeout=settings.timeout)
+    can_be_billed(settings.max_usd, [*opened, *judges])
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage, reuse)
 
     def timed(phase: str, done: int, total: int, words: str) -> None:

@@ -20,7 +20,7 @@ from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
-from undercut.search.forecast import field_of, known_unit
+from undercut.search.forecast import can_be_billed, field_of, known_unit
 from undercut.search.front import letter
 from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import GenomeError, RunFolderError, TaskError
@@ -76,6 +76,7 @@ def evaluate_genome(
         models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
     )
     judges = open_judges(task, api_base=api_base, sheet=sheet, timeout=timeout)
+    can_be_billed(max_usd, [*opened, *judges])
     with closing(_answers(out)) as answers:
         ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes, journal=answers.journal)
         engine = Engine([*opened, *judges], cache=answers, ledger=ledger, concurrency=concurrency, workers=workers)
@@ -143,6 +144,7 @@ def run_genome(
     opened = open_models(
         models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
     )
+    can_be_billed(max_usd, opened)
     ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
     engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
     trace = _blocking(engine.run(genome, values, task.toolbox(models, allow_code)), engine, opened)

@@ -23,6 +23,7 @@ from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
+from undercut.search.forecast import can_be_billed
 from undercut.search.looking import Progress
 from undercut.search.single import FROM_FILE, read_inputs, validate
 from undercut.spaces.cost import NO_COST, Cost
@@ -156,6 +157,7 @@ def run_stream(
             batch=work.batch,
             timeout=work.timeout,
         )
+        can_be_billed(max_usd, opened)
         _keep(folder, work, place)
         with closing(AnswerCache(folder / ANSWERS)) as answers:
             ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes, journal=answers.journal)

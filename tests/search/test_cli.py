@@ -8,6 +8,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.cli import commands, main
 from undercut.search.proposers.at_random import AtRandom
-from undercut.search.store import ANSWERS
+from undercut.search.settings import Settings
+from undercut.search.store import ANSWERS, Store
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.operators import OPERATORS
 
@@ -426,6 +428,29 @@ def test_a_small_file_that_stands_for_a_huge_genome_is_refused(tmp_path: Path, u
         f"run {file} '[1]' --task sort {MODEL}",
     ):
         refused(undercut(line), "at most 1,000 nodes", "2,199,023,255,551")
+
+
+def test_a_limit_in_dollars_takes_models_with_prices_alone(tmp_path: Path, undercut: Command) -> None:
+    """Nothing is sent, to a model that has one neither; a run that was kept with such a limit goes on with another."""
+    sheet, genome, numbers = tmp_path / "prices.toml", tmp_path / "genome.json", tmp_path / "numbers.jsonl"
+    sheet.write_text('date = 2026-11-01\n[models."simulated/gpt-3.5"]\nprice = {prompt = 1.0, completion = 2.0}\n')
+    step = Genome(call("add", Input(0), call("sum", Input(1))))
+    genome.write_text(genome_text(Node("fold", [Input(0)], {"size": 4, "start": "number"}, [step])))
+    numbers.write_text("1\n2\n")
+    options, folder = f"-m simulated/perfect --prices {sheet} --max-usd 1", tmp_path / "run"
+    for line in (
+        f"search sum {SMALL} {options} --out {folder}",
+        f"eval {genome} sum {MODEL} {options}",
+        f"run {genome} --task sum {MODEL} {options} [1]",
+        f"run {genome} --task sum {MODEL} {options} @{numbers} --out {folder}",
+    ):
+        refused(undercut(line), "--max-usd needs the price", "'simulated/perfect' has none", "--max-tokens")
+    assert not folder.exists()
+    settings = Settings("sum", ("simulated/gpt-3.5",), "random", (4, 8), 16, evaluations=3, samples=10, max_size=5)
+    Store.create(folder, replace(settings, max_usd=1.0)).close()
+    refused(undercut(f"resume {folder}"), "`undercut resume` takes --unlimited --max-tokens N")
+    code, out, _ = undercut(f"resume {folder} --unlimited --max-tokens 1000000 --json")
+    assert code == 0 and json.loads(out)["front"]
 
 
 def test_a_name_with_brackets_is_shown_whole(tmp_path: Path, undercut: Command) -> None:

@@ -43,7 +43,7 @@ from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.spaces.cost import NO_COST, UNKNOWN, Cost
-from undercut.spaces.errors import BudgetError, ModelError, RunFolderError
+from undercut.spaces.errors import BudgetError, ModelError, RunFolderError, UsageError
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import normal
@@ -261,8 +261,12 @@ def test_a_run_with_a_limit_that_broke_off_decides_as_it_would_have(
 
 
 def test_a_limit_in_dollars_needs_a_price(tmp_path: Path) -> None:
-    with pytest.raises(BudgetError, match="known price"):
-        run_search(replace(SETTINGS, max_usd=1.0), tmp_path)
+    """Which one has none is told before anything is kept or sent."""
+    with pytest.raises(
+        UsageError, match=r"--max-usd needs the price of every model and judge, and 'simulated/gpt-3\.5'"
+    ):
+        run_search(replace(SETTINGS, max_usd=1.0), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_another_run_is_not_resumed(tmp_path: Path) -> None:

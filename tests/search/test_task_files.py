@@ -196,6 +196,23 @@ def test_a_judge_is_asked_and_charged(home: Path, capsys: pytest.CaptureFixture[
     assert engine.ledger.spent.calls == 2 * len(problems), "but it is on the bill"
 
 
+def test_a_judge_without_a_price_is_refused_under_a_limit_in_dollars_before_anything_is_sent(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "judged.toml").write_text(
+        TASK.replace('kind = "numeric"', 'kind = "judge"\nrubric = "x"\nmodel = "grader"'), encoding="utf-8"
+    )
+    (home / "prices.toml").write_text("date = 2026-11-01\n[models.chat]\nprice = {prompt = 1.0, completion = 2.0}\n")
+    once = dict(known_designs(open_task("judged.toml"), 100))["one call"]
+    (home / "once.json").write_text(once.to_json())
+    with served(ChatModel("chat", [], {}, PERFECT)) as (base, server):
+        options = ["-m", "chat", "--api-base", base, "--prices", "prices.toml", "--max-usd", "1"]
+        for command in (["search", "judged.toml", "--out", "run"], ["eval", "once.json", "judged.toml"]):
+            assert main([*command, *options]) == 2
+            assert "--max-usd needs the price of every model and judge, and 'grader' has" in capsys.readouterr().err
+        assert server.calls == 0 and not (home / "run").exists()
+
+
 def test_a_judge_that_says_nothing_leaves_an_output_unscored(home: Path) -> None:
     (home / "judged.toml").write_text(
         TASK.replace('kind = "numeric"', 'kind = "judge"\nrubric = "x"'), encoding="utf-8"
