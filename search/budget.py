@@ -59,6 +59,10 @@ class Budget:
     def __init__(self, ledger: Ledger, store: Store) -> None:
         self._ledger = ledger
         self._store = store
+        # Calls that brought no answer before this process began: whatever killed it, or made its models fail, is over.
+        # Answers that were taken over from other runs hide such calls, but for those that are still reserved.
+        unanswered = ledger.spent.calls - len(store.answers) if ledger.limits else 0
+        self._lost = max(unanswered, ledger.elsewhere.calls)
 
     def room(self, answers: int, unlike: float = 1.0) -> Room:
         """What is left when the search has had so many different answers, that share of its runs' calls being unlike.
@@ -69,6 +73,7 @@ class Budget:
         limits = self._ledger.limits
         if not limits:
             return Room({})
-        spent = self._store.spent_by(answers, self._ledger.spent)
+        spent, lost = self._store.spent_by(answers, self._ledger.spent, self._lost)
         left = {unit: limit - (getattr(spent, unit) or 0.0) for unit, limit in limits.items()}
-        return Room(left, SPARE * max(UNLIKE, unlike) * max(1.0, round(spent.calls / max(1, answers), 1)))
+        rate = max(1.0, round((spent.calls - lost) / max(1, answers), 1))
+        return Room(left, SPARE * max(UNLIKE, unlike) * rate)

@@ -194,14 +194,17 @@ class Store:
         found: list[optuna.trial.FrozenTrial] = study.get_trials(deepcopy=False)
         return found
 
-    def spent_by(self, answers: int, spent: Spent) -> Spent:
-        """What the run had spent when it first had so many different answers: what is given, if that is now."""
+    def spent_by(self, answers: int, spent: Spent, lost: int) -> tuple[Spent, int]:
+        """What the run had spent when it first had so many different answers, and how many calls of it were lost.
+
+        That is what is given, if it is now.
+        """
         name = f"spent/{answers}"
         known = self.study.user_attrs.get(name)
         if known is not None:
-            return Spent.from_dict(known)
-        self.study.set_user_attr(name, spent.to_dict())
-        return spent
+            return Spent.from_dict(known), known.get("lost", 0)
+        self.study.set_user_attr(name, {**spent.to_dict(), "lost": lost})
+        return spent, lost
 
     def reuse(self, folder: Path) -> int:
         """Take over the answers of another run, so that they are not asked for again; how many there were.

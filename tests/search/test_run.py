@@ -260,6 +260,24 @@ def test_a_run_with_a_limit_that_broke_off_decides_as_it_would_have(
     assert result["stopped"] == calm["stopped"]
 
 
+def test_a_run_with_a_limit_that_was_killed_ends_in_order(whole: dict[str, Any], tmp_path: Path) -> None:
+    """Calls under way that were lost with it are on the bill, and are not expected to be lost again."""
+
+    async def lose(ledger: Ledger) -> None:
+        await asyncio.gather(*(ledger.reserve(70, 30) for _ in range(calls)))
+
+    calls = whole["spent"]["calls"]
+    settings = replace(SETTINGS, max_calls=5 * calls // 2)
+    with pytest.raises(ModelError, match="down"):
+        run_search(settings, tmp_path, models=[Counted(fails_at=calls // 10)], concurrency=1)
+    store = Store.open(tmp_path)
+    asyncio.run(lose(Ledger(journal=store.answers.journal)))
+    store.close()
+    result = run_search(settings, tmp_path, models=[Counted()], resume=True)
+    assert result["front"] == whole["front"] and result["stopped"] == whole["stopped"]
+    assert 2 * calls < result["spent"]["calls"] <= settings.max_calls
+
+
 def test_a_limit_in_dollars_needs_a_price(tmp_path: Path) -> None:
     """Which one has none is told before anything is kept or sent."""
     with pytest.raises(
