@@ -170,6 +170,13 @@ class Calibration:
         """How many different calls were counted, further samples included."""
         return len(self._counted) + self.repeats
 
+    @property
+    def untold(self) -> float:
+        """Share of the counted calls whose usage was not told, in [0, 1]."""
+        cells = [cell for by_size in self.cells.values() for cell in by_size.values()]
+        calls = sum(cell.calls for cell in cells)
+        return 1 - sum(cell.answered + cell.refused for cell in cells) / calls if calls else 0.0
+
     def tokens(self) -> float:
         """Tokens in and out of all counted calls whose usage was told."""
         cells = [cell for by_size in self.cells.values() for cell in by_size.values()]

@@ -26,8 +26,9 @@ class Billing(Looking):
 
     def room(self) -> Room:
         """What the limits leave. Decompositions are taken to go on sharing as many calls as those that were run."""
-        answers, charged = self.bench.calibration.answers, self.bench.charged.calls
-        return self._budget.room(answers, min(1.0, (answers - self._calibrated) / charged) if charged else 1.0)
+        known, charged = self.bench.calibration, self.bench.charged.calls
+        unlike = min(1.0, (known.answers - self._calibrated) / charged) if charged else 1.0
+        return self._budget.room(known.answers, unlike, known.untold)
 
     def bill(self, genomes: Iterable[Genome], problems: Mapping[int, int]) -> Cost:
         """What running genomes on so many problems of each size is forecast to cost."""

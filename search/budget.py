@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from undercut.evaluators.ledger import Ledger
 from undercut.search.store import Store
@@ -26,23 +26,30 @@ class Room:
     Attributes:
         left: calls, tokens and US dollars, those of them that are limited.
         dearer: times its forecast that what is sent costs.
+        untold: what a call takes on the bill beyond its forecast, by unit, since models do not tell what it used.
     """
 
     left: Mapping[str, float]
     dearer: float = 1.0
+    untold: Mapping[str, float] = field(default_factory=dict)
 
     def times(self, cost: Cost) -> float:
         """How often so much can be spent; a cost that is not known is taken for nothing."""
-        shares = [left / (getattr(cost, unit) * self.dearer) for unit, left in self.left.items() if getattr(cost, unit)]
+        taken = {unit: self._taken(cost, unit) for unit in self.left}
+        shares = [left / taken[unit] for unit, left in self.left.items() if taken[unit]]
         return min((share for share in shares if not math.isnan(share)), default=math.inf)
 
     def without(self, cost: Cost) -> Room:
         """What is left beside that."""
-        taken = {unit: getattr(cost, unit) * self.dearer for unit in self.left}
+        taken = {unit: self._taken(cost, unit) for unit in self.left}
         left = {
             unit: most if math.isnan(taken[unit]) else max(0.0, most - taken[unit]) for unit, most in self.left.items()
         }
-        return Room(left, self.dearer)
+        return replace(self, left=left)
+
+    def _taken(self, cost: Cost, unit: str) -> float:
+        known: float = getattr(cost, unit)
+        return (known + cost.calls * self.untold.get(unit, 0.0)) * self.dearer
 
     @property
     def options(self) -> str:
@@ -64,16 +71,23 @@ class Budget:
         unanswered = ledger.spent.calls - len(store.answers) if ledger.limits else 0
         self._lost = max(unanswered, ledger.elsewhere.calls)
 
-    def room(self, answers: int, unlike: float = 1.0) -> Room:
-        """What is left when the search has had so many different answers, that share of its runs' calls being unlike.
+    def room(self, answers: int, unlike: float = 1.0, untold: float = 0.0) -> Room:
+        """What is left when the search has had so many different answers.
 
         What was sent beside them, to judges or because calls failed, is expected to go on at the same rate, in tenths:
         a call that failed before a run was resumed is to change nothing.
+
+        Args:
+            answers: so many.
+            unlike: share of the calls of the search's runs that are unlike.
+            untold: share of the answers whose usage no model told; the bill takes such calls at their most.
         """
         limits = self._ledger.limits
         if not limits:
             return Room({})
         spent, lost = self._store.spent_by(answers, self._ledger.spent, self._lost)
         left = {unit: limit - (getattr(spent, unit) or 0.0) for unit, limit in limits.items()}
+        most = untold * spent.uncertain / max(1, spent.unmetered)
+        dollars = most * (spent.usd or 0.0) / max(1, spent.tokens)
         rate = max(1.0, round((spent.calls - lost) / max(1, answers), 1))
-        return Room(left, SPARE * max(UNLIKE, unlike) * rate)
+        return Room(left, SPARE * max(UNLIKE, unlike) * rate, {"tokens": most, "usd": dollars})

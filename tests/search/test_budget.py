@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undercut.evaluators.ledger import Ledger, Spent
-from undercut.evaluators.models.base import Usage
+from undercut.evaluators.models.base import Price, Usage
 from undercut.search.budget import SPARE, Budget, Room
 from undercut.search.settings import Settings
 from undercut.search.store import Store
@@ -83,4 +83,23 @@ def test_calls_that_were_lost_once_are_not_expected_to_be_lost_again(tmp_path: P
     assert budget.room(12).dearer == pytest.approx(
         SPARE * 1.7
     )  # what is sent beside answers from now on is another matter
+    store.close()
+
+
+def test_calls_of_unknown_usage_take_what_the_bill_takes_them_for(tmp_path: Path) -> None:
+    async def told_nothing(ledger: Ledger, calls: int) -> None:
+        for _ in range(calls):
+            ledger.settle(await ledger.reserve(150, 50, Price(1e-6, 1e-6)), None)
+
+    store = Store.create(tmp_path, Settings("sort"))
+    ledger = Ledger(max_tokens=10_000, max_usd=1.0)
+    budget = Budget(ledger, store)
+    asyncio.run(told_nothing(ledger, 10))
+    forecast = Cost(calls=4, prefill=4, decode=4, usd=8e-6)
+    assert budget.room(10, 0.0).untold == {"tokens": 0, "usd": 0}
+    room = budget.room(10, untold=0.5)
+    assert room.untold == {"tokens": 100, "usd": pytest.approx(100e-6)}
+    assert room.times(forecast) == pytest.approx(8000 / (408 * SPARE))
+    assert room.without(forecast).left["tokens"] == pytest.approx(8000 - 408 * SPARE)
+    assert room.without(forecast).times(Cost(calls=1)) < room.times(Cost(calls=1))
     store.close()

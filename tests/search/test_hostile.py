@@ -145,6 +145,24 @@ def test_replies_without_usage_do_not_keep_a_run_from_its_end(
         assert item["id"] == other["id"] and predicted == pytest.approx(expected, rel=0.1)
 
 
+def test_a_run_without_usage_ends_in_order_within_a_limit(
+    clean: tuple[dict[str, Any], Any], serve: Serve, tmp_path: Path
+) -> None:
+    """What each call takes at its most is what is planned with: that is known, and so is the number of calls."""
+    base, ended = forgetful(serve, lambda reply: True), []
+    free = searched(base, tmp_path / "free")
+    for share in (0.6, 0.9, 1.2, 1.5, 2):
+        limit = int(share * free["spent"]["tokens"])
+        try:
+            result = searched(base, tmp_path / str(share), replace(SETTINGS, max_tokens=limit))
+        except BudgetError as error:
+            assert "leaves no room" in str(error)  # and not in the midst of it
+        else:
+            assert result["front"] and result["spent"]["tokens"] <= limit
+            ended.append(share)
+    assert 2 in ended and ended == sorted(ended)
+
+
 def test_a_limit_holds_against_a_hostile_server(serve: Serve, tmp_path: Path) -> None:
     for number, (limit, most) in enumerate((("max_calls", 60), ("max_tokens", 2500))):
         server, base = behind(serve, 0.3)
