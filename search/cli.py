@@ -22,6 +22,7 @@ from undercut.search.options import (
     timeout_option,
 )
 from undercut.search.serve import serve
+from undercut.search.stopping import terminated_like_interrupted
 from undercut.search.task_commands import check, init
 from undercut.spaces.errors import BudgetError, ModelError, UndercutError, UsageError
 
@@ -341,7 +342,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; gives its exit code: 0 done, 1 a run that could not finish, 2 wrong use."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        commands.main(args=given or ["--help"], prog_name="undercut", standalone_mode=False)
+        with terminated_like_interrupted():
+            commands.main(args=given or ["--help"], prog_name="undercut", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from undercut.search.explore import Search
 from undercut.search.forecast import can_be_billed
 from undercut.search.looking import Progress, silent
 from undercut.search.settings import Settings
+from undercut.search.stopping import run_to_end
 from undercut.search.store import ANSWERS, Store
 from undercut.spaces.errors import RunFolderError
 
@@ -85,7 +85,7 @@ def run_search(
             store.reuse(Path(earlier))
         search = Search(settings, found, opened, store, timed, concurrency, judges)
         with one_thread():
-            return asyncio.run(whole())
+            return run_to_end(whole(), search.ledger)
     finally:
         gc.set_threshold(*usual)
         store.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import os
@@ -26,6 +25,7 @@ from undercut.evaluators.tasks import open_task
 from undercut.search.forecast import can_be_billed
 from undercut.search.looking import Progress
 from undercut.search.single import FROM_FILE, read_inputs, validate
+from undercut.search.stopping import run_to_end
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import GenomeError, RunFolderError, TaskError, UsageError
 from undercut.spaces.genome import Genome, Input, Node, inputs_read
@@ -188,7 +188,7 @@ def run_stream(
                     for model in opened:
                         await model.close()
 
-            asyncio.run(steps())
+            run_to_end(steps(), ledger)
     return {
         "output": place.state if place.failure is None else None,
         "failure": place.failure,
