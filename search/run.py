@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from undercut.evaluators.blas import one_thread
+from undercut.evaluators.cache import ANSWERS
 from undercut.evaluators.evaluate import open_judges
 from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_models
@@ -19,7 +20,7 @@ from undercut.search.forecast import can_be_billed
 from undercut.search.looking import Progress, silent
 from undercut.search.settings import Settings
 from undercut.search.stopping import run_to_end
-from undercut.search.store import ANSWERS, Store
+from undercut.search.store import Store
 from undercut.spaces.errors import RunFolderError
 
 RECORDS = 100_000

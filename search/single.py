@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Coroutine, Sequence
 from contextlib import closing
@@ -22,6 +21,7 @@ from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
 from undercut.search.forecast import can_be_billed, field_of, known_unit
 from undercut.search.front import letter
+from undercut.search.stopping import run_to_end
 from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import GenomeError, RunFolderError, TaskError
 from undercut.spaces.estimator import Estimator
@@ -287,4 +287,4 @@ def _blocking(work: Coroutine[Any, Any, Result], engine: Engine, models: Sequenc
             for model in models:
                 await model.close()
 
-    return asyncio.run(whole())
+    return run_to_end(whole(), engine.ledger)

@@ -29,7 +29,7 @@ def run_to_end(work: Coroutine[Any, Any, Result], ledger: Ledger) -> Result:
         return asyncio.run(work)
     except BaseException:
         with suppress(RunFolderError):  # it could not be written before either
-            asyncio.run(ledger.close())
+            ledger.leave()
         raise
 
 

@@ -15,13 +15,13 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.ledger import Spent
 from undercut.search.settings import Settings
 from undercut.spaces.errors import RunFolderError
 from undercut.spaces.genome import Genome
 
-JOURNAL, ANSWERS, STUDY = "journal.log", "answers.sqlite", "study.txt"
+JOURNAL, STUDY = "journal.log", "study.txt"
 NOT_BEGUN = "{!r} holds a run that had not begun; start it again with `undercut search`"
 
 

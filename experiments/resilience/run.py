@@ -31,7 +31,7 @@ from typing import Any
 from aiohttp import web
 from hostile import FAULTS, UNTOLD, Books, Hostile
 
-from undercut.evaluators.cache import AnswerCache, answer_key
+from undercut.evaluators.cache import ANSWERS, AnswerCache, answer_key
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.loopback import on_loopback
@@ -47,7 +47,6 @@ from undercut.search.cli import main as undercut
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
-from undercut.search.store import ANSWERS
 from undercut.spaces.question import Question
 
 HERE = Path(__file__).parent

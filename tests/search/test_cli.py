@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from undercut.evaluators.cache import ANSWERS
 from undercut.evaluators.journal import Journal
 from undercut.evaluators.ledger import Ledger, Spent
 from undercut.evaluators.tasks import TASKS
@@ -21,7 +22,7 @@ from undercut.search import calibration
 from undercut.search.cli import commands, main
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.settings import Settings
-from undercut.search.store import ANSWERS, Store
+from undercut.search.store import Store
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.operators import OPERATORS
 

@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.ledger import NOTHING, Ledger, Spent
 from undercut.evaluators.models.base import Completion, Request, Shape
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.stopping import terminated_like_interrupted
-from undercut.search.store import ANSWERS
 from undercut.search.streaming import Work, run_stream
 from undercut.spaces.genome import Genome, Input, Node, call
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import optuna
 import pytest
 
-from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.search.settings import Settings
-from undercut.search.store import ANSWERS, JOURNAL, STUDY, Store, WholeLines
+from undercut.search.store import JOURNAL, STUDY, Store, WholeLines
 from undercut.spaces.errors import RunFolderError, UsageError
 from undercut.spaces.genome import Genome, Input, call
 
