@@ -5,81 +5,20 @@ from __future__ import annotations
 import json
 import math
 import os
-import uuid
-import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages.journal import JournalFileBackend
 
 from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.ledger import Spent
 from undercut.search.settings import Settings
+from undercut.search.study import JOURNAL, NOT_BEGUN, STUDY, open_study, unnamed
 from undercut.spaces.errors import RunFolderError
 from undercut.spaces.genome import Genome
-
-JOURNAL, STUDY = "journal.log", "study.txt"
-NOT_BEGUN = "{!r} holds a run that had not begun; start it again with `undercut search`"
-
-
-class WholeLines(JournalFileOpenLock):
-    """The right to write to a journal, which ends with a whole line for whoever has it.
-
-    A process that was killed while it wrote, or whose disk was full, leaves half a line behind. Optuna passes over it,
-    but writes on in the same line, which nobody could ever read again: it is cut off before.
-
-    The lock is a file, and not Optuna's usual link: one that a killed process left is taken away once it is old, and
-    how old a link is nobody can tell where its path was relative to another folder.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path))
-        self._path = path
-
-    def acquire(self) -> bool:
-        """Wait for the lock, and cut off half a line."""
-        acquired = super().acquire()
-        try:
-            _cut_half_a_line(self._path)
-        except BaseException:
-            self.release()
-            raise
-        return acquired
-
-
-def _cut_half_a_line(path: Path) -> None:
-    with path.open("r+b") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return
-        file.seek(-1, os.SEEK_END)
-        if file.read() == b"\n":
-            return
-        file.seek(0)
-        content = file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole or content.startswith(b"{"):  # else it is no journal, and not ours to cut
-            file.truncate(whole)
-
-
-class Journal(JournalFileBackend):
-    """A run's journal, as the process that writes it reads it: of a trial's attributes the `id` alone.
-
-    Optuna reads everything that it has written and keeps it for good. No search looks at what its trials hold, so that
-    this would only fill the memory, with some 7 kB a trial. In the file is all of it: `Store.trials` reads it there.
-    """
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(str(path), WholeLines(path))
-
-    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
-        """What was written since, without the attributes of trials."""
-        for log in super().read_logs(log_number_from):
-            if "user_attrs" in log:
-                log["user_attrs"] = {"id": log["user_attrs"]["id"]}
-            yield log
 
 
 class Store:
@@ -93,7 +32,7 @@ class Store:
 
     def __init__(self, folder: Path, url: str | None = None, *, begin: bool = False) -> None:
         self.folder = folder
-        self.study = _study(folder, url, begin)
+        self.study = open_study(folder, url, begin)
         self.answers = AnswerCache(folder / ANSWERS)
         self._url = url
         self._ids = {trial.user_attrs["id"] for trial in self.study.get_trials(deepcopy=False)}
@@ -147,7 +86,7 @@ class Store:
         """
         if url is None and not (folder / JOURNAL).exists() and (folder / STUDY).exists():
             raise RunFolderError(f"the trials of the run in {str(folder)!r} lie in a database; --storage URL names it")
-        if not (folder / JOURNAL).exists() if url is None else not ((folder / STUDY).exists() or _unnamed(folder)):
+        if not (folder / JOURNAL).exists() if url is None else not ((folder / STUDY).exists() or unnamed(folder)):
             raise RunFolderError(
                 f"DIR must be the folder of a run, and {str(folder)!r} holds none; `undercut search` makes one"
             )
@@ -222,66 +161,3 @@ class Store:
 
 def _known(folder: Path) -> set[str]:
     return {path.name for name in (JOURNAL, ANSWERS, STUDY) for path in folder.glob(f"{name}*")}
-
-
-def _unnamed(folder: Path) -> bool:
-    """Whether a folder is that of a run in a database where runs are still told apart by their folders' names."""
-    return (folder / ANSWERS).exists() and not ((folder / JOURNAL).exists() or (folder / STUDY).exists())
-
-
-def _name(folder: Path, begin: bool) -> str:
-    """What a run's study is called in a database: as no other run's, wherever the folders are, or are moved to.
-
-    Raises:
-        RunFolderError: the folder cannot be written, or its file cannot be read.
-    """
-    path = folder / STUDY
-    try:
-        if begin and not path.exists() and not _unnamed(folder):
-            name = uuid.uuid4().hex
-            draft = folder / f"{STUDY}.{name}"
-            draft.write_text(name, encoding="ascii")
-            try:
-                os.link(draft, path)  # of several processes that begin a run at once, the first one names it
-            except FileExistsError:
-                pass
-            except OSError:  # a file system without links
-                draft.replace(path)
-            draft.unlink(missing_ok=True)
-        return folder.resolve().name if _unnamed(folder) else path.read_text(encoding="ascii")
-    except (OSError, ValueError) as error:
-        raise RunFolderError(
-            f"{str(path)!r} must be a file that can be written and read, and it is not: {error}"
-        ) from error
-
-
-def _study(folder: Path, url: str | None, begin: bool) -> optuna.Study:
-    """A run's study, made where there is none and one is to begin."""
-    name = JOURNAL if url is None else _name(folder, begin)  # a journal holds one, wherever it is moved
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        try:
-            storage = optuna.storages.get_storage(url or JournalStorage(Journal(folder / JOURNAL)))
-            if begin:
-                return optuna.create_study(
-                    study_name=name, storage=storage, directions=["maximize", "minimize"], load_if_exists=True
-                )
-            if name in optuna.get_all_study_names(storage):
-                return optuna.load_study(study_name=name, storage=storage)
-        except Exception as error:  # journals and databases fail in ways of their own
-            if url is None:
-                raise RunFolderError(
-                    f"{str(folder / JOURNAL)!r} must be the journal of a run, and it cannot be read as one; choose "
-                    "another folder"
-                ) from error
-            # The address is not repeated: it may hold a password.
-            raise RunFolderError(
-                "--storage must be the URL of a database that can be reached, such as sqlite:///trials.db or "
-                f"postgresql+psycopg://host/name, and the one given is not ({type(error).__name__})"
-            ) from error
-    if url is None:
-        raise RunFolderError(NOT_BEGUN.format(str(folder)))
-    raise RunFolderError(
-        f"--storage must be the URL of the database with the trials of {str(folder)!r}, and it holds none"
-    )

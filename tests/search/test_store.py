@@ -13,7 +13,8 @@ import pytest
 
 from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.search.settings import Settings
-from undercut.search.store import JOURNAL, STUDY, Store, WholeLines
+from undercut.search.store import Store
+from undercut.search.study import JOURNAL, STUDY, WholeLines
 from undercut.spaces.errors import RunFolderError, UsageError
 from undercut.spaces.genome import Genome, Input, call
 
