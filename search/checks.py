@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 
 from undercut.evaluators.declared import DeclaredRates
@@ -41,6 +43,7 @@ class Checks:
 
     def __init__(self, task: Task, toolbox: Toolbox, settings: Settings) -> None:
         self._task = task
+        self._making = replace(task, problems=())
         self._toolbox = toolbox
         self._settings = settings
         self._cores: dict[Genome, Genome] = {}
@@ -134,6 +137,8 @@ class Checks:
             except TaskError:
                 if size in self._settings.sizes:
                     raise
+                with suppress(TaskError):  # a file has none, but a task that makes some can be rehearsed on those
+                    found += self._making.instances(size, 1, "search", self._settings.seed + position)
         return found
 
     def _reach(self, most: int) -> int:

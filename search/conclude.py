@@ -40,7 +40,9 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     finalists = await _finalists(search)
     search.bench.calibration.unrepeated.clear()  # nothing hopes for these any more
     designs = search.designs()
-    chosen = _affordable(search, thinned(front([(g, *search.worth(g)) for g in finalists])), designs.values())
+    # They are measured anyway; where limits left no room to race them, their forecasts may have put them on the front.
+    points = list(dict.fromkeys([*finalists, *(designs.values() if search.room().left else ())]))
+    chosen = _affordable(search, thinned(front([(g, *search.worth(g)) for g in points])), designs.values())
     parts = search.parts(chosen)  # one that was found again is measured once
     count = await _measured(search, parts)
     if count < search.settings.samples:
@@ -50,7 +52,12 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     held, further = held_out(settings), held_beyond(settings, search.task)
     search.refit()
     items = {genome: _item(search, genome, search.bench.shown(genome, "test")) for genome in parts}
-    await _run(search, parts, further)
+    try:
+        await _run(search, parts, further)
+    except BudgetError:
+        if not search.ledger.time_left:
+            raise
+        stopped, further = f"{stopped}; {search.room().options} left no room for the size beyond", {}
     for genome in parts:
         evaluation = search.bench.shown(genome, "test")
         items[genome] |= _at_once(evaluation, len(parts) * (len(held) + len(further))).to_dict()
@@ -111,7 +118,12 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
         )
     done, count = 0, min(FEWEST, wanted) if room.left else wanted
     while True:
-        await _run(search, parts, held_out(replace(search.settings, samples=count)))
+        try:
+            await _run(search, parts, held_out(replace(search.settings, samples=count)))
+        except BudgetError:  # what was to be run took more than was forecast
+            if not done or not search.ledger.time_left:
+                raise
+            return done
         left = search.room().left
         if count == wanted:
             return count

@@ -34,6 +34,7 @@ from undercut.evaluators.models.scripted import written
 from undercut.evaluators.models.simulated import count_pieces
 from undercut.evaluators.task import SPLITS, Split, Task
 from undercut.search.calibration import calibrate
+from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
 from undercut.search.rehearse import rehearse
 from undercut.search.rounds import problems_of, shares
@@ -202,7 +203,8 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         return Engine(stand_ins, cache=AnswerCache(), ledger=Ledger())
 
     first = engine()
-    sizes = [size for size in sorted({*settings.sizes, settings.target_size}) if task.has(size)]
+    target = Checks(task, toolbox, settings).target
+    sizes = [size for size in sorted({*settings.sizes, target}) if task.has(size)]
     await calibrate(space, task, first, sizes, settings.seed, lambda done, total: None)
     asked = _spent(first)
     counts = {split: problems_of(settings, task, split) for split in SPLITS}

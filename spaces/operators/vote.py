@@ -13,6 +13,7 @@ from undercut.spaces.estimate import CostWalk, Estimate, log
 from undercut.spaces.extent import Extent
 from undercut.spaces.first_ahead import first_ahead
 from undercut.spaces.genome import Node
+from undercut.spaces.normal import bare
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.question import ModelWalk
 from undercut.spaces.reliability import blended, once, valid_majority
@@ -68,7 +69,8 @@ class Vote(Operator):
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
         same = estimator.alikeness(body)
         # Of several calls any one may be wrong: two wrong results are the same where it is the same call both times.
-        agreement = estimator.agreement(body, inputs) / max(1.0, one.cost.calls)
+        ways = estimator.apply(bare(body), inputs).cost.calls if body.size > 1 else 1.0
+        agreement = estimator.agreement(body, inputs) / max(1.0, ways)
         votes: float = first
         most, depth = first, together.cost.depth
         if node.genes["rule"] == "majority":
