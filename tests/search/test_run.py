@@ -9,7 +9,7 @@ import random
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,12 @@ from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.evaluators.trace import Trace
-from undercut.search import calibration
+from undercut.search import calibration, conclude
 from undercut.search.calibration import AHEAD
 from undercut.search.expense import foretold, limit_of
 from undercut.search.explore import DOUBTFUL, LOOKS, SURE, Search
 from undercut.search.forecast import Forecaster, aim
+from undercut.search.front import STEP
 from undercut.search.looking import SENSE
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
@@ -230,6 +231,42 @@ def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, A
         measured = {found["samples"] for item in result["front"] for found in item["accuracy"].values()}
         assert min(measured) >= 2 and max(measured) <= SETTINGS.samples
         assert (max(measured) < SETTINGS.samples) == ("left room for" in result["stopped"])
+
+
+def test_under_a_limit_known_designs_may_stand_on_the_front(tmp_path: Path) -> None:
+    """They are measured anyway: what there was no room to race is not held back for that."""
+    settings = replace(SETTINGS, task="maximum", models=("simulated/noisy",), sizes=(16, 32), target_size=64)
+    result = run_search(replace(settings, max_calls=400), tmp_path)
+    assert "leaves room for the last measurement alone" in result["stopped"]
+
+    def foretold(item: dict[str, Any]) -> float:
+        found: float = item["predicted"]["64"]["accuracy"]["mean"]
+        return found
+
+    best = max(map(foretold, result["front"]))
+    assert all(foretold(item) < best + STEP for item in result["baselines"])
+
+
+def test_a_measurement_that_runs_out_of_room_reports_what_it_has(
+    whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where forecasts were far too low: all that is run after the first few problems meets the limit."""
+    settings = replace(SETTINGS, max_calls=4 * whole["spent"]["calls"] // 5)
+    run, runs = conclude._run, list[int]()
+
+    async def limited(search: Search, parts: Mapping[Genome, float], problems: Mapping[int, int]) -> None:
+        runs.append(len(problems))
+        if len(runs) > 1:
+            raise BudgetError("the next call could exceed the limit")
+        await run(search, parts, problems)
+
+    monkeypatch.setattr(conclude, "_run", limited)
+    result = run_search(settings, tmp_path)
+    assert (
+        f"left room for {FEWEST} problems" in result["stopped"] and "no room for the size beyond" in result["stopped"]
+    )
+    assert {item["accuracy"]["8"]["samples"] for item in result["front"]} == {FEWEST}
+    assert all("16" not in item["accuracy"] for item in result["front"])
 
 
 @pytest.mark.parametrize(
