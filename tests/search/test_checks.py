@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from undercut.evaluators.task import Task
+from undercut.evaluators.task import SPLITS, Task
 from undercut.search.checks import Checks
 from undercut.search.settings import Settings
 from undercut.spaces.genome import Expression, Genome, Input, Node, call
@@ -128,3 +129,21 @@ def paired(body: Expression) -> Node:
 def test_without_references_a_body_has_to_read_what_it_is_applied_to(expression: Expression, may_be: bool) -> None:
     """Nobody can say more of one that does."""
     assert blind(expression) is (None if may_be else False)
+
+
+def test_what_a_file_has_no_problems_for_is_rehearsed_on_made_ones() -> None:
+    """All sums of up to eight numbers are right by the first eight, and a file of such problems shows nothing else."""
+
+    def make(size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
+        numbers = [generator.randrange(1, 100) for _ in range(size)]
+        return (numbers,), sum(numbers)
+
+    few = Primitive(
+        "few", (NUMBERS,), NUMBER, ("Add: {0}",), law=lambda n: 1, reference=lambda numbers: sum(numbers[:8])
+    )
+    task = Task("sums", (NUMBERS,), NUMBER, (few,), make)
+    problems = tuple(problem for size in (4, 8) for split in SPLITS for problem in task.instances(size, 3, split))
+    settings = Settings("sums", ("m",), sizes=(4, 8), target_size=32)
+    kept = replace(task, problems=problems)
+    assert not kept.has(32)
+    assert Checks(kept, kept.toolbox(["m"]), settings).right(Genome(call("few", Input(0)))) is False
