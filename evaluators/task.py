@@ -91,6 +91,18 @@ class Task:
         return Signature(self.inputs, self.output)
 
     @property
+    def digest(self) -> str:
+        """What changes with the task's prompts, its types, or its problems from a file."""
+        asked = [each for each in (*self.primitives, self.judge) if each is not None]
+        told = (
+            [*map(str, self.inputs), str(self.output)],
+            [(each.name, each.prompts, [*map(str, each.inputs)], str(each.output)) for each in asked],
+            [each.name for each in (*self.functions, *self.selectors)],
+            [(problem.inputs, problem.target) for problem in self.problems],
+        )
+        return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
+
+    @property
     def blind(self) -> bool:
         """Whether nobody can tell whether a single answer is right: no primitive has a reference."""
         return all(primitive.reference is None for primitive in self.primitives)

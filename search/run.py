@@ -82,6 +82,7 @@ def run_search(
     usual = gc.get_threshold()
     gc.set_threshold(RECORDS)
     try:
+        store.hold_to(found)
         for earlier in reuse if resume else ():
             store.reuse(Path(earlier))
         search = Search(settings, found, opened, store, timed, concurrency, judges)

@@ -15,6 +15,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.ledger import Spent
+from undercut.evaluators.task import Task
 from undercut.search.settings import Settings
 from undercut.search.study import JOURNAL, NOT_BEGUN, STUDY, open_study, unnamed
 from undercut.spaces.errors import RunFolderError
@@ -100,6 +101,21 @@ class Store:
     def settings(self) -> Settings:
         """What the run was asked to do."""
         return Settings.from_dict(self.study.user_attrs["settings"])
+
+    def hold_to(self, task: Task) -> None:
+        """Do nothing where a task is what the run began with; else it would mix two in one result.
+
+        Raises:
+            RunFolderError: it has changed since.
+        """
+        known = self.study.user_attrs.get("digest")
+        if known is None:
+            self.study.set_user_attr("digest", task.digest)
+        elif known != task.digest:
+            raise RunFolderError(
+                f"a run goes on with the task that it began with, and the prompts, the types or the problems of "
+                f"{self.settings.task!r} have changed; put them back, or begin anew in another folder"
+            )
 
     @property
     def result(self) -> dict[str, Any] | None:
