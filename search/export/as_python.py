@@ -18,7 +18,7 @@ from undercut.spaces.genome import Genome, Node, inputs_read
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.operators.route import MODEL, by_branches
 from undercut.spaces.toolbox import Toolbox
-from undercut.spaces.types import innermost
+from undercut.spaces.types import Type, innermost
 
 NOUNS = {
     "split": "pieces",
@@ -38,7 +38,9 @@ NOUNS = {
 """What a node's result is called in the straight code, by operator; the operator's name where none is given."""
 
 
-def to_python(genome: Genome, toolbox: Toolbox, *, title: str, notes: Sequence[str] = ()) -> str:
+def to_python(
+    genome: Genome, toolbox: Toolbox, *, title: str, notes: Sequence[str] = (), inputs: Sequence[Type] = ()
+) -> str:
     """Write a genome as a standalone Python file (3.9 and later, standard library only).
 
     The file has `solve(llm, x0, …)`, in which `llm` is any function from a prompt to a text, and is a command that
@@ -50,12 +52,14 @@ def to_python(genome: Genome, toolbox: Toolbox, *, title: str, notes: Sequence[s
         toolbox: the primitives, functions and models that the genome names.
         title: first line of the file.
         notes: further lines, for instance what was measured.
+        inputs: types of the inputs, which the command checks; if not given, there are as many as the genome reads, of
+            any type.
 
     Raises:
         GenomeError: the genome is not one of this toolbox.
         UsageError: code of a primitive or function cannot be copied.
     """
-    return _Writer(toolbox).write(genome, title, notes)
+    return _Writer(toolbox).write(genome, title, notes, inputs)
 
 
 class _Writer:
@@ -77,7 +81,7 @@ class _Writer:
         self.bodies: dict[str, str] = {}
         self.code: list[str] = []
 
-    def write(self, genome: Genome, title: str, notes: Sequence[str]) -> str:
+    def write(self, genome: Genome, title: str, notes: Sequence[str], inputs: Sequence[Type]) -> str:
         """The whole file."""
         self.lifter.lift(command.main, "main")
         for needed in (asking.use, asking.ask):
@@ -97,7 +101,8 @@ class _Writer:
         pieces = dict(self.lifter.pieces)
         settings = [pieces.pop("WORKERS") + "  # most requests to the model at once"] if "WORKERS" in pieces else []
         # What the reader may have to change stands before what nobody has to read.
-        last = ["\n".join(solve), 'if __name__ == "__main__":\n    main(solve)']
+        kinds = [text_literal(str(kind)) for kind in inputs] or [text_literal("anything")] * arity
+        last = ["\n".join(solve), f'if __name__ == "__main__":\n    main(solve, {", ".join(kinds)})']
         model = [pieces.pop("llm")]
         sections = [
             ("", ["\n".join(["from __future__ import annotations", "", *_imports(self.lifter.imports)]), *settings]),

@@ -10,6 +10,7 @@ import os
 import sys
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 
 from undercut.spaces.errors import InvalidAnswer
@@ -28,20 +29,32 @@ def llm(prompt: str, temperature: float = 0.0, model: str = "", max_tokens: int 
     if max_tokens:
         body["max_tokens"] = max_tokens
     headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(base.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers)
     key = (os.environ.get("OPENAI_API_KEY") or "").strip()
     if not (key.isascii() and key.isprintable()):  # urllib would repeat it in its error
         sys.exit("OPENAI_API_KEY must have nothing but printable ASCII characters, and has others; set it again.")
-    if key:  # it is for this host alone, and not for one that the host may redirect to
-        request.add_unredirected_header("Authorization", "Bearer " + key)
-    with urllib.request.urlopen(request, timeout=600) as answer:
-        return json.load(answer)["choices"][0]["message"]["content"] or ""
+    try:
+        request = urllib.request.Request(base.rstrip("/") + "/chat/completions", json.dumps(body).encode(), headers)
+        if key:  # it is for this host alone, and not for one that the host may redirect to
+            request.add_unredirected_header("Authorization", "Bearer " + key)
+        with urllib.request.urlopen(request, timeout=600) as answer:
+            return json.load(answer)["choices"][0]["message"]["content"] or ""
+    except (OSError, HTTPException, LookupError, TypeError, ValueError) as error:
+        raise OSError(
+            "OPENAI_BASE_URL must be an OpenAI-compatible server, up to and with /v1, and MODEL one of its models: "
+            f"{type(error).__name__}, {error}"
+        ) from error
 
 
-def main(solve: Callable[..., Any]) -> None:
-    """Read a JSON list of the inputs from the file that is named, or from standard input; print the result as JSON."""
+def main(solve: Callable[..., Any], *kinds: str) -> None:
+    """Read a JSON list of the inputs from the file that is named, or from standard input; print the result as JSON.
+
+    `kinds` are the inputs' types, those in brackets lists.
+    """
     if len(sys.argv) > 1 and sys.argv[1] in ("-h", "--help"):
-        sys.exit(f"python {sys.argv[0]} [FILE]: run on the JSON list of inputs in FILE, or on standard input")
+        sys.exit(
+            f"python {sys.argv[0]} [FILE]: run on the JSON list of inputs ({', '.join(kinds)}) in FILE, or on standard "
+            "input"
+        )
     try:
         if len(sys.argv) > 1:
             with open(sys.argv[1], encoding="utf-8") as file:
@@ -50,9 +63,17 @@ def main(solve: Callable[..., Any]) -> None:
             inputs = json.load(sys.stdin)
         if not isinstance(inputs, list):
             raise ValueError("it is no list")
+        if len(inputs) != len(kinds):
+            raise ValueError(f"this file takes {len(kinds)} ({', '.join(kinds)}), and {len(inputs)} were given")
+        for index, kind in enumerate(kinds):
+            if kind.startswith("[") and not isinstance(inputs[index], list):
+                raise ValueError(f"input {index + 1} must be a list, {kind}, and {inputs[index]!r} is none")
     except (OSError, ValueError) as error:
         sys.exit(f"The inputs must be a JSON list, such as [[3, 1, 2]] for one list of numbers: {error}")
     try:
-        print(json.dumps(solve(llm, *inputs)))
+        result = solve(llm, *inputs)
     except InvalidAnswer as error:
         sys.exit(f"The model gave no valid answer: {error}")
+    except OSError as error:
+        sys.exit(f"The model could not be asked: {error}")
+    print(json.dumps(result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -371,6 +372,56 @@ def test_exported_file_is_a_command(tmp_path: Path) -> None:
     assert json.loads(in_fresh_python(tmp_path, "halves.py", given="[[1, 2, 3]]")) == [[1, 2], [3]]
     (tmp_path / "inputs.json").write_text("[[1, 2]]", encoding="utf-8")
     assert json.loads(in_fresh_python(tmp_path, "halves.py", "inputs.json", given="")) == [[1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("[3, 1, 2]", r"takes 1 \(\[number\]\), and 3 were given"),
+        ("[]", "and 0 were given"),
+        ("[[3, 1], [2]]", "and 2 were given"),
+        ("[3]", "input 1 must be a list"),
+        ("{}", "it is no list"),
+    ],
+)
+def test_wrong_inputs_of_a_command_are_told_in_a_sentence(given: str, said: str, tmp_path: Path) -> None:
+    text = to_python(Genome(node("split", X0, parts=2)), TOOLBOX, title="halves", notes=[], inputs=[NUMBERS])
+    (tmp_path / "halves.py").write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-I", "halves.py"], input=given, capture_output=True, text=True, cwd=tmp_path, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(rf"The inputs must be a JSON list, such as \[\[3, 1, 2\]\].*{said}.*\n", done.stderr)
+
+
+@pytest.mark.parametrize("base", ["http://127.0.0.1:9/v1", "nowhere", "http://127.0.0.1:port/v1"])
+def test_a_model_that_cannot_be_reached_is_told_in_a_sentence(base: str, tmp_path: Path) -> None:
+    (tmp_path / "sort.py").write_text(to_python(Genome(SORT), TOOLBOX, title="sort"), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-I", "sort.py"], input="[[3, 1, 2]]", capture_output=True, text=True, cwd=tmp_path,
+        env={"OPENAI_BASE_URL": base, "MODEL": "m", "no_proxy": "*"}, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert (
+        done.stderr.startswith("The model could not be asked: OPENAI_BASE_URL must be") and "\n" not in done.stderr[:-1]
+    )
+
+
+def test_an_answer_that_is_no_chat_completion_is_told(
+    serve: Callable[[Callable[[], web.Application]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make() -> web.Application:
+        async def answer(_: web.Request) -> web.Response:
+            return web.json_response({"error": "no such model"})
+
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", answer)
+        return app
+
+    for name, value in (("OPENAI_BASE_URL", serve(make)), ("MODEL", "m"), ("no_proxy", "*")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(OSError, match="MODEL one of its models: KeyError"):
+        llm("hi")
 
 
 @pytest.mark.parametrize("status", [302, 303])
