@@ -22,21 +22,24 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
         UsageError: there is no such item.
     """
     items: list[dict[str, Any]] = [*result["front"], *result["baselines"]]
-    if not result["front"]:
-        raise UsageError("this run's front is empty, so there is nothing to pick")
+    if not result["front"] and (pick in ("best", "cheapest") or not items):
+        known = ", ".join(item["id"] for item in items)
+        raise UsageError(
+            f"--pick {pick} takes from the front, and this run's is empty"
+            + (f"; the known designs can be picked: {known}" if items else ", and no known design was measured")
+        )
     if pick == "best":
-        known: list[dict[str, Any]] = result["front"]
         largest, unit = result["sizes"][-1], result["cost"]
-        ahead = front((item, _accuracy(item, largest), _cost(item, unit)) for item in known)
+        ahead = front((item, _accuracy(item, largest), _cost(item, unit)) for item in result["front"])
         return (thinned(ahead) or ahead)[-1][0]
     if pick == "cheapest":
-        return min(result["front"], key=lambda item: _cost(item, result["cost"]))
+        cheapest: dict[str, Any] = min(result["front"], key=lambda item: _cost(item, result["cost"]))
+        return cheapest
     for item in items:
         if item["id"] == pick:
             return item
-    raise UsageError(
-        f"--pick must be best, cheapest or one of {', '.join(i['id'] for i in items)}, and {pick!r} is not"
-    )
+    words = "best, cheapest or one of" if result["front"] else "one of"
+    raise UsageError(f"--pick must be {words} {', '.join(item['id'] for item in items)}, and {pick!r} is not")
 
 
 def exported(result: dict[str, Any], item: dict[str, Any], form: str) -> str:
@@ -53,7 +56,7 @@ def exported(result: dict[str, Any], item: dict[str, Any], form: str) -> str:
         f"Grows as {item['law']}",
     ]
     toolbox = task.toolbox(result["models"], allow_code=True)
-    return to_python(genome, toolbox, title=f"{result['task']}: {item['name']}", notes=notes)
+    return to_python(genome, toolbox, title=f"{result['task']}: {item['name']}", notes=notes, inputs=task.inputs)
 
 
 def _accuracy(item: dict[str, Any], largest: int) -> float:
