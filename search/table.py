@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from undercut.search.forecast import field_of
+from undercut.search.payback import SLACK
 from undercut.search.picking import picked
 
 DOUBT, BENT = "†", "‡"
@@ -62,6 +63,11 @@ def show(result: dict[str, Any]) -> None:
         table.add_row(*row, (item["law"] or "?") + (BENT if _bent(item) else ""), escape(name))
     console = _console()
     console.print(table)
+    if not result["front"]:
+        console.print(
+            "no decomposition was right often enough to stand on the front: a stronger model, smaller --sizes, more "
+            "--evaluations or a larger --max-size may bring one"
+        )
     if forecast:
         console.print("* forecast, accuracy with the ends of its 90 % interval, cost of a run that no red flag ends")
         console.print(
@@ -158,8 +164,8 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     )
     lines = [
         *_outdone(result["front"], largest, unit),
-        f"spent {spent['calls']:,} calls, {spent['tokens']:,} tokens{most}{shared}",
-        *_payback(result.get("payback"), unit),
+        f"spent {_counted(spent['calls'], 'call')}, {_counted(spent['tokens'], 'token')}{most}{shared}",
+        *_payback(result, unit),
     ]
     if result.get("stopped"):
         lines.append(f"the search ended since {result['stopped']}")
@@ -194,15 +200,22 @@ def _outdone(front: list[dict[str, Any]], largest: str, unit: str) -> list[str]:
     return [f"right no more often than a cheaper one, as it was measured: {', '.join(told)}"] if told else []
 
 
-def _payback(found: dict[str, Any] | None, unit: str) -> list[str]:
+def _payback(result: dict[str, Any], unit: str) -> list[str]:
     """What the best find saves against a known design that is as accurate, and from when on that pays."""
+    found = result.get("payback")
     if found is None:
         return []
     many = f"{_number(abs(found['saving']))} {unit}"
     if found["saving"] == 0:
         return [f"{found['id']} and the {found['against']} known design cost the same at n = {found['size']}"]
     if found["saving"] < 0:
-        return [f"{found['against']} is as accurate as {found['id']} and costs {many} less at n = {found['size']}"]
+        right = {
+            item["id"]: item["accuracy"][str(found["size"])]["mean"]
+            for item in (*result["front"], *result["baselines"])
+        }
+        more = right[found["against"]] > right[found["id"]] + SLACK
+        words = "is right more often than" if more else "is as accurate as"
+        return [f"{found['against']} {words} {found['id']} and costs {many} less at n = {found['size']}"]
     uses = f": the search has paid for itself after {found['uses']:,} uses" if found["uses"] is not None else ""
     return [
         f"{found['id']} saves {many} a use at n = {found['size']} against the {found['against']} known design{uses}"
@@ -250,3 +263,8 @@ def _number(value: float | None) -> str:
     if value is None:
         return "?"
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def _counted(number: int, what: str) -> str:
+    """So many of something, as in 1 call or 1,200 calls."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")

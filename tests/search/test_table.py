@@ -28,3 +28,23 @@ def test_members_of_a_front_that_turn_out_no_better_are_named(capsys: pytest.Cap
 
 def test_nothing_is_said_of_a_front_that_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no more often" not in printed(capsys, item("a", 1, 0.9, 50), item("b", 1, 0.8, 40), item("c", 1, 0.9, None))
+
+
+def test_an_empty_front_is_told_of_where_known_designs_were_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    spent = {"calls": 1, "tokens": 9, "usd": None}
+    result = {"front": [], "baselines": [item("tree", 0, 0, 5)], "cost": "tokens", "target_size": 16, "sizes": [8, 16]}
+    show({**result, "spent": spent})
+    told = capsys.readouterr().out
+    assert "no decomposition was right often enough to stand on the front" in told
+    assert "spent 1 call, 9 tokens\n" in told
+
+
+@pytest.mark.parametrize(("known", "words"), [(0.92, "is as accurate as"), (0.97, "is right more often than")])
+def test_a_known_design_that_is_cheaper_is_compared_as_it_was_measured(
+    known: float, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = {"front": [item("a", 1, 0.9, 50)], "baselines": [item("tree", 1, known, 20)], "cost": "tokens"}
+    payback = {"id": "a", "against": "tree", "size": 16, "saving": -30.0, "uses": None}
+    spent = {"calls": 3, "tokens": 9, "usd": None}
+    show({**result, "payback": payback, "target_size": 16, "sizes": [8, 16], "spent": spent})
+    assert f"tree {words} a and costs 30 tokens less at n = 16\n" in capsys.readouterr().out
