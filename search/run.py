@@ -12,16 +12,18 @@ from undercut.evaluators.cache import ANSWERS
 from undercut.evaluators.evaluate import open_judges
 from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_models
-from undercut.evaluators.task import Task
+from undercut.evaluators.task import SPLITS, Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.conclude import conclude
 from undercut.search.explore import Search
-from undercut.search.forecast import can_be_billed
+from undercut.search.forecast import can_be_billed, known_unit
 from undercut.search.looking import Progress, silent
+from undercut.search.proposers import open_proposer
 from undercut.search.settings import Settings
 from undercut.search.stopping import run_to_end
 from undercut.search.store import Store
-from undercut.spaces.errors import RunFolderError
+from undercut.spaces.errors import RunFolderError, UsageError
+from undercut.spaces.space import Space
 
 RECORDS = 100_000
 """Records made between two looks for cycles among them: a search makes them by the million, and hardly a cycle."""
@@ -52,6 +54,8 @@ def run_search(
     for earlier in reuse:
         if not (Path(earlier) / ANSWERS).is_file():
             raise RunFolderError(f"--reuse must be the folder of a run, and {str(earlier)!r} holds none")
+    if type(concurrency) is not int or concurrency < 1:
+        raise UsageError(f"--concurrency must be a whole number of 1 or more, not {concurrency!r}")
     found = task or open_task(settings.task, settings.data)
     opened = models or open_models(
         settings.models,
@@ -63,6 +67,7 @@ def run_search(
     )
     judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet, timeout=settings.timeout)
     can_be_billed(settings.max_usd, [*opened, *judges])
+    _check(settings, found, opened)
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage, reuse)
 
     def timed(phase: str, done: int, total: int, words: str) -> None:
@@ -91,3 +96,18 @@ def run_search(
     finally:
         gc.set_threshold(*usual)
         store.close()
+
+
+def _check(settings: Settings, task: Task, models: Sequence[Model]) -> None:
+    """Refuse what no search could begin with: a folder that was made for it would be left behind.
+
+    Raises:
+        UsageError: the unit of cost is not known for a model, or the task lacks problems of a size.
+        MissingExtraError: the strategy needs a package that is not installed.
+    """
+    known_unit(settings.cost, models)
+    toolbox = task.toolbox([model.name for model in models], settings.allow_code)
+    open_proposer(settings.strategy, Space(task.signature, toolbox, max_size=settings.max_size), settings.seed)
+    for size in settings.sizes:
+        for split in SPLITS:
+            task.instances(size, 1, split, settings.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,24 @@ from undercut.spaces.errors import UsageError
 
 LARGEST = 100
 """Most nodes of a genome that a search may ask for: far more than any that it would get to."""
+WHOLE = ("target_size", "seed", "workers", "max_calls", "max_tokens", "evaluations", "samples", "max_size")
+REAL = ("timeout", "max_usd", "max_minutes", "ceiling", "until")
+OPEN = ("workers", "timeout", "max_calls", "max_tokens", "max_usd", "max_minutes", "until")
+"""Settings that are whole numbers, those that are any numbers, and those of them that may be None."""
+
+
+def check_sizes(sizes: object) -> tuple[int, ...]:
+    """The problem sizes, where that is what they are.
+
+    Raises:
+        UsageError: they are not whole numbers of 1 or more.
+    """
+    listed = isinstance(sizes, Sequence) and not isinstance(sizes, str)
+    found = tuple(sizes) if isinstance(sizes, Sequence) and listed else ()
+    if not found or not all(type(size) is int and size >= 1 for size in found):
+        said = list(found) if listed else repr(sizes)
+        raise UsageError(f"--sizes must be whole numbers of 1 or more, as in 8,16,32, not {said}")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +98,10 @@ class Settings:
         unit_of(self.cost)
         if self.strategy not in STRATEGIES:
             raise UsageError(f"--strategy must be one of {', '.join(STRATEGIES)}, and {self.strategy!r} is not")
-        if not self.sizes or any(size < 1 for size in self.sizes):
-            raise UsageError(f"--sizes must be whole numbers of 1 or more, as in 8,16,32, not {list(self.sizes)}")
+        if not self.models or not all(isinstance(name, str) for name in self.models):
+            raise UsageError(f"--model must name a model, as in embedded, not {list(self.models)}")
+        self._check_numbers()
+        check_sizes(self.sizes)
         if list(self.sizes) != sorted(set(self.sizes)):
             raise UsageError(f"--sizes must ascend without doubles, as in 8,16,32, not {list(self.sizes)}")
         if self.target_size < self.sizes[-1]:
@@ -102,6 +123,14 @@ class Settings:
                 raise UsageError(
                     f"--{name.replace('_', '-')} must be 0 or more, not {limit}; without it there is no limit"
                 )
+
+    def _check_numbers(self) -> None:
+        for name in (*WHOLE, *REAL):
+            value = getattr(self, name)
+            kinds = (int,) if name in WHOLE else (int, float)
+            if not (value is None and name in OPEN) and type(value) not in kinds:
+                what = "a whole number" if name in WHOLE else "a number"
+                raise UsageError(f"--{name.replace('_', '-')} must be {what}, not {value!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
