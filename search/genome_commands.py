@@ -127,8 +127,15 @@ def cost(
     from undercut.search.single import declared_costs
     from undercut.search.table import show_costs
 
-    known = [_genome(path) for path in genomes]
-    result = declared_costs(known, _task_of(genomes[0], task), sizes, models=models, **on_terms(models, options))
+    known, name = [_genome(path) for path in genomes], _task_of(genomes[0], task)
+    for path in genomes[1:] if task is None else ():
+        other = _data(path).get("task")
+        if other not in (None, name):
+            raise UsageError(
+                f"the files must be of one task, and {str(genomes[0])!r} is of {name!r} and {str(path)!r} of "
+                f"{other!r}; compare those of one, or name it with --task"
+            )
+    result = declared_costs(known, name, sizes, models=models, **on_terms(models, options))
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from undercut.spaces.errors import UsageError
+
+if TYPE_CHECKING:
+    from undercut.evaluators.models.sheet import Sheet
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -64,16 +67,32 @@ models_options = several(
         help="How many calls can run at the same time, for latency.  [default: no limit]",
     ),
 )  # fmt: skip
-limit_options = several(
-    click.option("--max-calls", type=int, help="Never send more calls than this; a search plans to end within."),
-    click.option("--max-tokens", type=int, help="The same for tokens, in and out together."),
-    click.option("--max-usd", type=float, help="The same for US dollars."),
-    click.option("--max-minutes", type=float, help="Send nothing more after so many minutes."),
-)
+
+
+def _limits(calls: str) -> Callable[[Command], Command]:
+    return several(
+        click.option("--max-calls", type=int, help=calls),
+        click.option("--max-tokens", type=int, help="The same for tokens, in and out together."),
+        click.option("--max-usd", type=float, help="The same for US dollars."),
+        click.option("--max-minutes", type=float, help="Send nothing more after so many minutes."),
+    )
+
+
+limit_options = _limits("Never send more calls than this.")
+search_limit_options = _limits("Never send more calls than this; a search plans to end within.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print plain JSON on standard output.")
 concurrency_option = click.option(
     "--concurrency", type=click.IntRange(1), default=64, show_default=True, help="Most calls under way at once."
 )
+
+
+def tell_of_unused(sheet: Sheet, models: Sequence[str]) -> None:
+    """Say that a sheet is of other models; it may still be meant for a judge, and is not refused."""
+    if models and sheet.models and not any(name in sheet.models for name in models):
+        click.echo(
+            f"--prices has none of the models of this run ({', '.join(models)}), but {', '.join(sheet.models)}",
+            err=True,
+        )
 
 
 def on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
@@ -82,6 +101,7 @@ def on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
 
     prices, shapes = options.pop("prices"), options.pop("shapes")
     sheet = Sheet() if prices is None else read_sheet(prices)
+    tell_of_unused(sheet, models)
     for text in shapes:
         sheet = sheet.with_shape(text, models)
     return {**options, "sheet": sheet}

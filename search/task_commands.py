@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from undercut.search.options import json_option, sizes_option
+from undercut.search.options import json_option, sizes_option, tell_of_unused
 
 if TYPE_CHECKING:
     from undercut.evaluators.models.base import Model
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 SHOWN = 700
 """Characters of a prompt that are shown; the middle of a longer one is left out."""
+
+ANY = "any model"
+"""What stands for the models where none is named."""
 
 
 @click.command()
@@ -88,10 +91,11 @@ def checked(
     from undercut.search.settings import Settings
 
     sheet = Sheet() if prices is None else read_sheet(prices)
+    tell_of_unused(sheet, models)
     opened: list[Model] = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet)
     judges: list[Model] = open_judges(task, api_base=api_base, sheet=sheet) if opened else []
     if not opened:
-        opened = [ScriptedModel({}, "any model", count=count_pieces)]
+        opened = [ScriptedModel({}, ANY, count=count_pieces)]
         judges = [ScriptedModel({}, name, count=count_pieces) for name in [task.judge_model] if name]
     target = 2 * sizes[-1] if target_size is None else target_size
     asked = Settings(task=name, sizes=sizes, target_size=target, sheet=sheet, **settings)
@@ -149,7 +153,9 @@ def _show(result: dict[str, Any]) -> None:
     else:
         click.echo(f"unless a limit says otherwise it is held to {result['limit']:,} tokens and ends in order")
     if cost["usd"]["mean"] is None:
-        click.echo("what that is in US dollars is not known: name a model with -m, or give --prices")
+        unnamed = result["models"] == [ANY]
+        how = "name a model with -m" if unnamed else "a model or judge has no known price; --prices FILE gives it one"
+        click.echo(f"what that is in US dollars is not known: {how}")
 
 
 def _range(found: dict[str, float]) -> str:

@@ -462,3 +462,19 @@ def test_a_name_with_brackets_is_shown_whole(tmp_path: Path, undercut: Command) 
     assert name.startswith("[")
     assert name in undercut(f"cost {file} --task sort {MODEL}")[1]
     assert name in undercut(f"eval {file} sort {MODEL} --sizes 4 --samples 2")[1]
+
+
+def test_costs_of_two_tasks_are_not_compared(undercut: Command, tmp_path: Path) -> None:
+    for task in ("sort", "count"):
+        data = {**Genome(call(task, Input(0))).to_dict(), "task": task}
+        (tmp_path / f"{task}.json").write_text(json.dumps(data), encoding="utf-8")
+    code, _, said = undercut(f"cost {tmp_path / 'sort.json'} {tmp_path / 'count.json'}")
+    assert code == 2 and "must be of one task" in said and "sort.json' is of 'sort'" in said and "count.json" in said
+
+
+def test_a_sheet_of_other_models_is_told_of(undercut: Command, tmp_path: Path) -> None:
+    sheet = tmp_path / "prices.toml"
+    sheet.write_text('date = 2026-11-01\n[models."a/b"]\nprice = {prompt = 1, completion = 2}\n', encoding="utf-8")
+    code, out, said = undercut(f"check sort -m simulated/noisy --sizes 4 --prices {sheet}")
+    assert code == 0 and "--prices has none of the models of this run (simulated/noisy), but a/b\n" in said
+    assert "is not known: a model or judge has no known price; --prices FILE gives it one" in out
