@@ -15,9 +15,9 @@ from undercut.search.genome_commands import cost, eval_, free_folder, run, strea
 from undercut.search.options import (
     concurrency_option,
     json_option,
-    limit_options,
     models_options,
     on_terms,
+    search_limit_options,
     sizes_option,
     timeout_option,
 )
@@ -60,7 +60,7 @@ def commands() -> None:
     "--cost", default="tokens", show_default=True, metavar="UNIT",
     help="What to save: tokens, passes, flops, aalp, usd or latency.",
 )  # fmt: skip
-@limit_options
+@search_limit_options
 @click.option(
     "--unlimited", is_flag=True,
     help="Set no limit on the bill.  [default: a fifth more tokens than `undercut check` foretells, unless all models "
@@ -128,7 +128,7 @@ def search(
 
 @commands.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@limit_options
+@search_limit_options
 @click.option("--unlimited", is_flag=True, help="Lift the limits that the run has.")
 @timeout_option
 @click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
@@ -280,6 +280,7 @@ def _run(
 ) -> None:
     from undercut.search.progress import Bar
     from undercut.search.run import run_search
+    from undercut.search.store import resuming
     from undercut.search.table import headline, show
 
     with Bar(f"{headline(settings.to_dict())} · {folder}") as bar:
@@ -295,7 +296,9 @@ def _run(
                 task=task,
             )
         except (ModelError, BudgetError) as error:
-            raise type(error)(f"{error}; `undercut resume {folder}` goes on") from error
+            raise type(error)(f"{error}; {resuming(folder, storage)} goes on") from error
+        except KeyboardInterrupt as error:
+            raise _Stopped(_going_on(folder, storage)) from error
     if as_json:
         click.echo(json.dumps(result, indent=1))
         return
@@ -319,14 +322,30 @@ def _tell_of_others(store: Store) -> None:
         )
 
 
-def _result(folder: Path, storage: str | None) -> dict[str, Any]:
-    from undercut.search.store import Store
+class _Stopped(KeyboardInterrupt):
+    """A run that was interrupted, with what can be said of it."""
 
-    store = Store.open(folder, storage)
+
+def _going_on(folder: Path, storage: str | None) -> str:
+    """What can be said of a run that was interrupted: it may have been before anything of it was kept."""
+    from undercut.search.store import Store, resuming
+    from undercut.spaces.errors import RunFolderError
+
+    try:
+        Store.open(folder, storage, reading=True).close()
+    except RunFolderError:
+        return "stopped before the run had begun; start it again"
+    return f"stopped; {resuming(folder, storage)} goes on"
+
+
+def _result(folder: Path, storage: str | None) -> dict[str, Any]:
+    from undercut.search.store import Store, resuming
+
+    store = Store.open(folder, storage, reading=True)
     result = store.result
     store.close()
     if result is None:
-        raise UsageError(f"the run in {str(folder)!r} has not ended; `undercut resume {folder}` goes on with it")
+        raise UsageError(f"the run in {str(folder)!r} has not ended; {resuming(folder, storage)} goes on with it")
     return result
 
 
@@ -349,8 +368,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         click.echo(f"undercut: {_sentence(error)}", err=True)
         return 2
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped; `undercut resume DIR` goes on with a run that was kept in a folder", err=True)
+    except (KeyboardInterrupt, click.Abort) as error:
+        stopped = error.__cause__ if isinstance(error, click.Abort) else error  # click makes the one of the other
+        usual = "stopped; `undercut resume DIR` goes on with a run that was kept in a folder"
+        click.echo(stopped if isinstance(stopped, _Stopped) else usual, err=True)
         return 1
     except UsageError as error:
         click.echo(f"undercut: {error}", err=True)

@@ -31,7 +31,8 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     if pick == "best":
         largest, unit = result["sizes"][-1], result["cost"]
         ahead = front((item, _accuracy(item, largest), _cost(item, unit)) for item in result["front"])
-        return (thinned(ahead) or ahead)[-1][0]
+        best: dict[str, Any] = (thinned(ahead) or ahead)[-1][0]
+        return best
     if pick == "cheapest":
         cheapest: dict[str, Any] = min(result["front"], key=lambda item: _cost(item, result["cost"]))
         return cheapest

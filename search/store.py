@@ -22,6 +22,11 @@ from undercut.spaces.errors import RunFolderError
 from undercut.spaces.genome import Genome
 
 
+def resuming(folder: Path, url: str | None) -> str:
+    """The command that goes on with a run; a database's address may hold a password, and is not repeated."""
+    return f"`undercut resume {folder}{'' if url is None else ' --storage URL'}`"
+
+
 class Store:
     """A run's study and answers.
 
@@ -31,10 +36,10 @@ class Store:
     several runs share, a file in the folder has its name there.
     """
 
-    def __init__(self, folder: Path, url: str | None = None, *, begin: bool = False) -> None:
+    def __init__(self, folder: Path, url: str | None = None, *, begin: bool = False, reading: bool = False) -> None:
         self.folder = folder
         self.study = open_study(folder, url, begin)
-        self.answers = AnswerCache(folder / ANSWERS)
+        self.answers = AnswerCache(None if reading else folder / ANSWERS)
         self._url = url
         self._ids = {trial.user_attrs["id"] for trial in self.study.get_trials(deepcopy=False)}
 
@@ -65,8 +70,8 @@ class Store:
         if earlier is not None and Settings.from_dict(earlier) != settings:
             store.close()
             raise RunFolderError(
-                f"{str(folder)!r} holds a run with other settings; `undercut resume {folder}` goes on with that one, "
-                "and --out names a folder for a new one"
+                f"{str(folder)!r} holds a run with other settings; {resuming(folder, url)} goes on with that one, and "
+                "--out names a folder for a new one"
             )
         try:
             for other in reuse:
@@ -79,19 +84,21 @@ class Store:
         return store
 
     @classmethod
-    def open(cls, folder: Path, url: str | None = None) -> Store:
-        """Open a run that is there.
+    def open(cls, folder: Path, url: str | None = None, *, reading: bool = False) -> Store:
+        """Open a run that is there; where it is only for `reading`, without its answers, which writes nothing.
 
         Raises:
             RunFolderError: the folder holds none, or the database none of that folder.
         """
         if url is None and not (folder / JOURNAL).exists() and (folder / STUDY).exists():
             raise RunFolderError(f"the trials of the run in {str(folder)!r} lie in a database; --storage URL names it")
+        if url is not None and (folder / JOURNAL).exists():
+            raise RunFolderError(f"the trials of the run in {str(folder)!r} lie in its folder; leave out --storage")
         if not (folder / JOURNAL).exists() if url is None else not ((folder / STUDY).exists() or unnamed(folder)):
             raise RunFolderError(
                 f"DIR must be the folder of a run, and {str(folder)!r} holds none; `undercut search` makes one"
             )
-        store = cls(folder, url)
+        store = cls(folder, url, reading=reading)
         if "settings" not in store.study.user_attrs:
             store.close()
             raise RunFolderError(NOT_BEGUN.format(str(folder)))

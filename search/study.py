@@ -19,6 +19,8 @@ from undercut.spaces.errors import RunFolderError
 JOURNAL, STUDY = "journal.log", "study.txt"
 NOT_BEGUN = "{!r} holds a run that had not begun; start it again with `undercut search`"
 
+_NONE_THERE = "--storage must be the URL of the database with the trials of {!r}, and it holds none"
+
 
 class WholeLines(JournalFileOpenLock):
     """The right to write to a journal, which ends with a whole line for whoever has it.
@@ -108,6 +110,13 @@ def _name(folder: Path, begin: bool) -> str:
         ) from error
 
 
+def _is_there(url: str) -> bool:
+    """Whether a database may be there: to open one of SQLite that is not would make it."""
+    kind, _, path = url.partition(":///")
+    file = path.partition("?")[0]
+    return not kind.startswith("sqlite") or file in ("", ":memory:") or file.startswith("file:") or Path(file).is_file()
+
+
 def open_study(folder: Path, url: str | None, begin: bool) -> optuna.Study:
     """A run's study, made where there is none and one is to begin.
 
@@ -115,6 +124,8 @@ def open_study(folder: Path, url: str | None, begin: bool) -> optuna.Study:
         RunFolderError: it can be neither found nor made.
     """
     name = JOURNAL if url is None else _name(folder, begin)  # a journal holds one, wherever it is moved
+    if url is not None and not begin and not _is_there(url):
+        raise RunFolderError(_NONE_THERE.format(str(folder)))
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -127,6 +138,10 @@ def open_study(folder: Path, url: str | None, begin: bool) -> optuna.Study:
             if name in optuna.get_all_study_names(storage):
                 return optuna.load_study(study_name=name, storage=storage)
         except Exception as error:  # journals and databases fail in ways of their own
+            if url is None and isinstance(error, PermissionError):
+                raise RunFolderError(
+                    f"{str(folder / JOURNAL)!r} must be a file that can be read, and it is not: {error.strerror}"
+                ) from error
             if url is None:
                 raise RunFolderError(
                     f"{str(folder / JOURNAL)!r} must be the journal of a run, and it cannot be read as one; choose "
@@ -139,6 +154,4 @@ def open_study(folder: Path, url: str | None, begin: bool) -> optuna.Study:
             ) from error
     if url is None:
         raise RunFolderError(NOT_BEGUN.format(str(folder)))
-    raise RunFolderError(
-        f"--storage must be the URL of the database with the trials of {str(folder)!r}, and it holds none"
-    )
+    raise RunFolderError(_NONE_THERE.format(str(folder)))

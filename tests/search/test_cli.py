@@ -464,6 +464,21 @@ def test_a_name_with_brackets_is_shown_whole(tmp_path: Path, undercut: Command) 
     assert name in undercut(f"eval {file} sort {MODEL} --sizes 4 --samples 2")[1]
 
 
+def test_what_was_stopped_before_it_began_is_not_said_to_go_on(
+    undercut: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("undercut.search.run.run_search", interrupted)
+    code, _, said = undercut(f"search sort {SMALL} --out {tmp_path / 'run'}")
+    assert code == 1 and "stopped before the run had begun; start it again\n" in said
+    url, settings = f"sqlite:///{tmp_path / 'trials.db'}", Settings("sort", ("simulated/noisy",))
+    Store.create(tmp_path / "run", settings, url).close()
+    _, _, said = undercut(f"resume {tmp_path / 'run'} --storage {url}")
+    assert f"stopped; `undercut resume {tmp_path / 'run'} --storage URL` goes on\n" in said
+
+
 def test_costs_of_two_tasks_are_not_compared(undercut: Command, tmp_path: Path) -> None:
     for task in ("sort", "count"):
         data = {**Genome(call(task, Input(0))).to_dict(), "task": task}

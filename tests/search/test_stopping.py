@@ -116,7 +116,7 @@ def test_a_command_that_is_terminated_keeps_the_answers_that_it_waits_for(
     with subprocess.Popen([*before, *command, *options], stderr=subprocess.PIPE, text=True) as process:
         _, said = process.communicate(timeout=120)
     assert process.returncode == 1
-    assert said.endswith("stopped; `undercut resume DIR` goes on with a run that was kept in a folder\n"), said
+    assert said.endswith(f"stopped; `undercut resume {tmp_path / 'run'}` goes on\n"), said
     spent, reserved, answers = on_disk(tmp_path / "run")
     assert (spent.calls, spent.unmetered, reserved) == (received, 0, NOTHING)
     assert answers == received >= AT_ONCE

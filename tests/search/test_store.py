@@ -150,7 +150,17 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, content: str | None)
         Store.open(tmp_path)
     with pytest.raises(RunFolderError):
         Store.open(tmp_path / "nowhere")
-    assert not (tmp_path / "nowhere").exists()
+    assert not (tmp_path / "nowhere").exists() and not (tmp_path / "other.db").exists()
+
+
+def test_a_run_is_read_without_its_answers_and_nothing_is_written(tmp_path: Path) -> None:
+    Store.create(tmp_path, SETTINGS).close()
+    (tmp_path / ANSWERS).write_text("no database, and so not to be opened")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    store = Store.open(tmp_path, reading=True)
+    assert store.settings == SETTINGS and store.result is None
+    store.close()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_storage_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
@@ -238,8 +248,11 @@ def test_what_lies_elsewhere_is_asked_for(tmp_path: Path) -> None:
         Store.create(tmp_path / folder, SETTINGS, storage).close()
     with pytest.raises(RunFolderError, match="lie in a database; --storage URL names it"):
         Store.open(tmp_path / "in-database")
-    for folder in ("in-journal", "nowhere"):
-        with pytest.raises(RunFolderError, match="DIR must be the folder of a run"):
+    for folder, said in (
+        ("in-journal", "lie in its folder; leave out --storage"),
+        ("nowhere", "DIR must be the folder"),
+    ):
+        with pytest.raises(RunFolderError, match=said):
             Store.open(tmp_path / folder, url)
     with pytest.raises(RunFolderError, match="--storage must be the URL of the database with the trials"):
         Store.open(tmp_path / "in-database", f"sqlite:///{tmp_path / 'other.db'}")
