@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,10 @@ from undercut.search.forecast import field_of
 from undercut.search.payback import SLACK
 from undercut.search.picking import picked
 
+WIDEST = 1000
+"""Characters that no table is as wide as."""
+NAMED = 30
+"""Characters that a name has room for beside its row, or else it stands below."""
 DOUBT, BENT = "†", "‡"
 """Mark a forecast, and a law, that a note below the table explains."""
 
@@ -40,16 +45,16 @@ def show(result: dict[str, Any]) -> None:
     largest = str(result["sizes"][-1])
     forecast = any(item["predicted"] for item in items)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for size in sizes:
-        table.add_column(f"accuracy\nn = {size}", justify="right")
+        table.add_column(f"accuracy\nn = {size}", justify="right", no_wrap=True)
     if forecast:
-        table.add_column(f"\n{target}*", justify="right")
-    table.add_column(f"{unit}\nn = {largest}", justify="right")
+        table.add_column(f"\n{target}*", justify="right", no_wrap=True)
+    table.add_column(f"{unit}\nn = {largest}", justify="right", no_wrap=True)
     if forecast:
-        table.add_column(f"\n{target}*", justify="right")
-    table.add_column("\ngrows as")
-    table.add_column("\ndecomposition", overflow="fold")
+        table.add_column(f"\n{target}*", justify="right", no_wrap=True)
+    table.add_column("\ngrows as", no_wrap=True)
+    names: list[str] = []
     for item in items:
         known = item in result["front"]
         row = [item["id"] if known else "·", *(_accuracy(item["accuracy"][size]) for size in sizes)]
@@ -60,9 +65,10 @@ def show(result: dict[str, Any]) -> None:
         if forecast:
             row.append(_number(predicted["cost"][field_of(unit)] if predicted else None))
         name = item["name"] if known else f"{item['name']}  ({item['id']})"
-        table.add_row(*row, (item["law"] or "?") + (BENT if _bent(item) else ""), escape(name))
+        table.add_row(*row, (item["law"] or "?") + (BENT if _bent(item) else ""))
+        names.append(name)
     console = _console()
-    console.print(table)
+    _print_named(console, table, names)
     if not result["front"]:
         console.print(
             "no decomposition was right often enough to stand on the front: a stronger model, smaller --sizes, more "
@@ -82,6 +88,27 @@ def show(result: dict[str, Any]) -> None:
         console.print(f"in US dollars at the prices of {result['prices']}")
     for line in _words(result, largest, unit):
         console.print(line)
+
+
+def _print_named(console: Console, table: Table, names: list[str]) -> None:
+    """Print a table of one line a row with the rows' names beside it, or below each where there is no room for that."""
+    wide = Console(width=WIDEST).measure(table).maximum
+    flat = Console(highlight=False, width=wide)
+    with flat.capture() as captured:
+        flat.print(table)
+    lines = [line.ljust(wide) for line in captured.get().splitlines()]
+    head, rows = lines[: -len(names)], lines[-len(names) :]
+    if beside := console.width >= wide + NAMED:
+        head[-1] += "decomposition"
+    for line in head:
+        console.print(escape(line.rstrip()), soft_wrap=True)
+    for line, name in zip(rows, names, strict=True):
+        gap = " " * (wide if beside else 3)
+        if not beside:
+            console.print(escape(line.rstrip()), soft_wrap=True)
+        parts = wrap(name, max(console.width - len(gap), NAMED), break_on_hyphens=False) or [""]
+        for number, part in enumerate(parts):
+            console.print(escape((line if beside and number == 0 else gap) + part), soft_wrap=True)
 
 
 def _note(item: dict[str, Any], target: str) -> str | None:

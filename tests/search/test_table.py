@@ -48,3 +48,15 @@ def test_a_known_design_that_is_cheaper_is_compared_as_it_was_measured(
     spent = {"calls": 3, "tokens": 9, "usd": None}
     show({**result, "payback": payback, "target_size": 16, "sizes": [8, 16], "spent": spent})
     assert f"tree {words} a and costs 30 tokens less at n = 16\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_no_number_is_cut_or_wrapped_on_a_narrow_terminal(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "dumb"), ("COLUMNS", str(columns))):
+        monkeypatch.setenv(name, value)
+    told = printed(capsys, {**item("a", 1, 0.9, 12345), "name": "split 4 → map(sort) → reduce 2 tree(merge)"})
+    row = next(line for line in told.splitlines() if line.startswith("a "))
+    assert "1.00 ±0.00" in row and "0.90 ±0.00" in row and "12,345" in row
+    assert "…" not in told and "split 4 → map(sort)" in told
