@@ -134,7 +134,7 @@ class CostWalk(Protocol):
         ...
 
     def agreement(self, genome: Genome, inputs: Sequence[Extent]) -> float:
-        """Chance that two independent wrong answers to a call of a body on inputs of these extents are the same."""
+        """Chance that two independent wrong results of a body on inputs of these extents are the same."""
         ...
 
 

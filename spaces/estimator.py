@@ -70,9 +70,9 @@ class Estimator:
         return max((self.rates.dependence(node) for node in genome.walk() if node.op == "call"), default=1.0)
 
     def agreement(self, genome: Genome, inputs: Sequence[Extent]) -> float:
-        """Chance that two wrong answers to a call of a body are the same: of that whose wrong answers agree most.
+        """Chance that two wrong results of a body are the same: as for the call whose wrong answers agree most.
 
-        Of a call on all that the body is given.
+        Of a call on all that the body is given: of k pieces, two wrong ones are the same one in one of k cases.
         """
         size = sum(total(extent) for extent in inputs)
         return max((self.rates.agreement(node, size) for node in genome.walk() if node.op == "call"), default=1.0)

@@ -13,7 +13,6 @@ from undercut.spaces.estimate import CostWalk, Estimate, log
 from undercut.spaces.extent import Extent
 from undercut.spaces.first_ahead import first_ahead
 from undercut.spaces.genome import Node
-from undercut.spaces.normal import bare
 from undercut.spaces.operators.base import Form, Gene, Operator, Scope, Signature, numbers, whole_gene
 from undercut.spaces.question import ModelWalk
 from undercut.spaces.reliability import blended, once, valid_majority
@@ -67,10 +66,7 @@ class Vote(Operator):
         ((one, _),), together = voters.parallel(body, [(inputs, first)])
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
-        same = estimator.alikeness(body)
-        # Of several calls any one may be wrong: two wrong results are the same where it is the same call both times.
-        ways = estimator.apply(bare(body), inputs).cost.calls if body.size > 1 else 1.0
-        agreement = estimator.agreement(body, inputs) / max(1.0, ways)
+        same, agreement = estimator.alikeness(body), estimator.agreement(body, inputs)
         votes: float = first
         most, depth = first, together.cost.depth
         if node.genes["rule"] == "majority":

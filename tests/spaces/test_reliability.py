@@ -220,34 +220,6 @@ def test_estimates_of_votes_and_retries_hold_in_simulation(
         assert sum(rounds) / RUNS == pytest.approx(declared.cost.depth / one, rel=0.05)
 
 
-class Misplacing(Erring):
-    """A model whose wrong answers leave out one item, the first: what it is depends on what was asked."""
-
-    async def __call__(self, question: Question) -> Answer:
-        self.calls += 1
-        assert question.primitive.reference is not None
-        truth = question.primitive.reference(*question.values)
-        return Answer(truth if self.generator.random() < self.right else truth[1:], 1)
-
-
-@pytest.mark.parametrize("rule", [{"rule": "majority", "votes": 5}, {"rule": "ahead", "lead": 2}])
-@pytest.mark.parametrize("right", [0.95, 0.9])
-def test_wrong_results_of_several_calls_agree_where_the_same_call_was_wrong(
-    rule: dict[str, Any], right: float, make_rates: Any
-) -> None:
-    """Wrong answers to one prompt are always the same, but seven calls can go wrong in seven ways and more."""
-    pieces = Node("map", [Node("split", [X], {"size": 4, "overlap": 0})], {}, [body()])
-    tree = Node("reduce", [pieces], {"arity": 2, "shape": "tree"}, [Genome(call("merge", X, Y, temperature=0.7))])
-    genome, items = Genome(Node("vote", [X], rule, [Genome(tree)])), list(range(16))
-    declared = Estimator(make_rates(right), TOOLBOX).apply(genome, [((1, 16),)])
-    model = Misplacing(right, 1.0, seed=5)
-    good = sum(
-        run_now(Execution(model, TOOLBOX, concurrent=False).apply(genome, [items])) == items for _ in range(RUNS)
-    )
-    assert math.exp(declared.log_right) == pytest.approx(good / RUNS, abs=0.05)
-    assert declared.cost.calls == pytest.approx(model.calls / RUNS, rel=0.1)
-
-
 @pytest.mark.parametrize("hidden", [0.0, 0.4, 1.0])
 def test_a_check_is_worth_what_it_can_see(hidden: float, make_rates: Any) -> None:
     genome, items = Genome(ERRING["retry 3 with a check"]), [1, 2, 3]
