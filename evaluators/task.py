@@ -91,16 +91,16 @@ class Task:
         return Signature(self.inputs, self.output)
 
     @property
-    def digest(self) -> str:
-        """What changes with the task's prompts, its types, or its problems from a file."""
+    def digests(self) -> tuple[str, str]:
+        """What changes with the task's prompts and types, and what with its problems from a file."""
         asked = [each for each in (*self.primitives, self.judge) if each is not None]
         told = (
             [*map(str, self.inputs), str(self.output)],
             [(each.name, each.prompts, [*map(str, each.inputs)], str(each.output)) for each in asked],
             [each.name for each in (*self.functions, *self.selectors)],
-            [(problem.inputs, problem.target) for problem in self.problems],
         )
-        return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
+        problems = [(problem.inputs, problem.target) for problem in self.problems]
+        return _digest(told), _digest(problems)
 
     @property
     def blind(self) -> bool:
@@ -180,6 +180,10 @@ class Task:
             raise TaskError(f"the file has no problems of size {size} for {split!r}; it has sizes {sizes[:20]}")
         generator.shuffle(fit)
         return fit[:count]
+
+
+def _digest(told: Any) -> str:
+    return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
 
 
 def split_of(inputs: Sequence[Any]) -> Split:

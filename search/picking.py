@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from undercut.evaluators.tasks import open_task
@@ -43,14 +44,23 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     raise UsageError(f"--pick must be {words} {', '.join(item['id'] for item in items)}, and {pick!r} is not")
 
 
-def exported(result: dict[str, Any], item: dict[str, Any], form: str) -> str:
-    """An item of a run as `python`, `json` or `mermaid` text."""
+def exported(result: dict[str, Any], item: dict[str, Any], form: str, digests: Sequence[str] | None = None) -> str:
+    """An item of a run as `python`, `json` or `mermaid` text; `digests` are those of the task that it began with.
+
+    Raises:
+        UsageError: the task's prompts have changed since, or its source cannot stand alone.
+    """
     genome = Genome.from_dict(item["genome"])
     if form == "json":
         return json.dumps({**genome.to_dict(), "task": result["task"]}, indent=1) + "\n"
     if form == "mermaid":
         return to_mermaid(genome)
     task = open_task(result["task"])
+    if digests is not None and digests[0] != task.digests[0]:
+        raise UsageError(
+            f"an export holds the prompts that were measured, and those of {result['task']!r} have changed since then; "
+            "put them back, or search again"
+        )
     notes = [f"{size}: accuracy {found['mean']:.2f}" for size, found in item["accuracy"].items()]
     notes = [
         f"Measured on {', '.join(result['models'])}, held out, n = " + "; n = ".join(notes),

@@ -109,16 +109,21 @@ class Store:
         """What the run was asked to do."""
         return Settings.from_dict(self.study.user_attrs["settings"])
 
+    @property
+    def digests(self) -> list[str] | None:
+        """Those of the task that the run began with (see `Task.digests`), where they were kept."""
+        found: list[str] | None = self.study.user_attrs.get("digests")
+        return found
+
     def hold_to(self, task: Task) -> None:
         """Do nothing where a task is what the run began with; else it would mix two in one result.
 
         Raises:
             RunFolderError: it has changed since.
         """
-        known = self.study.user_attrs.get("digest")
-        if known is None:
-            self.study.set_user_attr("digest", task.digest)
-        elif known != task.digest:
+        if self.digests is None:
+            self.study.set_user_attr("digests", list(task.digests))
+        elif self.digests != [*task.digests]:
             raise RunFolderError(
                 f"a run goes on with the task that it began with, and the prompts, the types or the problems of "
                 f"{self.settings.task!r} have changed; put them back, or begin anew in another folder"

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from undercut.search.picking import picked
+from undercut.evaluators.tasks import open_task
+from undercut.search.picking import exported, picked
 from undercut.spaces.errors import UsageError
+from undercut.spaces.genome import Genome, Input, call
 
 
 def item(name: str, measured: float, hoped: float, tokens: float) -> dict[str, Any]:
@@ -44,3 +46,12 @@ def test_known_designs_can_be_picked_where_the_front_is_empty() -> None:
         picked(run(), "z")
     with pytest.raises(UsageError, match="empty, and no known design was measured"):
         picked({**run(), "baselines": []}, "a")
+
+
+def test_prompts_that_were_never_measured_are_not_exported() -> None:
+    genome = Genome(call("sort", Input(0)))
+    point = {**item("a", 1.0, 1.0, 20), "name": "sort", "genome": genome.to_dict(), "law": "n"}
+    result = {**run(point), "task": "sort", "models": ["embedded"]}
+    assert "def solve" in exported(result, point, "python", open_task("sort").digests)
+    with pytest.raises(UsageError, match="those of 'sort' have changed"):
+        exported(result, point, "python", ["of other prompts", ""])

@@ -12,6 +12,7 @@ import optuna
 import pytest
 
 from undercut.evaluators.cache import ANSWERS, AnswerCache
+from undercut.evaluators.tasks import open_task
 from undercut.search.settings import Settings
 from undercut.search.store import Store
 from undercut.search.study import JOURNAL, STUDY, WholeLines
@@ -263,3 +264,18 @@ def test_settings_keep_their_json_form() -> None:
     assert Settings.from_dict(SETTINGS.to_dict()) == SETTINGS
     with pytest.raises(UsageError, match="settings must be those of a run"):
         Settings.from_dict({"task": 3})
+
+
+def test_a_run_goes_on_with_the_task_that_it_began_with(tmp_path: Path) -> None:
+    task = open_task("sort")
+    first, *others = task.primitives
+    store = Store.create(tmp_path, SETTINGS)
+    store.hold_to(task)
+    store.hold_to(replace(task, summary="in other words"))
+    reworded = replace(task, primitives=(replace(first, prompts=("Sort them: {0}",)), *others))
+    given = replace(task, problems=tuple(task.instances(4, 3)))
+    for changed in (reworded, given):
+        with pytest.raises(RunFolderError, match="the task that it began with"):
+            store.hold_to(changed)
+    assert store.digests == [*task.digests] and given.digests[0] == task.digests[0] != reworded.digests[0]
+    store.close()
