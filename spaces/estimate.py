@@ -122,13 +122,6 @@ class CostWalk(Protocol):
         """Estimate a body side by side on inputs of these extents, so many times each: one by one, and together."""
         ...
 
-    def ending(self) -> CostWalk:
-        """The walk whose cost is that of all runs, those included that a red flag ends early.
-
-        It is what attempts cost whose red flags somebody mends.
-        """
-        ...
-
     def alikeness(self, genome: Genome) -> float:
         """How alike two samples of a body are: 0 independent, 1 the same answer."""
         ...

@@ -38,7 +38,6 @@ class Estimator:
         self.ends = ends
         self._known: dict[tuple[str, tuple[Extent, ...]], Estimate] = {}
         self._narrower: dict[int | None, Estimator] = {workers: self}
-        self._ending: Estimator | None = self if ends else None
         self._within = False
 
     def apply(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
@@ -57,13 +56,6 @@ class Estimator:
         made = [(each.apply(genome, inputs), count) for inputs, count in jobs]
         extent = joined([(estimate.extent, count) for estimate, count in made])
         return made, beside(made, extent, self.workers)
-
-    def ending(self) -> Estimator:
-        """The walk whose cost is that of all runs, those included that a red flag ends early."""
-        if self._ending is None:
-            self._ending = Estimator(self.rates, self.toolbox, self.workers, ends=True)
-            self._ending._within = True
-        return self._ending
 
     def alikeness(self, genome: Genome) -> float:
         """How alike two samples of a body are: as those of its most repeatable call; code always repeats itself."""
@@ -88,7 +80,6 @@ class Estimator:
     def _walk_whole(self, genome: Genome, inputs: Sequence[Extent]) -> Estimate:
         if len(self._known) > KEPT:  # between two genomes, so that nothing is looked for in vain
             self._known.clear()
-            self.ending()._known.clear()
         self._within = True
         try:
             return self._walk(genome, inputs)

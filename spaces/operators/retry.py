@@ -61,9 +61,8 @@ class Retry(Operator):
         """The expected number of attempts, each at the body's cost and, where there is one, the check's."""
         body, *check = node.bodies
         most = whole_gene(node, "tries")
-        attempts = estimator.ending()  # an attempt that raises a red flag ends there, and another one begins
-        one = attempts.apply(body, inputs)
-        test = attempts.apply(check[0], (one.extent, *inputs)) if check else NOTHING_DONE
+        one = estimator.apply(body, inputs)
+        test = estimator.apply(check[0], (one.extent, *inputs)) if check else NOTHING_DONE
         valid, right = math.exp(one.log_valid), math.exp(one.log_right)
         tested, told = math.exp(test.log_valid), math.exp(test.log_right)
         catches = estimator.rates.catches(check[0], body) if check else 0.0

@@ -62,8 +62,7 @@ class Vote(Operator):
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
         """The body's cost for each vote, as expected; votes over one prompt are only partly independent."""
         body, first = node.bodies[0], whole_gene(node, "votes" if node.genes["rule"] == "majority" else "lead")
-        voters = estimator.ending()  # one who raises a red flag ends there, and the others go on
-        ((one, _),), together = voters.parallel(body, [(inputs, first)])
+        ((one, _),), together = estimator.parallel(body, [(inputs, first)])
         valid = math.exp(one.log_valid)
         right = math.exp(one.log_right - one.log_valid) if valid > 0 else 0.0
         same, agreement = estimator.alikeness(body), estimator.agreement(body, inputs)
@@ -76,7 +75,7 @@ class Vote(Operator):
             won, cast = first_ahead(right, first, agreement, most)
             votes = min(cast / valid, most) if valid > 0 else most
             votes = blended(votes, first + (1 - valid) * (most - first), same)
-            depth += voters.apply(body, inputs).cost.depth * (votes - first)
+            depth += estimator.apply(body, inputs).cost.depth * (votes - first)
             chance = won * once(valid, most)
         return Estimate(
             one.extent,

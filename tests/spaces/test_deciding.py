@@ -169,8 +169,6 @@ class Flagging(Drawn):
 
 
 FLAGGED: dict[str, Node] = {
-    "two steps, tried again": node("retry", X, bodies=[call("step", step(), temperature=0.7)], tries=4),
-    "votes on two steps": node("vote", X, bodies=[call("step", step(), temperature=0.7)], rule="ahead", lead=2),
     "knockout of two": node(
         "select", X, bodies=[step(), call("better", X, Y)], rule="knockout", candidates=2, comparisons=3
     ),
@@ -182,7 +180,7 @@ FLAGGED: dict[str, Node] = {
 
 @pytest.mark.parametrize("name", FLAGGED)
 def test_what_red_flags_save_is_declared(name: str) -> None:
-    """Attempts end at a flag, and candidates that raise one are compared with nobody."""
+    """Candidates that raise one are compared with nobody."""
     genome, rates = Genome(FLAGGED[name]), Rates(right=0.7, flagged=True)
     model, right = Flagging(rates, 7), 0
     for _ in range(RUNS):
