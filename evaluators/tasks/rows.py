@@ -25,6 +25,8 @@ CUTS: Mapping[str, str] = {
     "word": r"\s+",
 }
 """Where a document is cut into passages."""
+CELL = 2**31 - 1
+"""Characters that a cell of a CSV file may have: all that the reader can be told, since a cell may be a document."""
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -37,14 +39,13 @@ def read_rows(path: Path) -> list[Row]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # bytes that are no text, or a name that no file can have
         reason = getattr(error, "strerror", None) or error
         raise TaskError(
             f"data must be a JSONL, JSON or CSV file that can be read, and {path} is not: {reason}"
         ) from error
     if path.suffix == ".csv":
-        table = csv.DictReader(StringIO(text, newline=""))
-        rows: list[Row] = [(f"line {table.line_num} of {path}", row) for row in table]
+        rows: list[Row] = _table(text, path)
     elif path.suffix in (".jsonl", ".json"):
         rows = [(where, _object(each, where)) for where, each in _loaded(text, path)]
     else:
@@ -52,6 +53,17 @@ def read_rows(path: Path) -> list[Row]:
     if not rows:
         raise TaskError(f"data must hold at least one row, and {path} holds none")
     return rows
+
+
+def _table(text: str, path: Path) -> list[Row]:
+    csv.field_size_limit(CELL)
+    table = csv.DictReader(StringIO(text, newline=""))
+    try:
+        return [(f"line {table.line_num} of {path}", row) for row in table]
+    except csv.Error as error:
+        raise TaskError(
+            f"{path} must be CSV with a row of cells for each problem, and is not after line {table.line_num}: {error}"
+        ) from error
 
 
 def _loaded(text: str, path: Path) -> list[tuple[str, Any]]:
@@ -64,11 +76,16 @@ def _loaded(text: str, path: Path) -> list[tuple[str, Any]]:
                 raise ValueError(f"it has {len(lists)} lists of rows")
             return [(f"row {number} of {path}", row) for number, row in enumerate(lists[0], 1)]
         found = []
-        for number, line in enumerate(text.splitlines(), 1):
+        # by "\n" alone: a JSON string may hold other ends of lines
+        for number, line in enumerate(text.split("\n"), 1):
             where = f"line {number} of {path}"
             if line.strip():
                 found.append((where, json.loads(line)))
         return found
+    except RecursionError as error:
+        raise TaskError(
+            f"{where} must be JSON with one object for each row, and is lists or objects in each other too deep to read"
+        ) from error
     except (ValueError, AttributeError) as error:
         raise TaskError(f"{where} must be JSON with one object for each row, and is not: {error}") from error
 
@@ -99,6 +116,7 @@ def as_value(value: Any, kind: Type, pieces: Piece = "line") -> Any:
     Raises:
         ValueError: it is none.
         InvalidAnswer: nor is it a text that could be read as one.
+        RecursionError: it is nested too deep.
     """
     if isinstance(kind, ListOf):
         return _as_list(value, kind, pieces)

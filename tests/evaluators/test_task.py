@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from undercut.evaluators.task import SPLITS, Task, is_of, split_of
-from undercut.evaluators.tasks import TASKS, open_task
+from undercut.evaluators.tasks import TASKS, open_task, rows
 from undercut.evaluators.tasks.primitives import FACTS, FOUND, KEY
+from undercut.evaluators.tasks.rows import read_rows
 from undercut.spaces.errors import GenomeError, InvalidAnswer, TaskError
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.types import NUMBER, NUMBERS, TRUTH, Atom, ListOf, Type, size_of
@@ -184,13 +185,32 @@ def test_files_that_hold_something_else(name: str, text: str, words: str, tmp_pa
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
-    for name in ("nowhere.csv", "bytes.csv", "none.json"):
+    for name in ("nowhere.csv", "bytes.csv", "none.json", "a\0b.csv"):
         with pytest.raises(TaskError, match="data must be a JSONL, JSON or CSV file"):
             open_task("sort", str(tmp_path / name))
 
 
 def test_a_size_with_too_few_problems_in_a_split() -> None:
     task = replace(TASKS["sort"], problems=tuple(TASKS["sort"].instances(4, 2, "test")))
+def test_a_cell_may_be_a_long_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "long.csv"
+    file.write_text(f"text,target\n{'word ' * 40_000},1\n", encoding="utf-8")
+    assert len(read_rows(file)[0][1]["text"]) == 200_000
+    monkeypatch.setattr(rows, "CELL", 1000)
+    with pytest.raises(TaskError, match=r"must be CSV .* not after line 1: field larger"):
+        read_rows(file)
+    monkeypatch.undo()
+    read_rows(file)
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x0c"])
+def test_a_json_string_may_hold_what_elsewhere_ends_a_line(end: str, tmp_path: Path) -> None:
+    values = [{"text": f"a{end}b"}, {"text": "c"}]
+    lines = [json.dumps(value, ensure_ascii=False) for value in values]
+    (tmp_path / "p.jsonl").write_text("\r\n".join(lines) + "\r\n", encoding="utf-8")
+    assert [dict(cells) for _, cells in read_rows(tmp_path / "p.jsonl")] == values
+
+
     with pytest.raises(TaskError, match="for 'search'"):
         task.instances(4, 1, "search")
     assert len(task.instances(4, 50, "test")) == 2
