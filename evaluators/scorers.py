@@ -12,6 +12,7 @@ import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, TypeAlias
 
 Score: TypeAlias = Callable[[Any, Any], float]
@@ -82,6 +83,8 @@ def regex(output: Any, target: Any) -> float:
 def json_fields(output: Any, target: Any, fields: Sequence[str] = ()) -> float:
     """Share of the target's fields, or of those named, that the output has with an equal plain value."""
     found, wanted = _object(output), _object(target)
+    if found is None or wanted is None:
+        return 0.0
     names = fields or list(wanted)
     if not names:
         return float(found == wanted)
@@ -101,6 +104,23 @@ SCORERS: dict[str, Score] = {
     "json_fields": json_fields,
 }
 """Every scorer by name; a judge model is none, since it has to be asked."""
+
+
+def flaw(score: Score, target: Any) -> str:
+    """Why no output can be worth 1 against a target by one of these scorers; nothing where one can.
+
+    Nothing, too, where the scorer is none of these: what the target is to it is not known.
+    """
+    scorer = score.func if isinstance(score, partial) else score
+    if scorer is regex:
+        try:
+            re.compile(_text(target))
+        except (re.error, OverflowError, RecursionError) as error:
+            return f"it must be a regular expression, and {target!s:.60} is none: {error}"
+    elif scorer in SCORERS.values() and (worth := score(target, target)) < 1:
+        name = next(each for each in SCORERS if SCORERS[each] is scorer)
+        return f"an output that equals it must be worth 1 by the scorer {name}, and {target!s:.60} is worth {worth:.2g}"
+    return ""
 
 
 def number_in(value: Any) -> float | None:
@@ -143,11 +163,11 @@ def _items(value: Any) -> list[Any]:
     return [word for word in re.split(r"[,;\n]", _text(value).strip("[] ")) if word.strip()]
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _object(value: Any) -> dict[str, Any] | None:
     if isinstance(value, dict):
         return value
     try:
         read = json.loads(_text(value))
-    except ValueError:
-        return {}
-    return read if isinstance(read, dict) else {}
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None

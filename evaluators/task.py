@@ -17,12 +17,14 @@ from undercut.spaces.extent import Extent, of_size
 from undercut.spaces.operators.base import Signature
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Function, Toolbox
-from undercut.spaces.types import ListOf, Type, size_of
+from undercut.spaces.types import Atom, ListOf, Type, size_of
 
 Split: TypeAlias = Literal["search", "select", "test"]
 SPLITS: tuple[Split, ...] = ("search", "select", "test")
 PATIENCE = 1000
 """Draws of an instance until a task is said to have too few of them."""
+WRITTEN = 10**18
+"""Whole numbers below this can surely be written: Python refuses those of some thousand digits."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Task:
             output and the target, and gives a share in [0, 1]. Its calls are on the run's bill.
         judge_model: the name of the model that judges; that of the run's first model, if not given.
 
+    Raises:
+        TaskError: it has no sizes, or some that are no whole numbers of 1 or more.
+
     Example:
         >>> from undercut.spaces.types import NUMBER, NUMBERS
         >>> task = Task("largest", (NUMBERS,), NUMBER, (), lambda n, rng: (([n] * n,), n))
@@ -84,6 +89,13 @@ class Task:
     shapes: tuple[tuple[float, float], ...] = ()
     judge: Primitive | None = field(default=None, compare=False)
     judge_model: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.sizes or not all(isinstance(size, int) and size >= 1 for size in self.sizes):
+            raise TaskError(
+                f"task {self.name!r} must have sizes that are whole numbers of 1 or more, as in (8, 16, 32), not "
+                f"{self.sizes!s:.60}"
+            )
 
     @property
     def signature(self) -> Signature:
@@ -125,7 +137,7 @@ class Task:
         A problem belongs to one split by its own content, so no problem is ever in two of them.
 
         Raises:
-            TaskError: there are not enough problems of this size.
+            TaskError: there are not enough problems of this size, or the function that makes them makes others.
         """
         generator = random.Random(f"{self.name}/{size}/{split}/{seed}")
         if self.problems:
@@ -135,7 +147,7 @@ class Task:
             for _ in range(PATIENCE):
                 inputs, target = self._made(size, generator)
                 if split_of(inputs) == split:
-                    found.append(Instance(tuple(inputs), target, size))
+                    found.append(Instance(inputs, target, size))
                     break
             else:
                 raise TaskError(
@@ -143,7 +155,23 @@ class Task:
                 )
         return found
 
-    def _made(self, size: int, generator: random.Random) -> tuple[Sequence[Any], Any]:
+    def check(self, inputs: Any, target: Any) -> None:
+        """Hold a problem against the types of the task.
+
+        Raises:
+            ValueError: it has other inputs, or a target that no output can equal.
+        """
+        if not isinstance(inputs, list | tuple) or len(inputs) != len(self.inputs):
+            raise ValueError(f"it must have a list of inputs, {len(self.inputs)} of them, and has {inputs!s:.60}")
+        for value, kind in zip(inputs, self.inputs, strict=True):
+            if not is_of(value, kind):
+                raise ValueError(f"an input must be of type {kind}, and {_odd(value, kind)}")
+        # a scorer of one's own may take any target, and so may a judge
+        if self.score is exact and self.judge is None and not is_of(target, self.output):
+            raise ValueError(f"the target must be of type {self.output}, and {_odd(target, self.output)}")
+
+    def _made(self, size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
+        """A random problem, of any split, that has its types."""
         try:
             inputs, target = self.make(size, generator)
         except Exception as error:  # the user's code
@@ -151,7 +179,14 @@ class Task:
                 f"the function that makes the problems of task {self.name!r} must give (inputs, target) for any size, "
                 f"and at size {size} it raised {type(error).__name__}: {error}"
             ) from error
-        return inputs, target
+        try:
+            self.check(inputs, target)
+        except ValueError as error:
+            raise TaskError(
+                f"the function that makes the problems of task {self.name!r} must give what the task declares, and at "
+                f"size {size} does not: {error}"
+            ) from error
+        return tuple(inputs), target
 
     def scored(self, output: Any, target: Any) -> float:
         """What an output is worth by the scorer: a number in [0, 1], or NaN where it gave no such number.
@@ -176,8 +211,14 @@ class Task:
         """At most `count` problems of the file, drawn without repetition."""
         fit = [problem for problem in self.problems if problem.size == size and problem.split == split]
         if not fit:
-            sizes = sorted({problem.size for problem in self.problems})
-            raise TaskError(f"the file has no problems of size {size} for {split!r}; it has sizes {sizes[:20]}")
+            if not self.has(size):
+                sizes = sorted({problem.size for problem in self.problems})
+                raise TaskError(f"the file has no problems of size {size} for {split!r}; it has sizes {sizes[:20]}")
+            of_size = sum(problem.size == size for problem in self.problems)
+            raise TaskError(
+                f"a file needs problems of each size for search, select and test, and of the {of_size} of size {size} "
+                f"none falls to {split!r}; of more that differ, about a third would"
+            )
         generator.shuffle(fit)
         return fit[:count]
 
@@ -195,7 +236,9 @@ def split_of(inputs: Sequence[Any]) -> Split:
 def is_of(value: Any, kind: Type) -> bool:
     """Whether a value can be of a type: lists where lists are due, and atoms that can be written and read again."""
     if isinstance(kind, ListOf):
-        return isinstance(value, list) and all(is_of(item, kind.item) for item in value)
+        return isinstance(value, list) and (_whole(value, kind.item) or all(is_of(item, kind.item) for item in value))
+    if isinstance(value, float) and math.isnan(value):  # it equals no answer
+        return False
     try:
         written = kind.render(value)
         if kind.parse is str:
@@ -205,6 +248,20 @@ def is_of(value: Any, kind: Type) -> bool:
         return False
     numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (found, value))
     return numbers or type(found) is type(value)
+
+
+def _whole(values: list[Any], kind: Type) -> bool:
+    """Whether values are plain whole numbers, and due to be: told without writing each, since problems are many."""
+    if not isinstance(kind, Atom) or kind.parse is not int or kind.render is not str:
+        return False
+    return set(map(type, values)) == {int} and min(values) > -WRITTEN and max(values) < WRITTEN
+
+
+def _odd(value: Any, kind: Type) -> str:
+    """What of a value is not of its type, in words."""
+    if isinstance(kind, ListOf) and isinstance(value, list):
+        return next(_odd(item, kind.item) for item in value if not is_of(item, kind.item))
+    return f"the {type(value).__name__} {value!r:.60} is no {kind}"
 
 
 def size_of_inputs(inputs: Sequence[Any], kinds: Sequence[Type]) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from undercut.evaluators.scorers import exact
-from undercut.evaluators.task import Instance, Task, is_of, size_of_inputs
+from undercut.evaluators.scorers import flaw
+from undercut.evaluators.task import Instance, Task, size_of_inputs
 from undercut.evaluators.tasks.rows import Row, cell, read_rows
 from undercut.spaces.errors import TaskError
 
@@ -28,8 +28,12 @@ def read_problems(path: Path, task: Task) -> tuple[Instance, ...]:
     for row in read_rows(path):
         inputs, target = values(row, task)
         try:
-            _check(inputs, target, task)
-        except ValueError as error:
+            if not isinstance(inputs, list):
+                raise ValueError(f"its inputs must be a list, and are {inputs!s:.60}")
+            task.check(inputs, target)
+            if why := flaw(task.score, target):
+                raise ValueError(f"its target can never be scored: {why}")
+        except (ValueError, RecursionError) as error:
             raise TaskError(f"{row[0]} is no problem of {task.name!r}: {error}") from error
         problems.append(Instance(tuple(inputs), target, size_of_inputs(inputs, task.inputs)))
     return tuple(problems)
@@ -68,15 +72,5 @@ def _columns(where: str, values: Mapping[str, Any], count: int) -> list[str]:
 def _read(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
-
-
-def _check(inputs: Any, target: Any, task: Task) -> None:
-    if not isinstance(inputs, list) or len(inputs) != len(task.inputs):
-        raise ValueError(f"it must have a list of inputs, {len(task.inputs)} of them, and has {inputs!s:.60}")
-    for value, kind in zip(inputs, task.inputs, strict=True):
-        if not is_of(value, kind):
-            raise ValueError(f"an input must be of type {kind}, and {value!s:.60} is not")
-    if task.score is exact and not is_of(target, task.output):  # a scorer of one's own may take any target
-        raise ValueError(f"the target must be of type {task.output}, and {target!s:.60} is not")

@@ -85,6 +85,9 @@ def test_too_few_problems_are_said_to_be() -> None:
         ([1], ListOf(NUMBERS), False),
         (True, TRUTH, True),
         ("yes", TRUTH, False),
+        (math.nan, Atom("real", parse=float), False),
+        (math.inf, Atom("real", parse=float), True),
+        ([10**5000], NUMBERS, False),
         (None, FOUND, True),
         (7, FOUND, True),
         ("Ada", KEY, True),
@@ -165,13 +168,19 @@ def test_a_cell_may_hold_nothing_on_purpose(tmp_path: Path) -> None:
         ("p.csv", "input,target\n", "holds none"),
         ("p.csv", "input,target\n[1],\n", "line 2 .* must have a value in column .target."),
         ("p.csv", "input,target\n[1],[1]\n[2]\n", "line 3 .* must have a value in column .target."),
-        ("p.csv", "input,target\n3,[3]\n", r"line 2 .* must be of type \[number\], and 3"),
+        ("p.csv", "input,target\n3,[3]\n", r"line 2 .* must be of type \[number\], and the int 3 is no"),
         ("p.csv", "input,target\none two,[3]\n", r"line 2 .* must be of type \[number\]"),
         ("p.jsonl", "", "holds none"),
         ("p.jsonl", "{}", "line 1 .* must be an object"),
         ("p.jsonl", "[]", "line 1 .* must be an object"),
         ("p.jsonl", '{"input": [1], "target": [1]}\n{"input": [1]', "line 2"),
         ("p.jsonl", '{"inputs": [[1], [2]], "target": [1]}', "line 1 .* a list of inputs, 1 of them"),
+        ("p.jsonl", '{"inputs": {"a": [1]}, "target": [1]}', "line 1 .* its inputs must be a list, and are"),
+        ("p.jsonl", '{"input": [1], "target": "12"}', r"line 1 .* target must be of type \[number\], and the str '12'"),
+        ("p.jsonl", '{"input": [1, 3.5], "target": [1]}', "line 1 .* and the float 3.5 is no number"),
+        ("p.jsonl", "[" * 9000, "line 1 .* too deep to read"),
+        ("p.json", "[" * 9000, "p.json .* too deep to read"),
+        ("p.csv", "input,target\n" + "[" * 9000 + ",[1]", r"line 2 .* must be of type \[number\]"),
         ("p.jsonl", '{"input": ["a"], "target": [1]}', "line 1 .* type"),
         ("p.json", '{"input": [1], "target": [1]}\n{"input": [1], "target": [1]}', "p.json must be JSON"),
         ("p.txt", "[1]", "ends in .jsonl, .json or .csv"),
@@ -183,15 +192,6 @@ def test_files_that_hold_something_else(name: str, text: str, words: str, tmp_pa
         open_task("sort", str(tmp_path / name))
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
-    for name in ("nowhere.csv", "bytes.csv", "none.json", "a\0b.csv"):
-        with pytest.raises(TaskError, match="data must be a JSONL, JSON or CSV file"):
-            open_task("sort", str(tmp_path / name))
-
-
-def test_a_size_with_too_few_problems_in_a_split() -> None:
-    task = replace(TASKS["sort"], problems=tuple(TASKS["sort"].instances(4, 2, "test")))
 def test_a_cell_may_be_a_long_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "long.csv"
     file.write_text(f"text,target\n{'word ' * 40_000},1\n", encoding="utf-8")
@@ -211,9 +211,51 @@ def test_a_json_string_may_hold_what_elsewhere_ends_a_line(end: str, tmp_path: P
     assert [dict(cells) for _, cells in read_rows(tmp_path / "p.jsonl")] == values
 
 
-    with pytest.raises(TaskError, match="for 'search'"):
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
+    for name in ("nowhere.csv", "bytes.csv", "none.json", "a\0b.csv"):
+        with pytest.raises(TaskError, match="data must be a JSONL, JSON or CSV file"):
+            open_task("sort", str(tmp_path / name))
+
+
+def test_a_size_with_too_few_problems_in_a_split() -> None:
+    task = replace(TASKS["sort"], problems=tuple(TASKS["sort"].instances(4, 2, "test")))
+    with pytest.raises(TaskError, match=r"of each size for .*, and of the 2 of size 4 none falls to 'search'"):
         task.instances(4, 1, "search")
     assert len(task.instances(4, 50, "test")) == 2
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (([[1], [2]], 1), "a list of inputs, 1 of them"),
+        (({1}, 1), "a list of inputs, 1 of them"),
+        ((3, 1), "a list of inputs, 1 of them"),
+        ((((5, 6),), 11), r"an input must be of type \[number\], and the tuple \(5, 6\) is no \[number\]"),
+        ((({5},), 5), r"and the set \{5\} is no \[number\]"),
+        ((([1, 2.5],), 3), "an input .* and the float 2.5 is no number"),
+        ((([1, True],), 3), "an input .* and the bool True is no number"),
+        ((([1],), "1"), "the target must be of type number, and the str '1' is no number"),
+        ((([1],), math.nan), "the target .* and the float nan is no number"),
+        ((([10**5000],), 1), "Exceeds the limit"),
+    ],
+)
+def test_problems_that_are_made_have_the_types_of_the_task(made: Any, words: str) -> None:
+    task = Task("own", (NUMBERS,), NUMBER, (), lambda size, generator: made)
+    for split in SPLITS:
+        with pytest.raises(TaskError, match=f"of task 'own' must give what .* at size 8 does not: .*{words}"):
+            task.instances(8, 1, split)
+
+
+def test_a_scorer_of_ones_own_may_take_any_target() -> None:
+    task = Task("own", (NUMBERS,), NUMBER, (), lambda size, generator: ([[size]], "odd"), lambda output, target: 1.0)
+    assert task.instances(8, 1, split_of([[8]]))[0].target == "odd"
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (8, 2.5)])
+def test_a_task_has_sizes(sizes: Any) -> None:
+    with pytest.raises(TaskError, match="task 'sort' must have sizes that are whole numbers of 1 or more"):
+        replace(TASKS["sort"], sizes=sizes)
 
 
 def test_what_the_users_own_code_raises_is_said_in_one_sentence() -> None:
