@@ -21,10 +21,10 @@ import msgspec
 
 from undercut.evaluators.models.simulated import count_pieces
 from undercut.evaluators.plugins import plugin, plugin_names
-from undercut.evaluators.scorers import SCORERS, Score, exact
+from undercut.evaluators.scorers import SCORERS, Score, exact, flaw
 from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.tasks.primitives import PRIMITIVES
-from undercut.evaluators.tasks.rows import Piece, Row, as_value, cell, read_rows
+from undercut.evaluators.tasks.rows import CUTS, Piece, Row, as_value, cell, read_rows
 from undercut.evaluators.tasks.text import (
     DOCUMENT,
     KINDS,
@@ -47,9 +47,14 @@ BUCKETS = 3
 FEW, APART = 4, 1.25
 """Sizes that are few enough to be kept as they are; and how far apart others must be to be told apart."""
 
+LARGEST = 10**9
+"""The largest size of a problem: far more than can be asked, and few enough to reckon with."""
+
 Texts = str | list[str]
-Share = Annotated[float, msgspec.Meta(ge=0)]
-Whole = Annotated[int, msgspec.Meta(ge=1)]
+Words = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=100)]
+Tolerance = Annotated[float, msgspec.Meta(ge=0, le=1e300)]
+Whole = Annotated[int, msgspec.Meta(ge=1, le=LARGEST)]
 
 
 class Table(msgspec.Struct, forbid_unknown_fields=True):
@@ -84,15 +89,15 @@ class Output(Table):
     form: str = "answer"
     choices: list[str] = []
     instruction: str | None = None
-    words: Share | None = None
+    words: Words | None = None
 
 
 class Scorer(Table):
     """How an output is held against the target: the kind, and what that kind can be told."""
 
     kind: str = "exact"
-    tolerance: Share | None = None
-    relative: Share | None = None
+    tolerance: Tolerance | None = None
+    relative: Tolerance | None = None
     fields: list[str] | None = None
     rubric: str | None = None
     model: str | None = None
@@ -107,7 +112,7 @@ class Define(Table):
     inputs: list[str]
     output: str
     prompts: Texts
-    words: Share = 1
+    words: Words = 1
     share: Share = 0
 
 
@@ -128,6 +133,15 @@ class TaskFile(Table):
 TABLES: Mapping[str, type[Table]] = {
     "$": TaskFile, "$.data": Data, "$.output": Output, "$.scorer": Scorer, "$.define[...]": Define,
 }  # fmt: skip
+RANGES: Mapping[str, Any] = {
+    "words": Words, "share": Share, "tolerance": Tolerance, "relative": Tolerance, "sizes": Whole,
+}  # fmt: skip
+"""The numbers that the file may hold, by their keys."""
+SHAPES = {
+    "array": "a list", "object": "a table", "str": "a text", "int": "a whole number", "float": "a number",
+    "bool": "true or false",
+}  # fmt: skip
+"""What msgspec calls what stands in a file, in plain words."""
 OPTIONS = {"numeric": ("tolerance", "relative"), "json_fields": ("fields",), "judge": ("rubric", "model")}
 """What the scorers can be told, by kind."""
 
@@ -139,30 +153,72 @@ def read_task(path: Path) -> Task:
         TaskError: the file or its data cannot be read, or break a rule.
     """
     try:
-        given = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), TaskFile)
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TaskError(f"a task file must be there to be read, and {str(path)!r} is not: {error.strerror}") from error
-    except msgspec.ValidationError as error:
-        raise TaskError(f"{path}: {_sentence(str(error))}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TaskError(f"a task file must be TOML, and {str(path)!r} is not: {error}") from error
     try:
-        return _task(given, path)
+        return _task(_given(found), path)
     except TaskError as error:
         raise TaskError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
 
 
-def _sentence(said: str) -> str:
-    """What msgspec says, and the keys that would work where one is unknown."""
-    unknown = re.fullmatch(r"Object contains unknown field `(.*?)`(?: - at `(.*)`)?", said)
-    if unknown is None:
-        return said[:1].lower() + said[1:].replace("`$.", "`")
-    key, place = unknown[1], unknown[2] or "$"
-    known = ", ".join(TABLES[place].__struct_fields__)
-    return f"the keys of {'the file' if place == '$' else f'[{place[2:]}]'} must be among {known}, and {key!r} is not"
+def _given(found: dict[str, Any]) -> TaskFile:
+    try:
+        return msgspec.convert(found, TaskFile)
+    except msgspec.ValidationError as error:
+        raise TaskError(_sentence(str(error), found)) from error
+
+
+def _sentence(said: str, found: dict[str, Any]) -> str:
+    """What msgspec says of what was found, in the words of the file and with what would work."""
+    text, _, place = said.rpartition(" - at `$")
+    text, place = (text, f"${place[:-1]}") if text else (said, "$")
+    where = _where(place)
+    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", text, re.DOTALL):
+        known = ", ".join(TABLES[place].__struct_fields__)
+        return f"the keys of {where} must be among {known}, and {unknown[1]!r} is not"
+    if missing := re.fullmatch(r"Object missing required field `(.*)`", text):
+        needed = ", ".join(TABLES[place].__struct_fields__[: -len(TABLES[place].__struct_defaults__)])
+        return f"{where} must have {f'a table [{needed}]' if place == '$' else needed}, and {missing[1]} is missing"
+    if wrong := re.fullmatch(r"Invalid enum value (.*)", text, re.DOTALL):
+        return f"{where} must be one of {', '.join(CUTS)}, and {wrong[1]} is not"  # no other key has choices
+    if typed := re.fullmatch(r"Expected `(.*)`, got `(.*)`", text):
+        wanted = " or ".join(SHAPES.get(each, each) for each in typed[1].split(" | ") if each != "null")
+        return f"{where} must be {wanted}, and is {SHAPES.get(typed[2], typed[2])}"
+    key = re.search(r"(\w+)(?:\[\d+\])?$", place)
+    if key is None or key[1] not in RANGES:
+        return f"{where}: {text[:1].lower()}{text[1:]}"
+    least, most = RANGES[key[1]].__metadata__[0].ge, RANGES[key[1]].__metadata__[0].le
+    given = next(each for each in _at(found, place) if not least <= each <= most)
+    return f"{where} must be from {least} to {most:,}, and {given} is not"
+
+
+def _where(place: str) -> str:
+    """A place such as `$.data.sizes[0]` as one would find it in the file: each of `[data] sizes`."""
+    path = re.sub(r"\[\d+\]", "", place.replace("[...]", ".NAME")).removeprefix("$").removeprefix(".")
+    table = re.fullmatch(r"(define\.NAME|define|data|output|scorer|prompts)(?:\.(.*))?", path)
+    found = f"[{table[1]}] {table[2] or ''}".strip() if table else path or "the file"
+    return f"each of {found}" if place.endswith("]") and not place.endswith("[...]") else found
+
+
+def _at(found: Any, place: str) -> list[Any]:
+    """All that stands at a place, which may be one of any key."""
+    there = [found]
+    for key in re.findall(r"\w+|\.{3}", place):
+        if key == "...":
+            there = [value for table in there for value in table.values()]
+        elif key.isdecimal():
+            there = [table[int(key)] for table in there]
+        else:
+            there = [table[key] for table in there if isinstance(table, dict) and key in table]
+    return there
 
 
 def _task(given: TaskFile, path: Path) -> Task:
+    if not given.data.file:
+        raise TaskError('[data] file must name at least one file, as in file = "problems.jsonl"')
     data, rows = given.data, [row for file in _texts(given.data.file) for row in read_rows(path.parent / file)]
     kinds = {_label(column): _kind(name, f"[data] inputs.{column}") for column, name in data.inputs.items()}
     if not kinds:
@@ -177,9 +233,10 @@ def _task(given: TaskFile, path: Path) -> Task:
         inputs = [
             _read(row, column, kind, data.pieces) for column, kind in zip(data.inputs, kinds.values(), strict=True)
         ]
-        problems.append(
-            (tuple(inputs), _target(row, data, None if free else form.kind), _size(row, inputs, kinds, data))
-        )
+        target = _target(row, data, None if free else form.kind)
+        if why := flaw(scorer, target):
+            raise TaskError(f"{row[0]} has a target that can never be scored: {why}")
+        problems.append((tuple(inputs), target, _size(row, inputs, kinds, data)))
     kinds = {
         label: _as_seen(kind, [p[0][place] for p in problems]) for place, (label, kind) in enumerate(kinds.items())
     }
@@ -237,7 +294,7 @@ def _form(output: Output) -> Answering:
 def _read(row: Row, column: str, kind: Type, pieces: Piece) -> Any:
     try:
         return as_value(cell(row, column), kind, pieces)
-    except (ValueError, InvalidAnswer) as error:
+    except (ValueError, InvalidAnswer, RecursionError) as error:
         raise TaskError(f"{row[0]} must have a {kind} in column {column!r}: {error}") from error
 
 
@@ -247,16 +304,18 @@ def _target(row: Row, data: Data, kind: Type | None) -> Any:
     if data.target_pattern is not None:
         try:
             found = re.search(data.target_pattern, str(value))
-            value = None if found is None else found[1].strip()
+            value = None if found is None or found[1] is None else found[1].strip()
         except (re.error, IndexError) as error:
             raise TaskError(f"[data] target_pattern must be a regular expression with a group: {error}") from error
         if value is None:
-            raise TaskError(f"{row[0]} must match [data] target_pattern in column {data.target!r}, and does not")
+            raise TaskError(
+                f"{row[0]} must match [data] target_pattern and its first group in column {data.target!r}, and does not"
+            )
     if kind is None:
         return value
     try:
         return as_value(value, kind)
-    except (ValueError, InvalidAnswer) as error:
+    except (ValueError, InvalidAnswer, RecursionError) as error:
         raise TaskError(f"{row[0]} must have a {kind} as its target in {data.target!r}: {error}") from error
 
 
@@ -285,8 +344,8 @@ def _size(row: Row, inputs: Sequence[Any], kinds: Mapping[str, Type], data: Data
     if data.size not in row[1]:
         raise TaskError(f"[data] size must be items, words, tokens or a column, and {data.size!r} is none of {row[0]}")
     size = _read(row, data.size, KINDS["number"], "line")
-    if not size > 0:
-        raise TaskError(f"{row[0]} must have a size above 0 in column {data.size!r}, and has {size}")
+    if not 0 < size <= LARGEST:
+        raise TaskError(f"{row[0]} must have a size above 0, up to {LARGEST}, in column {data.size!r}, and has {size}")
     return float(size)
 
 
@@ -358,7 +417,7 @@ def _primitives(given: TaskFile, kinds: Mapping[str, Type], form: Answering) -> 
     names = list(ready) if given.primitives is None else given.primitives
     unknown = [name for name in names if name not in ready and name not in PRIMITIVES]
     if unknown:
-        known = ", ".join([*ready, *PRIMITIVES])
+        known = ", ".join(dict.fromkeys([*ready, *PRIMITIVES]))
         raise TaskError(f"primitives must be among {known}, or stand in [define.NAME], and {unknown[0]!r} does not")
     for name in given.prompts:
         if name not in ready or name not in names:
@@ -374,7 +433,9 @@ def _primitives(given: TaskFile, kinds: Mapping[str, Type], form: Answering) -> 
             raise TaskError(f"[define.{name}] must have a name of its own, and {name!r} is a primitive already")
         found[name] = _defined(name, own, kinds, form)
     if not any(primitive.output == form.kind for primitive in found.values()):
-        raise TaskError(f"at least one primitive must give the output ({form.kind}), and {', '.join(found)} do not")
+        there = f"{', '.join(found)} {'do' if len(found) > 1 else 'does'} not" if found else "there is none"
+        able = ", ".join(name for name in ready if ready[name].output == form.kind)
+        raise TaskError(f"at least one primitive must give the output ({form.kind}), as {able} would, and {there}")
     return found
 
 
@@ -389,6 +450,10 @@ def _defined(name: str, own: Define, kinds: Mapping[str, Type], form: Answering)
     def law(*sizes: float) -> float:
         return own.words + own.share * sum(sizes)
 
+    if not own.prompts:
+        raise TaskError(
+            f'[define.{name}] prompts must be at least one text, as in "Shorten this: {{{next(iter(inputs))}}}"'
+        )
     return Wording((), inputs, output, law).primitive(name, templates=_texts(own.prompts))
 
 

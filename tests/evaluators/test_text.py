@@ -159,20 +159,38 @@ def test_a_primitive_of_ones_own(tmp_path: Path) -> None:
         ('"document"', '"scroll"', r"inputs\.text must be one of document, question, .*'scroll' is not"),
         ("text =", "page =", r"must have a value in column 'page', and has none; its columns are text, ask"),
         ('"items"', '"colour"', r"size must be items, words, tokens or a column, and 'colour'"),
-        ('"items"', '3', r"expected `str`, got `int`"),
+        ('"items"', '3', r"\[data\] size must be a text, and is a whole number"),
+        ('"items"', '"words"\npieces = "line - at `$.x"',
+         r"\[data\] pieces must be one of line, sentence, paragraph, word"),
+        ('"items"', '"words"\nsizes = 3', r"\[data\] sizes must be a list, and is a whole number"),
+        ('"items"', '"words"\nsizes = [4, 0]', r"each of \[data\] sizes must be from 1 to 1,000,000,000, and 0 is not"),
+        ('"rows.jsonl"', "[]", r"\[data\] file must name at least one file"),
+        ('file = "rows.jsonl"', "", r"\[data\] must have file, and file is missing"),
+        (WHOLE, "", r"the file must have a table \[data\], and data is missing"),
+        (WHOLE, "data = " + "[" * 5000, r"must be TOML"),
         ('"number"', '"poem"', r"form must be one of answer, number, .*'poem' is not"),
         ('"number"', '"label"', r"a label needs choices"),
         ('"numeric"', '"taste"', r"kind must be one of exact, .*judge, and 'taste' is not"),
         ('"numeric"', '"exact"', r"kind = 'exact' takes no more keys, and 'tolerance' was given"),
-        ("tolerance = 0.5", "tolerance = -1", r"expected `float` >= 0"),
+        ("tolerance = 0.5", "tolerance = -1", r"\[scorer\] tolerance must be from 0 to 1e\+300, and -1 is not"),
+        ('"number"', '"number"\nwords = inf', r"\[output\] words must be from 0 to 1,000,000, and inf is not"),
+        ('"number"', '"number"\nwords = nan', r"\[output\] words must be from 0 to 1,000,000, and nan is not"),
+        ("[scorer]", '[define.x]\ninputs = ["ask"]\noutput = "notes"\nprompts = "{ask}"\nwords = 1e300\n[scorer]',
+         r"\[define.NAME\] words must be from 0 to 1,000,000, and 1e\+300 is not"),
+        ("[scorer]", '[define.x]\ninputs = ["ask"]\n[scorer]',
+         r"must have inputs, output, prompts, and output is missing"),
+        ("[scorer]", '[define.x]\ninputs = ["ask"]\noutput = "notes"\nprompts = []\n[scorer]',
+         r"\[define.x\] prompts must be at least one text, .*\{ask\}"),
         ('"numeric"\ntolerance = 0.5', '"judge"', r"needs a rubric"),
         ("[data]", 'primitives = ["answer", "guess"]\n[data]', r"primitives must be among answer, .*'guess' does not"),
-        ("[data]", 'primitives = ["extract"]\n[data]', r"at least one primitive must give the output \(number\)"),
+        ("[data]", 'primitives = ["extract"]\n[data]', r"the output \(number\), as answer.* and extract does not"),
+        ("[data]", 'primitives = []\n[data]', r"the output \(number\), as answer.* would, and there is none"),
         ("[scorer]", '[prompts]\nanswer = "{text}"\n[scorer]', r"must hold each of its inputs, and \{ask\} is missing"),
         ("[scorer]", '[prompts]\nanswer = "{text} {ask} {x}"\n[scorer]', r"may name \{text\}, \{ask\}, with all other"),
         ("[scorer]", '[prompts]\nsing = "{text}"\n[scorer]', r"may have those of ready-made .*'sing' is none"),
         ("[output]", 'sizes = [8, 2]\n[output]', r"sizes must ascend"),
         ("[output]", "target_pattern = 'x(.*)'\n[output]", r"line 1 of .* must match \[data\] target_pattern"),
+        ("[output]", "target_pattern = '(x)?'\n[output]", r"line 1 of .* must match .* and its first group"),
         ("[data]", "[data", r"must be TOML"),
     ],
 )  # fmt: skip
@@ -192,6 +210,47 @@ def test_a_bad_row_is_named(tmp_path: Path) -> None:
         open_task(str(tmp_path / "task.toml"))
     with pytest.raises(TaskError, match=r"must be there to be read"):
         open_task(str(tmp_path / "nowhere.toml"))
+
+
+def test_no_primitive_is_named_twice(tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="primitives must be among") as error:
+        task_of(tmp_path, WHOLE.replace("[data]", 'primitives = ["guess"]\n[data]', 1))
+    assert str(error.value).count("compare") == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "scorer", "target", "words"),
+    [
+        ("answer", '"regex"', "(", r"line 1 .* must be a regular expression, and \( is none"),
+        ("answer", '"regex"', "x*", None),
+        ("answer", '"numeric"', "many", r"line 1 .* by the scorer numeric, and many is worth 0"),
+        ("answer", '"numeric"', "about 3", None),
+        ("answer", '"json_fields"', "many", r"line 1 .* by the scorer json_fields, and many is worth 0"),
+        ("record", '"json_fields"\nfields = ["a", "b"]', '{"a": 1}', r"line 1 .* is worth 0\.5"),
+        ("record", '"json_fields"\nfields = ["a"]', '{"a": 1}', None),
+        ("answer", '"judge"\nrubric = "as good"', "many", None),
+    ],
+)
+def test_a_target_that_can_never_be_scored_is_refused(
+    tmp_path: Path, form: str, scorer: str, target: str, words: str | None
+) -> None:
+    text = f'[data]\nfile = "rows.jsonl"\n[output]\nform = "{form}"\n[scorer]\nkind = {scorer}\n'
+    rows = [{"input": "a b", "target": target}]
+    if words is None:
+        task = task_of(tmp_path, text, rows)
+        (tmp_path / "more.jsonl").write_text(json.dumps({"input": "c d", "target": task.problems[0].target}))
+        assert len(open_task(str(tmp_path / "task.toml"), str(tmp_path / "more.jsonl")).problems) == 1
+    else:
+        with pytest.raises(TaskError, match=words):
+            task_of(tmp_path, text, rows)
+
+
+@pytest.mark.parametrize("depth", [900, 9000])
+@pytest.mark.parametrize("kind", ["number", "numbers", "question", "document"])
+def test_what_is_nested_too_deep_to_read_is_refused(tmp_path: Path, kind: str, depth: int) -> None:
+    (tmp_path / "deep.jsonl").write_text(f'{{"input": {"[" * depth + "]" * depth}, "target": "1"}}\n', encoding="utf-8")
+    with pytest.raises(TaskError, match=r"line 1 of .*deep\.jsonl"):
+        task_of(tmp_path, f'[data]\nfile = "deep.jsonl"\ninputs = {{input = "{kind}"}}\n')
 
 
 def test_answers_are_read_as_models_write_them() -> None:
