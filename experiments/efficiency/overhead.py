@@ -39,7 +39,6 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import price_of
 from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.tasks import open_task
-from undercut.search.bench import measured
 from undercut.search.calibration import calibrate
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster
@@ -88,7 +87,7 @@ def blocks_of(
 
     async def begun() -> tuple[Any, dict[str, Any]]:
         known, _ = await calibrate(space, task, engine, SIZES, 0, lambda done, total: None)
-        return known, measured(Evaluation.of(await evaluate(design, problems, task, toolbox, engine)))
+        return known, Evaluation.of(await evaluate(design, problems, task, toolbox, engine)).to_dict()
 
     known, evaluation = asyncio.run(begun())
     forecaster = Forecaster(FittedRates(known, toolbox, [model.shape], [price_of(model)]), task, toolbox)
