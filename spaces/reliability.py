@@ -137,21 +137,6 @@ def _votes_against_the_best(right: float, lead: int, agreement: float) -> float:
     return votes
 
 
-def lead_for(right: float, steps: float, target: float) -> int:
-    """Smallest lead with which `steps` dependent steps all succeed with chance `target`.
-
-    Source: Meyerson et al. 2025 (arXiv 2511.09030): K_min = ⌈ln(t^(−1/s) − 1) / ln((1 − p)/p)⌉.
-
-    Raises:
-        ValueError: a vote that is right half of the time or less never gets there.
-    """
-    if right >= 1:
-        return 1
-    if right <= 0.5:
-        raise ValueError(f"voting needs answers that are right more often than not, not with chance {right}")
-    return max(1, math.ceil(math.log(math.expm1(-math.log(target) / steps)) / math.log((1 - right) / right)))
-
-
 class Stopping(NamedTuple):
     """How trying until an answer is accepted ends.
 

@@ -27,7 +27,6 @@ from undercut.spaces.reliability import (
     ahead,
     ahead_votes,
     blended,
-    lead_for,
     majority,
     stopping,
     valid_majority,
@@ -106,20 +105,12 @@ def test_majority_at_the_edges(votes: int) -> None:
 def test_published_leads(wrong: float, lead: int) -> None:
     """Source: Meyerson et al. 2025 (arXiv 2511.09030), Towers of Hanoi with 20 disks."""
     steps, target = 2**20 - 1, 0.95
-    assert lead_for(1 - wrong, steps, target) == lead
     assert ahead(1 - wrong, lead) ** steps >= target > ahead(1 - wrong, lead - 1) ** steps
-
-
-def test_the_least_lead_at_the_edges() -> None:
-    assert lead_for(1.0, 10**6, 0.95) == 1
-    assert lead_for(0.999, 1, 0.5) == 1
-    with pytest.raises(ValueError, match="more often than not"):
-        lead_for(0.5, 10, 0.9)
 
 
 def steps_cost(right: float, steps: int, width: int, target: float) -> float:
     """Expected calls for dependent steps, `width` of them in one decisive vote."""
-    lead = lead_for(right, steps / width, target)
+    lead = next(lead for lead in itertools.count(1) if ahead(right, lead) ** (steps / width) >= target)
     return lead / (right ** (width - 1) * (2 * right - 1))
 
 
