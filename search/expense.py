@@ -8,30 +8,16 @@ searches usually do.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-
-from msgspec import structs
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import evaluate, open_judges
 from undercut.evaluators.ledger import Ledger
-from undercut.evaluators.models.base import (
-    Completion,
-    Model,
-    Price,
-    Request,
-    Samples,
-    Shape,
-    Usage,
-    most_samples_of,
-    price_of,
-)
+from undercut.evaluators.models.base import Model
+from undercut.evaluators.models.made_up import MadeUpModel
 from undercut.evaluators.models.registry import open_models, runs_here
-from undercut.evaluators.models.scripted import written
-from undercut.evaluators.models.simulated import count_pieces
 from undercut.evaluators.task import SPLITS, Split, Task
 from undercut.search.calibration import calibrate
 from undercut.search.checks import Checks
@@ -40,14 +26,10 @@ from undercut.search.rehearse import rehearse
 from undercut.search.rounds import problems_of, shares
 from undercut.search.settings import Settings
 from undercut.spaces.genome import Genome
-from undercut.spaces.question import Question
 from undercut.spaces.space import Space
-from undercut.spaces.types import NEED, Atom, ListOf, Type, render
 
 TRIED = 3
 """Problems of each size that the designs are played through on."""
-THOUGHTS = 60
-"""Tokens that a model is taken to think in where a prompt lets it."""
 HELD = 1.2
 """Times the tokens foretold that a search may take where nobody set a limit, so that what was foretold holds."""
 
@@ -104,97 +86,13 @@ class Expense:
     high: Spend
 
 
-class MadeUp:
-    """Answers every question with something of the right type and about the declared size; nothing is sent.
-
-    A primitive's reference answers where there is one. Two prompts never get the same text but where they must.
-    """
-
-    end = 1
-
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        self.count: Callable[[str], int] = getattr(model, "count", count_pieces)
-
-    @property
-    def name(self) -> str:
-        """The name of the model that it stands in for."""
-        return self._model.name
-
-    @property
-    def shape(self) -> Shape | None:
-        """Its shape."""
-        return self._model.shape
-
-    @property
-    def price(self) -> Price | None:
-        """Its price."""
-        return price_of(self._model)
-
-    async def generate(self, request: Request) -> Completion:
-        """Make an answer up."""
-        assert request.question is not None
-        text = answer_to(request.question, request.prompt + str(request.seed))
-        made = written(text, request, self.count)
-        thinks = request.question.primitive.room and request.question.prompt
-        usage = Usage(made.usage.prompt, (made.usage.completion or 0) + self.end + (THOUGHTS if thinks else 0))
-        return Completion(made.text, usage, made.finish)
-
-    def most_samples(self) -> int:
-        """As many as the model that it stands in for gives on one prompt."""
-        return most_samples_of(self._model)
-
-    async def sample(self, request: Request, samples: int) -> Samples:
-        """Make several answers up to a prompt that is read once."""
-        seeds = (request.seed + index for index in range(samples))
-        made = [await self.generate(structs.replace(request, seed=seed)) for seed in seeds]
-        written = sum(each.usage.completion or 0 for each in made)
-        return Samples(tuple(made), Usage(made[0].usage.prompt, written))
-
-    async def close(self) -> None:
-        """Do nothing: there is nothing to release."""
-
-
-def answer_to(question: Question, seed: str) -> str:
-    """The text of an answer of the right type to a question."""
-    primitive = question.primitive
-    if primitive.reference is not None:
-        try:
-            return render(primitive.reference(*question.values), primitive.output)
-        except Exception:  # the user's code, on inputs that were made up
-            return "none"
-    sizes = primitive.sizes(question.values)
-    size = max(1, round(primitive.answer_size(*sizes)))
-    if primitive.output in primitive.inputs and isinstance(primitive.output, ListOf):
-        value = question.values[primitive.inputs.index(primitive.output)]
-        return render(value[: max(1, len(value) * size // max(1, round(sum(sizes))))], primitive.output)
-    return _made(primitive.output, size, int.from_bytes(hashlib.blake2b(seed.encode(), digest_size=6).digest(), "big"))
-
-
-def _made(kind: Type, size: int, draw: int) -> str:
-    if isinstance(kind, ListOf):
-        items = [_made(kind.item, 1, draw + place) for place in range(size)]
-        return (kind.item.separator if isinstance(kind.item, Atom) else " | ").join(items)
-    if kind.labels:
-        return kind.labels[draw % len(kind.labels)]
-    if kind.name == "truth":
-        return "no" if draw % 4 == 0 else "yes"
-    if kind == NEED:
-        return "yes" if draw % 4 == 0 else "no"
-    if kind.name in ("number", "grade"):
-        return str(draw % 10)
-    if kind.name == "record":
-        return "{}"
-    return " ".join([f"w{draw % 100000}", *["word"] * (size - 1)])
-
-
 async def expense(settings: Settings, task: Task, models: Sequence[Model], judges: Sequence[Model] = ()) -> Expense:
     """What the search with these settings will spend on these models; no call is made.
 
     Raises:
         TaskError: the task has no problems of one of the sizes.
     """
-    stand_ins = [MadeUp(model) for model in (*models, *judges)]
+    stand_ins = [MadeUpModel(model) for model in (*models, *judges)]
     toolbox = task.toolbox([model.name for model in models], settings.allow_code)
     space = Space(task.signature, toolbox, max_size=settings.max_size)
     blind = task.blind

@@ -14,11 +14,11 @@ from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Request
+from undercut.evaluators.models.made_up import answer_to
 from undercut.evaluators.models.scripted import ScriptedModel
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.designs import known_designs
-from undercut.search.expense import answer_to
 from undercut.search.export import to_python
 
 FORMS = {
