@@ -1,7 +1,7 @@
-"""The run's bill: what was really sent, and a limit that is never crossed.
+"""Limits that are never crossed: the most that a call may spend is reserved before it is sent.
 
-The worst that a call may spend is reserved before it is sent, and settled when its answer is there. With a journal both
-are on disk before anything follows from them, and every process that shares the journal shares the limit.
+It is settled when the answer is there. With a journal both are on disk before anything follows from them, and every
+process that shares the journal shares the limits.
 """
 
 from __future__ import annotations
@@ -11,68 +11,28 @@ import math
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import le
-from typing import Any
 
 import msgspec
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
+from undercut.evaluators.bill import (
+    BILL,
+    NOTHING,
+    Row,
+    Spent,
+    add_settled,
+    as_row,
+    from_row,
+    put_reserved,
+    read_bill,
+)
 from undercut.evaluators.journal import Journal, Undo
 from undercut.evaluators.models.base import Usage
 from undercut.spaces.errors import BudgetError, RunFolderError, UsageError
 from undercut.spaces.pricing import Price
-
-
-class Spent(msgspec.Struct, frozen=True, gc=False):
-    """What was sent so far, answers from our own cache not counted.
-
-    Attributes:
-        calls: requests sent, failed ones and those sent again included.
-        prompt_tokens: prompt tokens.
-        completion_tokens: tokens written.
-        usd: US dollars; None once a call went to a model without a price.
-        unmetered: calls whose usage nobody told (no answer came, or one without a count); they stand in the other
-            fields with the most they may have used.
-        uncertain: tokens of these calls, at their most; `tokens` less these are tokens that models told of.
-    """
-
-    calls: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    usd: float | None = 0.0
-    unmetered: int = 0
-    uncertain: int = 0
-
-    @property
-    def tokens(self) -> int:
-        """Tokens in and out."""
-        return self.prompt_tokens + self.completion_tokens
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return asdict(self)
-
-    def bill(self) -> dict[str, Any]:
-        """What a result tells of it, in JSON form."""
-        sums = {"calls": self.calls, "tokens": self.tokens, "usd": self.usd}
-        return {**sums, "unmetered": self.unmetered, "uncertain": self.uncertain}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Spent:
-        """Read the JSON form back."""
-        return msgspec.convert(data, cls)
-
-    def __add__(self, other: Spent) -> Spent:
-        return Spent(
-            self.calls + other.calls,
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            None if self.usd is None or other.usd is None else self.usd + other.usd,
-            self.unmetered + other.unmetered,
-            self.uncertain + other.uncertain,
-        )
 
 
 class Reservation(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -90,7 +50,6 @@ class _Wish:
     granted: asyncio.Future[Reservation]
 
 
-NOTHING = Spent()
 ROUNDING = 1e-12
 """Share of a limit that sums of dollars may be off by: a limit of 0.3 leaves room for three calls of 0.1."""
 
@@ -140,9 +99,11 @@ class Ledger:
         self._begin = clock()
         self._journal = journal
         self._owner = uuid.uuid4().hex
-        self._base, self._elsewhere = (spent, NOTHING) if journal is None else _read(journal.rows(_BILL), self._owner)
+        self._base, self._elsewhere = (
+            (spent, NOTHING) if journal is None else read_bill(journal.rows(BILL), self._owner)
+        )
         self._unwritten = NOTHING
-        self._leased = _row(NOTHING)
+        self._leased = as_row(NOTHING)
         self._reserved: set[Reservation] = set()
         self._worst, self._unpriced = NOTHING, 0  # of all that is reserved, and how many of them have no price
         self._wishes: list[_Wish] = []
@@ -270,7 +231,7 @@ class Ledger:
         if self._wishes or not any(self._leased):
             return False
         self.check_time()
-        return all(map(le, _row(self._unwritten + self._most() + worst), self._leased))
+        return all(map(le, as_row(self._unwritten + self._most() + worst), self._leased))
 
     def _changed(self) -> None:
         """Look at the wishes again: now, or as part of the journal's next transaction."""
@@ -293,18 +254,18 @@ class Ledger:
         """
         self._syncing = None  # what changes from here on is of the next transaction
         if self._unwritten != NOTHING:
-            _add(connection, self._unwritten)
+            add_settled(connection, self._unwritten)
             self._unwritten = NOTHING
-        self._base, self._elsewhere = _read(connection.execute(_BILL), self._owner)
+        self._base, self._elsewhere = read_bill(connection.execute(BILL), self._owner)
         granted = self._granted()
-        most = _row(self._most())
+        most = as_row(self._most())
         lease = tuple(map(max, most, self._leased)) if keep else most
-        self._lease(connection, lease if self._exceeded(self.spent + _spent(*lease)) is None else most)
+        self._lease(connection, lease if self._exceeded(self.spent + from_row(*lease)) is None else most)
         return granted
 
     def _step(self, keep: bool = True) -> tuple[Callable[[sqlite3.Connection], list[_Wish]], Undo]:
         """A `_sync`, and what makes up for one that was not committed: all is as before, and no wish is granted."""
-        before: list[tuple[Spent, Spent, Spent, tuple[Any, ...]]] = []
+        before: list[tuple[Spent, Spent, Spent, Row]] = []
         waiting: list[_Wish] = []
 
         def sync(connection: sqlite3.Connection) -> list[_Wish]:
@@ -326,15 +287,12 @@ class Ledger:
 
         return sync, undo
 
-    def _lease(self, connection: sqlite3.Connection, lease: tuple[Any, ...]) -> None:
+    def _lease(self, connection: sqlite3.Connection, lease: Row) -> None:
         """Have so much reserved on disk."""
         if lease == self._leased:
             return
         self._leased = lease
-        if any(lease):
-            connection.execute("INSERT OR REPLACE INTO bill VALUES (?, ?, ?, ?, ?, ?, 0, 0)", (self._owner, *lease))
-        else:
-            connection.execute("DELETE FROM bill WHERE owner = ?", (self._owner,))
+        put_reserved(connection, self._owner, lease)
 
     def _synced(self, done: asyncio.Future[list[_Wish]]) -> None:
         """Tell those whose wishes were granted, once that is committed."""
@@ -399,39 +357,3 @@ def _tell(wishes: Iterable[_Wish]) -> None:
     for wish in wishes:
         if not wish.granted.done():
             wish.granted.set_result(wish.reservation)
-
-
-# -- the bill on disk ------------------------------------------------------------------------------------------------
-
-
-_BILL = "SELECT owner, calls, prompt, completion, usd, unpriced, unmetered, uncertain FROM bill"
-
-
-def _row(spent: Spent) -> tuple[Any, ...]:
-    """Calls, prompt, completion, US dollars where they are known, calls where they are not."""
-    return spent.calls, spent.prompt_tokens, spent.completion_tokens, spent.usd or 0.0, int(spent.usd is None)
-
-
-def _spent(calls: int, prompt: int, completion: int, usd: float, unpriced: int, *doubt: int) -> Spent:
-    """The other way round; `doubt` is what is unmetered, and uncertain."""
-    return Spent(calls, prompt, completion, None if unpriced else usd, *doubt)
-
-
-def _add(connection: sqlite3.Connection, spent: Spent) -> None:
-    connection.execute(
-        "UPDATE bill SET calls = calls + ?, prompt = prompt + ?, completion = completion + ?, usd = usd + ?, "
-        "unpriced = unpriced + ?, unmetered = unmetered + ?, uncertain = uncertain + ? WHERE owner = ''",
-        (*_row(spent), spent.unmetered, spent.uncertain),
-    )
-
-
-def _read(rows: Iterable[Sequence[Any]], owner: str) -> tuple[Spent, Spent]:
-    """What is settled, and the most that calls of other ledgers may spend, or have spent where they were killed."""
-    settled = elsewhere = NOTHING
-    for of, *sums in rows:
-        if not of:
-            settled = _spent(*sums)
-        elif of != owner:
-            most = _spent(*sums)
-            elsewhere += replace(most, unmetered=most.calls, uncertain=most.tokens)
-    return settled, elsewhere

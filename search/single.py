@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from undercut.evaluators.bill import NOTHING
 from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate, open_judges
-from undercut.evaluators.ledger import NOTHING, Ledger
+from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.models.sheet import Sheet

@@ -13,8 +13,8 @@ import optuna
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from undercut.evaluators.bill import Spent
 from undercut.evaluators.cache import ANSWERS, AnswerCache
-from undercut.evaluators.ledger import Spent
 from undercut.evaluators.task import Task
 from undercut.search.settings import Settings
 from undercut.search.study import JOURNAL, NOT_BEGUN, STUDY, open_study, unnamed

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from undercut.evaluators import journal as journal_module
+from undercut.evaluators.bill import Spent
 from undercut.evaluators.journal import Journal
-from undercut.evaluators.ledger import Ledger, Spent
+from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Usage
 from undercut.spaces.errors import BudgetError, RunFolderError, UsageError
 from undercut.spaces.pricing import Price

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undercut.evaluators.ledger import Ledger, Spent
+from undercut.evaluators.bill import Spent
+from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Price, Usage
 from undercut.search.budget import SPARE, Budget, Room
 from undercut.search.settings import Settings

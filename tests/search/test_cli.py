@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from undercut.evaluators.bill import Spent
 from undercut.evaluators.cache import ANSWERS
 from undercut.evaluators.journal import Journal
-from undercut.evaluators.ledger import Ledger, Spent
+from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.cli import commands, main

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from undercut.evaluators.bill import NOTHING, Spent
 from undercut.evaluators.cache import ANSWERS, AnswerCache
-from undercut.evaluators.ledger import NOTHING, Ledger, Spent
+from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Completion, Request, Shape
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
