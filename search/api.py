@@ -11,7 +11,7 @@ from typing import Any
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.expense import limited
-from undercut.search.looking import Progress, silent
+from undercut.search.progress import Progress, silent
 from undercut.search.run import run_search
 from undercut.search.settings import Settings, check_sizes
 from undercut.spaces.errors import UsageError

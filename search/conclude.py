@@ -39,25 +39,25 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     """
     finalists = await _finalists(search)
     search.bench.calibration.unrepeated.clear()  # nothing hopes for these any more
-    designs = search.designs()
+    designs = search.candidates.designs()
     # They are measured anyway; where limits left no room to race them, their forecasts may have put them on the front.
-    points = list(dict.fromkeys([*finalists, *(designs.values() if search.room().left else ())]))
-    chosen = _affordable(search, thinned(front([(g, *search.worth(g)) for g in points])), designs.values())
-    parts = search.parts(chosen)  # one that was found again is measured once
+    points = list(dict.fromkeys([*finalists, *(designs.values() if search.plan.room().left else ())]))
+    chosen = _affordable(search, thinned(front([(g, *search.candidates.worth(g)) for g in points])), designs.values())
+    parts = search.plan.parts(chosen)  # one that was found again is measured once
     count = await _measured(search, parts)
     if count < search.settings.samples:
-        wanted = search.settings.samples
-        stopped += f"; {search.room().options} left room for {count} problems in the last measurement, not {wanted}"
+        options, wanted = search.plan.room().options, search.settings.samples
+        stopped += f"; {options} left room for {count} problems in the last measurement, not {wanted}"
     settings = replace(search.settings, samples=count)
     held, further = held_out(settings), held_beyond(settings, search.task)
-    search.refit()
+    search.candidates.refit()
     items = {genome: _item(search, genome, search.bench.shown(genome, "test")) for genome in parts}
     try:
         await _run(search, parts, further)
     except BudgetError:
         if not search.ledger.time_left:
             raise
-        stopped, further = f"{stopped}; {search.room().options} left no room for the size beyond", {}
+        stopped, further = f"{stopped}; {search.plan.room().options} left no room for the size beyond", {}
     for genome in parts:
         evaluation = search.bench.shown(genome, "test")
         items[genome] |= _at_once(evaluation, len(parts) * (len(held) + len(further))).to_dict()
@@ -80,7 +80,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         "front": best_first,
         "baselines": baselines,
         "payback": payback(best_first, baselines, spent, settings.cost, settings.sizes[-1]),
-        "constants": search.forecaster.constants(),
+        "constants": search.candidates.forecaster.constants(),
     }
 
 
@@ -91,10 +91,10 @@ def _affordable(
 
     What is left out first is what adds least to the next cheaper one, for what it takes to measure it.
     """
-    kept, part, room = list(points), search.held(FEWEST), search.room()
-    while len(kept) > 1 and room.times(search.bill(dict.fromkeys([*(g for g, _, _ in kept), *designs]), part)) < 1:
+    kept, part, room = list(points), search.plan.held(FEWEST), search.plan.room()
+    while len(kept) > 1 and room.times(search.plan.bill(dict.fromkeys([*(g for g, _, _ in kept), *designs]), part)) < 1:
         gains = [after[1] - before[1] for before, after in pairwise([(None, 0.0, 0.0), *kept])]
-        times = [room.times(search.bill([genome], part)) for genome, _, _ in kept]
+        times = [room.times(search.plan.bill([genome], part)) for genome, _, _ in kept]
         del kept[min(range(len(kept)), key=lambda place: gains[place] * times[place])]
     return [genome for genome, _, _ in kept]
 
@@ -110,8 +110,8 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
         ModelError: a model could not answer.
         BudgetError: there is no room for a measurement that is worth its name.
     """
-    wanted, room = search.settings.samples, search.room()
-    if room.left and room.times(search.bill(parts, search.held(FEWEST))) < 1:
+    wanted, room = search.settings.samples, search.plan.room()
+    if room.left and room.times(search.plan.bill(parts, search.plan.held(FEWEST))) < 1:
         raise BudgetError(
             f"a result is measured on at least {FEWEST} problems, and {room.options} leaves no room for that; raise it "
             "and resume (`undercut check` tells what a search takes)"
@@ -124,7 +124,7 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
             if not done or not search.ledger.time_left:
                 raise
             return done
-        left = search.room().left
+        left = search.plan.room().left
         if count == wanted:
             return count
         # The last call is only sent where the most that it could take is left.
@@ -141,19 +141,19 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
         most = next((more for more in range(wanted, count, -1) if fits(more)), count)
         if most == count:
             return count
-        room, done, count = search.room(), count, most - (most - count) // 2
+        room, done, count = search.plan.room(), count, most - (most - count) // 2
 
 
 def _between(search: Search, parts: Mapping[Genome, float], done: int, count: int) -> tuple[Cost, Cost]:
     """What so many problems of the largest size take beyond those done at the sizes run, and all at the size beyond."""
-    before, after = search.held(done) if done else {}, search.held(count)
+    before, after = search.plan.held(done) if done else {}, search.plan.held(count)
     near = beyond = NO_COST
     for size, many in after.items():
         now, then = _shared(search, parts, size, many), _shared(search, parts, size, before.get(size, 0))
         if size in search.settings.sizes:
-            near += sum((search.bill([genome], {size: now[genome] - then[genome]}) for genome in parts), NO_COST)
+            near += sum((search.plan.bill([genome], {size: now[genome] - then[genome]}) for genome in parts), NO_COST)
         else:
-            beyond += sum((search.bill([genome], {size: now[genome]}) for genome in parts), NO_COST)
+            beyond += sum((search.plan.bill([genome], {size: now[genome]}) for genome in parts), NO_COST)
     return near, beyond
 
 
@@ -169,7 +169,7 @@ def _shared(search: Search, parts: Mapping[Genome, float], size: int, count: int
 
     At the size beyond, which has half as many, it is run on as many as at the largest one.
     """
-    few, whole = search.held(FEWEST)[size], count if size in search.settings.sizes else 2 * count
+    few, whole = search.plan.held(FEWEST)[size], count if size in search.settings.sizes else 2 * count
     return {genome: min(count, max(few, math.ceil(whole * part))) for genome, part in parts.items()}
 
 
@@ -189,26 +189,26 @@ async def _finalists(search: Search) -> list[Genome]:
     What is dear waits for the last look: by then something cheaper may do. What there is no room to race stands as it
     is; where there was none to run anything, that is what is hoped for most.
     """
-    runs = [(genome, *search.worth(genome)) for genome in search.bench.outcomes]
+    runs = [(genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes]
     left = [genome for genome, _, _ in thinned(front(runs))]
     finalists: list[Genome] = []
     for look in range(LOOKS):
-        fresh = search.in_step(left, SELECT) if look < LOOKS - 1 else left
-        racing = search.fitting(fresh, SELECT)
-        parts = search.shares([*finalists, *racing], dict.fromkeys(search.settings.sizes, SELECT[-1]))
+        fresh = search.plan.in_step(left, SELECT) if look < LOOKS - 1 else left
+        racing = search.plan.fitting(fresh, SELECT)
+        parts = search.plan.shares([*finalists, *racing], dict.fromkeys(search.settings.sizes, SELECT[-1]))
         await search.race(racing, "select", SELECT, parts)
         finalists += [genome for genome in fresh if genome in search.bench.outcomes]
-        search.polish()
-        best = {genome for genome, _, _ in search.front()}
+        search.candidates.polish()
+        best = {genome for genome, _, _ in search.candidates.front()}
         waiting = [genome for genome in left if genome in best and genome not in finalists]
-        left = list(dict.fromkeys([*waiting, *await search.sounded(finalists)]))
+        left = list(dict.fromkeys([*waiting, *await search.vetted(finalists)]))
         if not left:
             break
-    return finalists or search.promising(())
+    return finalists or search.candidates.promising(())
 
 
 def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, Any]:
-    forecaster, unit, target = search.forecaster, search.unit, search.settings.target_size
+    forecaster, unit, target = search.candidates.forecaster, search.bench.unit, search.settings.target_size
     law = growth(lambda size: unit(forecaster.at(genome, size).cost))
     slope = slope_of(evaluation.cost, lambda size: forecaster.bill(genome, size), unit, search.settings.cost)
     return {

@@ -5,18 +5,29 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
 
-from undercut.evaluators.task import Split
-from undercut.search.billing import Billing
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.ledger import Ledger
+from undercut.evaluators.models.base import Model
+from undercut.evaluators.task import Split, Task
+from undercut.search.bench import Bench
+from undercut.search.budget import Budget
 from undercut.search.calibration import ask_again, ask_ahead, calibrate
+from undercut.search.candidates import AT_ONCE, WRONG, Candidates
+from undercut.search.checks import Checks
+from undercut.search.forecast import known_unit
 from undercut.search.front import STEP, thinned
-from undercut.search.looking import AT_ONCE, WRONG
+from undercut.search.plan import Plan
+from undercut.search.progress import Progress
+from undercut.search.proposers import open_proposer
 from undercut.search.rounds import FIRST
+from undercut.search.settings import Settings
+from undercut.search.store import Store
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import normal, resampled
+from undercut.spaces.space import Space
 
 WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
@@ -29,15 +40,53 @@ QUIET, HARD, HARD_QUIET = 8, 0.5, 24
 """Rounds without a promising genome after which the search ends; more while nothing known is right so often."""
 
 
-@dataclass
-class Search(Billing):
+class Search:
     """One run in progress.
 
     The order of events is fixed by the settings alone: rounds of proposals, of runs side by side, of news to the
     proposer. Concurrency changes how long that takes and nothing else.
+
+    Attributes:
+        bench: where genomes are run, and what that showed.
+        candidates: the genomes looked at, and what they are worth.
+        plan: what the runs to come will take, by forecast, and which of them there is room for.
+        checks: the rehearsals of genomes.
     """
 
-    _asked_ahead: Counter[Genome] = field(default_factory=Counter)
+    def __init__(
+        self,
+        settings: Settings,
+        task: Task,
+        models: Sequence[Model],
+        store: Store,
+        progress: Progress,
+        concurrency: int = 64,
+        judges: Sequence[Model] = (),
+    ) -> None:
+        self.settings = settings
+        self.task = task
+        self.store = store
+        self._progress = progress
+        unit = known_unit(settings.cost, models)
+        toolbox = task.toolbox([model.name for model in models], settings.allow_code)
+        self.checks = Checks(task, toolbox, settings)
+        for primitive in task.primitives:
+            primitive.answer_size(*[1] * len(primitive.inputs))  # refused now, and not after the first calls
+        self.space = Space(task.signature, toolbox, max_size=settings.max_size)
+        limits = (settings.max_calls, settings.max_tokens, settings.max_usd, settings.max_minutes)
+        self.ledger = Ledger(*limits, journal=store.answers.journal)
+        self.engine = Engine(
+            [*models, *judges],
+            cache=store.answers,
+            ledger=self.ledger,
+            concurrency=concurrency,
+            workers=settings.workers,
+        )
+        self._proposer = open_proposer(settings.strategy, self.space, settings.seed)
+        self.bench = Bench(task, toolbox, self.engine, store, unit, settings.seed)
+        self.candidates = Candidates(settings, task, models, self.space, self.checks, self.bench, self._proposer)
+        self.plan = Plan(settings, task, self.bench, self.candidates, Budget(self.ledger, store))
+        self._asked_ahead = Counter[Genome]()
 
     async def explore(self) -> str:
         """Calibrate, then rounds of forecasts and runs; gives the reason why they ended.
@@ -57,25 +106,29 @@ class Search(Billing):
             self.engine,
             sizes,
             settings.seed,
-            lambda a, b: self.progress("calibrate", a, b, "calls"),
+            lambda a, b: self._progress("calibrate", a, b, "calls"),
         )
-        self._calibrated = self.bench.calibration.answers
-        self.refit()
-        designs = [genome for genome in map(normal, self.designs().values()) if genome.size <= settings.max_size]
-        unjudged = [genome for genome in designs if self.forecaster.unjudged(genome)]
+        self.plan.calibrated = self.bench.calibration.answers
+        self.candidates.refit()
+        designs = [normal(genome) for genome in self.candidates.designs().values()]
+        unjudged = [
+            genome
+            for genome in designs
+            if genome.size <= settings.max_size and self.candidates.forecaster.unjudged(genome)
+        ]
         if unjudged:
-            await self.race(self.fitting(unjudged[: settings.evaluations], FIRST), "search", FIRST)
+            await self.race(self.plan.fitting(unjudged[: settings.evaluations], FIRST), "search", FIRST)
         for genome in [*known, *unjudged]:
-            self._forecast(normal(genome))
+            self.candidates.forecast(normal(genome))
         quiet, batches = 0, WARM_UP
         while quiet < self._patience() or await self._second_look():
             asked = sum(self._propose() for _ in range(batches))
-            self.polish()
+            self.candidates.polish()
             left = self.settings.evaluations - len(self.bench.outcomes)
-            promising = await self.sounded(self.bench.outcomes, min(AT_ONCE, left))
-            chosen = self.fitting(self.in_step(promising, FIRST), FIRST)
+            promising = await self.vetted(self.bench.outcomes, min(AT_ONCE, left))
+            chosen = self.plan.fitting(self.plan.in_step(promising, FIRST), FIRST)
             if promising and not chosen:
-                return f"{self.room().options} leaves room for the last measurement alone"
+                return f"{self.plan.room().options} leaves room for the last measurement alone"
             if not chosen and not asked:
                 return "every decomposition of the space was looked at"
             quiet, batches = (0 if chosen else quiet + 1), 1
@@ -87,15 +140,33 @@ class Search(Billing):
                 return f"as many decompositions were run as --evaluations allows, {self.settings.evaluations}"
         return f"nothing new looked promising for {quiet} rounds"
 
+    def _propose(self) -> int:
+        """Forecast a batch of the proposer's genomes; how many there were."""
+        for asked in range(self._proposer.batch):
+            genome = self._proposer.ask()
+            if genome is None:
+                return asked
+            genome = normal(genome)
+            if genome not in self.candidates.known:
+                self.candidates.forecast(genome)
+        self.tell("search")
+        return self._proposer.batch
+
+    def tell(self, phase: str) -> None:
+        """Report progress."""
+        run = len(self.bench.outcomes)
+        words = f"{len(self.candidates.known):,} forecast, {run} run, {self.ledger.spent.calls:,} calls"
+        self._progress(phase, run, self.settings.evaluations, words)
+
     def _patience(self) -> int:
         """Rounds without a promising genome that are enough by now: proposing costs time alone."""
-        return QUIET if any(accuracy >= HARD for _, accuracy, _ in self.front()) else HARD_QUIET
+        return QUIET if any(accuracy >= HARD for _, accuracy, _ in self.candidates.front()) else HARD_QUIET
 
-    async def sounded(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
-        """What is promising even when the calls were asked that it hangs on at the target and that are known least.
+    async def vetted(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
+        """Candidates that still look promising once the calls were asked that they hang on most and are known least.
 
-        What hangs on how alike answers to one prompt are waits until nothing else is promising; then that is measured.
-        Of what there is no room to run no calls are asked.
+        These are calls as they would be made at the target. Candidates that hang on how alike answers to one prompt are
+        wait until no others are promising; then that is measured. No calls are asked for what there is no room to run.
 
         Raises:
             ModelError: a model could not answer.
@@ -103,38 +174,37 @@ class Search(Billing):
         """
         hoped = self.bench.calibration.unrepeated
         while True:
-            chosen = self.promising(done, most)
+            chosen = self.candidates.promising(done, most)
             chosen = [genome for genome in chosen if not resampled(genome) & hoped.keys()] or chosen
-            if not await self._ask_for(self.fitting(chosen, FIRST)):
+            if not await self._ask_for(self.plan.fitting(chosen, FIRST)):
                 return chosen
-            self._learn()
+            self.candidates.learn()
 
     async def _second_look(self) -> bool:
-        """Ask what those hang on that better luck would bring onto the front, until one of them looks promising.
+        """Give candidates another chance that a few wrong answers may have ruled out by bad luck.
 
-        Gives whether one does before too many were asked for. A few wrong answers by bad luck rule out what nobody asks
-        again.
+        Asks the calls that they hang on, until one of them looks promising; gives whether one does.
 
         Raises:
             ModelError: a model could not answer.
             BudgetError: a limit would have been exceeded.
         """
         for _ in range(QUIET):
-            if not await self._ask_for(self.fitting(self._hoped(), FIRST)):
+            if not await self._ask_for(self.plan.fitting(self._hoped(), FIRST)):
                 return False
-            self._learn()
-            if self.promising(self.bench.outcomes):
+            self.candidates.learn()
+            if self.candidates.promising(self.bench.outcomes):
                 return True
         return False
 
     def _hoped(self, most: int = AT_ONCE) -> list[Genome]:
-        """Genomes in doubt that would be on the front beside what was run if all chances of calls were a bit better."""
-        forecaster, ran = self.forecaster, self.bench.outcomes
-        points = [(genome, *self._known[genome]) for genome in ran if self._known[genome] != WRONG]
-        for genome in self._near_front():
+        """Genomes not run that would be on the front if all calls were right a bit more often, and may well be."""
+        forecaster, known, ran = self.candidates.forecaster, self.candidates.known, self.bench.outcomes
+        points = [(genome, *known[genome]) for genome in ran if known[genome] != WRONG]
+        for genome in self.candidates.near_front():
             if genome not in ran and self._asked_ahead[genome] < LOOKS and not forecaster.unjudged(genome):
                 best = forecaster.hoped(genome, self.settings.target_size)
-                points.append((genome, best.accuracy or 0.0, self.unit(best.cost)))
+                points.append((genome, best.accuracy or 0.0, self.bench.unit(best.cost)))
         hoped: list[tuple[Genome, float, float]] = []
         for point in sorted(points, key=lambda point: (point[2], -point[1])):  # a front, since doubts take time
             if (not hoped or point[1] > hoped[-1][1]) and (point[0] in ran or self._in_doubt(point[0])):
@@ -143,14 +213,15 @@ class Search(Billing):
 
     def _in_doubt(self, genome: Genome) -> bool:
         """Whether a forecast hangs on calls that are not known well, and that may still be asked ahead of its runs."""
-        return self._asked_ahead[genome] < LOOKS and self.forecaster.doubt(genome, self.checks.target) > DOUBTFUL
+        forecaster = self.candidates.forecaster
+        return self._asked_ahead[genome] < LOOKS and forecaster.doubt(genome, self.checks.target) > DOUBTFUL
 
     async def _ask_for(self, genomes: Sequence[Genome]) -> bool:
         """Ask calls that genomes hang on, before all others how alike answers are; gives whether there were any."""
-        table = self.bench.calibration
+        table, forecaster = self.bench.calibration, self.candidates.forecaster
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True
-        doubtful = [genome for genome in genomes if self._in_doubt(genome) and not self.forecaster.unjudged(genome)]
+        doubtful = [genome for genome in genomes if self._in_doubt(genome) and not forecaster.unjudged(genome)]
         self._asked_ahead.update(doubtful)
         asked = [
             await ask_ahead(
@@ -163,7 +234,7 @@ class Search(Billing):
     def _reached(self) -> bool:
         """Whether a genome that was run is as accurate as the user asked for."""
         until = self.settings.until
-        return until is not None and any(self._known[genome][0] >= until for genome in self.bench.outcomes)
+        return until is not None and any(self.candidates.known[genome][0] >= until for genome in self.bench.outcomes)
 
     async def race(
         self,
@@ -183,17 +254,17 @@ class Search(Billing):
         running = list(genomes)
         for count in rounds:
             if count > rounds[0]:
-                self._learn_of(running)
+                self.candidates.learn_of(running)
                 if split == "select":
                     running = [genome for genome in running if not self._settled(genome)]
             for size in self.settings.sizes:
-                known = self.front()
+                known = self.candidates.front()
                 running = [genome for genome in running if not self._hopeless(genome, known)]
                 telling = self._telling(running, size)
                 asked = {genome: min(count, math.ceil(rounds[-1] * parts.get(genome, 1.0))) for genome in telling}
                 await self.bench.measure(asked, split, size)
                 self.tell("search" if split == "search" else "measure")
-        self._learn()
+        self.candidates.learn()
         for genome in genomes:
             self.bench.keep(genome, split)
 
@@ -202,11 +273,12 @@ class Search(Billing):
 
         These are the ends of the 90 % intervals, by calls and by own runs.
         """
-        forecaster, target, cost = self.forecaster, self.settings.target_size, self._known[genome][1]
+        candidates, target = self.candidates, self.settings.target_size
+        forecaster, (_, cost) = candidates.forecaster, candidates.known[genome]
         if forecaster.unjudged(genome):
             return False
         least = forecaster.given(genome, target, self.bench.seen(genome)).low or 0.0
-        cheaper = [other for other, _, price in self.front() if price < cost and not forecaster.unjudged(other)]
+        cheaper = [other for other, _, price in candidates.front() if price < cost and not forecaster.unjudged(other)]
         highest = [forecaster.given(other, target, self.bench.seen(other)).high or 0.0 for other in cheaper]
         return least >= STEP + max(highest, default=0.0)
 
@@ -214,7 +286,7 @@ class Search(Billing):
         """Those genomes whose runs at a size tell anything: all at the largest, elsewhere those that may well fail."""
         if size == self.settings.sizes[-1]:
             return list(genomes)
-        forecaster, seen = self.forecaster, self.bench.seen
+        forecaster, seen = self.candidates.forecaster, self.bench.seen
         return [
             genome
             for genome in genomes
@@ -227,10 +299,10 @@ class Search(Billing):
         That end holds however often one looks (see `anytime`). One whose runs cost far more than was forecast may turn
         out to be too dear.
         """
-        if genome not in self.bench.outcomes or genome not in self._known:
+        if genome not in self.bench.outcomes or genome not in self.candidates.known:
             return False
-        if not self._ceiling.allows(genome):
+        if not self.candidates.allows(genome):
             return True
-        most = self.forecaster.most(self.bench.seen(genome), self.settings.target_size)
-        cost = self._known[genome][1]
+        most = self.candidates.forecaster.most(self.bench.seen(genome), self.settings.target_size)
+        _, cost = self.candidates.known[genome]
         return any(best > most and price <= cost for other, best, price in known if other != genome)

@@ -1,19 +1,28 @@
-"""Progress on standard error: a bar on a terminal, a line now and then elsewhere."""
+"""How far a run is: what tells it, and how it is shown, as a bar on a terminal or a line now and then elsewhere."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
+from typing import TypeAlias
 
+from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+Progress: TypeAlias = Callable[[str, int, int, str], None]
+"""`progress(phase, done, total, words)`."""
 
 EVERY = 10.0
 """Seconds between two lines where there is no terminal."""
 
 
+def silent(phase: str, done: int, total: int, words: str) -> None:
+    """No progress is shown."""
+
+
 class Bar:
-    """Shows the phases of a run; use it as a context manager and pass `update` as the run's progress.
+    """Shows the phases of a run on standard error; use it as a context manager and pass `update` as the run's progress.
 
     Args:
         title: a line that stands above the first phase.
@@ -22,14 +31,14 @@ class Bar:
     def __init__(self, title: str) -> None:
         self._title = title
         self._console = Console(stderr=True)
-        self._bars = Progress(
-            TextColumn("{task.description:<10}"),
-            TextColumn("{task.fields[words]:<42}"),
-            BarColumn(bar_width=24),
-            TimeElapsedColumn(),
+        self._bars = progress.Progress(
+            progress.TextColumn("{task.description:<10}"),
+            progress.TextColumn("{task.fields[words]:<42}"),
+            progress.BarColumn(bar_width=24),
+            progress.TimeElapsedColumn(),
             console=self._console,
         )
-        self._phases: dict[str, TaskID] = {}
+        self._phases: dict[str, progress.TaskID] = {}
         self._told = 0.0
 
     def __enter__(self) -> Bar:
@@ -55,6 +64,6 @@ class Bar:
             words = f"{done:,} of {total:,} {words}" if phase == "calibrate" else words
             self._bars.update(self._phases[phase], completed=done, total=total, words=words)
         elif phase not in self._phases or time.monotonic() - self._told > EVERY:
-            self._phases.setdefault(phase, TaskID(0))
+            self._phases.setdefault(phase, progress.TaskID(0))
             self._told = time.monotonic()
             self._console.print(f"{phase} {done:,}/{total:,} {words}", highlight=False, soft_wrap=True)

@@ -23,7 +23,7 @@ from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
 from undercut.search.forecast import can_be_billed
-from undercut.search.looking import Progress
+from undercut.search.progress import Progress
 from undercut.search.single import FROM_FILE, read_inputs, validate
 from undercut.search.stopping import run_to_end
 from undercut.spaces.cost import NO_COST, Cost

@@ -41,7 +41,7 @@ def _nothing(self: Any, key: str) -> None:
     return None
 
 
-NORMALISING = ("explore", "looking", "proposers.choices", "proposers.portfolio")
+NORMALISING = ("candidates", "explore", "proposers.choices", "proposers.portfolio")
 """Modules of the search that bring genomes to their normal form."""
 WITHOUT: Mapping[str, Mapping[str, Any]] = {
     "everything there": {},

@@ -106,7 +106,7 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
     async def watched(search: Search, *asked_for: Any) -> None:
         asked.append(model.calls)
         await race(search, *asked_for)
-        known = thinned(front((genome, *search.worth(genome)) for genome in search.bench.outcomes))
+        known = thinned(front((genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes))
         reports.append((model.calls, model.tokens, [genome for genome, *_ in known]))
 
     with tempfile.TemporaryDirectory() as folder, patch.object(Search, "race", watched):

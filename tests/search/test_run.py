@@ -29,11 +29,11 @@ from undercut.evaluators.tasks import open_task
 from undercut.evaluators.trace import Trace
 from undercut.search import calibration, conclude
 from undercut.search.calibration import AHEAD
+from undercut.search.candidates import SENSE
 from undercut.search.expense import foretold, limit_of
 from undercut.search.explore import DOUBTFUL, LOOKS, SURE, Search
 from undercut.search.forecast import Forecaster, aim
 from undercut.search.front import STEP
-from undercut.search.looking import SENSE
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
@@ -387,16 +387,16 @@ def test_a_run_that_was_cut_off_while_it_took_answers_over_has_not_begun(
 
 def know(search: Search, worths: dict[Genome, tuple[float, float]]) -> None:
     """Let a search take these for the accuracy and cost of genomes, and know of no others."""
-    search._known = worths
+    search.candidates.known = worths
     for genome, (accuracy, cost) in worths.items():
-        search._ceiling.add(genome, accuracy, cost, cost)
+        search.candidates._ceiling.add(genome, accuracy, cost, cost)
 
 
 def test_what_cannot_win_drops_out_of_the_race(tmp_path: Path) -> None:
     good, bad = Genome(call("sum", Input(0))), Genome(call("sum", Input(0), prompt=1))
     task, models = open_task("sum"), [open_model("simulated/gpt-3.5")]
     search = Search(SETTINGS, task, models, Store.create(tmp_path, SETTINGS), lambda *told: None)
-    search.refit()
+    search.candidates.refit()
     search.bench.outcomes[bad] = [Outcome(4, 0.0, None, NO_COST) for _ in range(8)]
     know(search, {good: (0.95, 10.0), bad: (0.96, 11.0)})
     asyncio.run(search.race([good, bad], "search", (8,)))
@@ -408,7 +408,7 @@ def test_what_cannot_win_drops_out_of_the_race(tmp_path: Path) -> None:
 def test_sizes_at_which_next_to_all_is_right_are_run_no_further(search: Search) -> None:
     """What the forecast is sure of costs no calls, but at the largest size; what it is not sure of is run."""
     *smaller, largest = search.settings.sizes
-    chances = {size: search.forecaster.chance(SUMMED, size, search.bench.seen(SUMMED)) for size in smaller}
+    chances = {size: search.candidates.forecaster.chance(SUMMED, size, search.bench.seen(SUMMED)) for size in smaller}
     sure = {size for size, chance in chances.items() if chance >= SURE}
     assert sure and search.bench.seen(SUMMED).keys() >= sure  # its first runs told
     before = search.bench.seen(SUMMED)
@@ -427,10 +427,10 @@ def test_what_hangs_on_how_alike_answers_are_waits_for_what_does_not(search: Sea
     vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 2}, [WARM]))
     know(search, {REWORDED: (0.5, 10.0), vote: (0.99, 50.0)})
     search._asked_ahead.update({REWORDED: LOOKS, vote: LOOKS})
-    assert asyncio.run(search.sounded(())) == [REWORDED]
+    assert asyncio.run(search.vetted(())) == [REWORDED]
     assert "sum" in search.bench.calibration.unrepeated
     know(search, {vote: (0.99, 50.0)})
-    asyncio.run(search.sounded(()))
+    asyncio.run(search.vetted(()))
     assert "sum" not in search.bench.calibration.unrepeated and search.bench.calibration.repeats
 
 
@@ -445,7 +445,7 @@ def search(tmp_path: Path) -> Iterator[Search]:
         Store.create(tmp_path, settings),
         lambda *told: None,
     )
-    opened.refit()
+    opened.candidates.refit()
     asyncio.run(opened.race([Genome(call("sum", Input(0)))], "search", (8,)))
     yield opened
     opened.store.close()
@@ -467,13 +467,13 @@ SUMMED_CALL = next(tool for tool in open_task("sum").primitives if tool.name == 
 def test_calls_are_asked_ahead_on_other_problems_each_time_until_the_forecast_is_known(search: Search) -> None:
     """Nothing was measured of pieces of 64 before."""
     genome, target = chunked(64, 64), search.checks.target
-    before, looks = search.forecaster.doubt(genome, target), 0
+    before, looks = search.candidates.forecaster.doubt(genome, target), 0
     assert before > DOUBTFUL
     while asyncio.run(search._ask_for([genome])):
-        search.refit()
+        search.candidates.refit()
         looks += 1
     assert 1 <= looks <= LOOKS
-    assert looks == LOOKS or search.forecaster.doubt(genome, target) <= DOUBTFUL
+    assert looks == LOOKS or search.candidates.forecaster.doubt(genome, target) <= DOUBTFUL
     problems = [instance.inputs for look in range(1, LOOKS + 1) for instance in search.checks.at_target(look)]
     assert len({repr(inputs) for inputs in problems}) == LOOKS * AHEAD
     spent = search.ledger.spent.calls
@@ -483,18 +483,19 @@ def test_calls_are_asked_ahead_on_other_problems_each_time_until_the_forecast_is
 def test_what_better_luck_would_bring_onto_the_front_gets_a_second_look(search: Search) -> None:
     """A few wrong answers by bad luck rule out what nobody asks again: now it is asked, as often as doubt remains."""
     hoped, hopeless = chunked(64, 64), Genome(call("sum", Input(0), prompt=2))
-    accuracy, cost = search.worth(SUMMED)
+    accuracy, cost = search.candidates.worth(SUMMED)
     know(search, {SUMMED: (accuracy, cost), hoped: (accuracy, 1.5 * cost), hopeless: (accuracy, 1e9)})
-    assert search.promising(search.bench.outcomes) == [] and search.forecaster.doubt(hoped, 256) > DOUBTFUL
+    assert search.candidates.promising(search.bench.outcomes) == []
+    assert search.candidates.forecaster.doubt(hoped, 256) > DOUBTFUL
     promising = asyncio.run(search._second_look())
     assert search._asked_ahead[hoped] and not search._asked_ahead[hopeless]
-    assert search.forecaster.doubt(hoped, 256) < DOUBTFUL or search._asked_ahead[hoped] == LOOKS or promising
-    assert promising == bool(search.promising(search.bench.outcomes))
+    assert search.candidates.forecaster.doubt(hoped, 256) < DOUBTFUL or search._asked_ahead[hoped] == LOOKS or promising
+    assert promising == bool(search.candidates.promising(search.bench.outcomes))
 
 
 def test_finalists_are_raced_until_their_place_is_settled(search: Search) -> None:
     """What is right each time beside what hardly ever is needs no more problems; what is about as good does."""
-    target, worth = search.settings.target_size, search.worth(SUMMED)
+    target, worth = search.settings.target_size, search.candidates.worth(SUMMED)
     know(search, {SUMMED: (0.1, worth[1]), WARM: (0.95, 2 * worth[1])})
     seen = {SUMMED: [0.0] * 40, WARM: [1.0] * 40}
     for genome, scores in seen.items():
@@ -513,10 +514,10 @@ def test_where_nothing_can_be_judged_runs_at_small_sizes_have_a_say(
 ) -> None:
     """Its kin may make sense each time: what fails half of the small problems fails large ones more often."""
     monkeypatch.setattr(Forecaster, "unjudged", lambda forecaster, genome: ["sum"])
-    search._kin.add(SUMMED, 1.0, 1.0)
-    hoped = search.worth(WARM)[0]
+    search.candidates._kin.add(SUMMED, 1.0, 1.0)
+    hoped = search.candidates.worth(WARM)[0]
     search.bench.outcomes[WARM] = [Outcome(search.settings.sizes[0], score, None, NO_COST) for score in (0.0, 1.0) * 4]
-    assert search.worth(WARM)[0] < 0.7 * hoped
+    assert search.candidates.worth(WARM)[0] < 0.7 * hoped
 
 
 class Knowing(Counted):
@@ -561,18 +562,19 @@ def test_where_nothing_can_be_rehearsed_sense_has_a_say(search: Search, monkeypa
     """As it is likely from kin, then from own runs: one right of eight is luck where most should have been right."""
     monkeypatch.setattr(Forecaster, "unjudged", lambda forecaster, genome: ["sum"])
     largest = search.settings.sizes[-1]
-    alone = search.worth(WARM)[0] / search._kin.sound(WARM)
-    search._kin.add(SUMMED, 0.0, 1.0)
-    assert search.worth(WARM)[0] == pytest.approx(alone * search._kin.sound(WARM))
-    monkeypatch.setattr(search._kin, "sound", lambda genome: SENSE / 2)
-    assert search.worth(WARM)[0] == 0, "what most likely makes no sense is not run"
+    alone = search.candidates.worth(WARM)[0] / search.candidates._kin.sound(WARM)
+    search.candidates._kin.add(SUMMED, 0.0, 1.0)
+    assert search.candidates.worth(WARM)[0] == pytest.approx(alone * search.candidates._kin.sound(WARM))
+    monkeypatch.setattr(search.candidates._kin, "sound", lambda genome: SENSE / 2)
+    assert search.candidates.worth(WARM)[0] == 0, "what most likely makes no sense is not run"
     for right, sound in ((8, 1.0), (1, 0.2), (1, 0.05), (0, 0.5)):
         scores = [1.0] * right + [0.0] * (8 - right)
         search.bench.outcomes[WARM] = [Outcome(largest, score, None, NO_COST) for score in scores]
         monkeypatch.setattr(search.bench.attribution, "sound", lambda genome, size, sound=sound: sound)
-        chance = aim(*(search.forecaster.chance(WARM, size, search.bench.seen(WARM)) for size in (largest, 256)))
+        seen, forecaster = search.bench.seen(WARM), search.candidates.forecaster
+        chance = aim(*(forecaster.chance(WARM, size, seen) for size in (largest, 256)))
         expected = sound * chance + (1 - sound) * min(chance, (right + LUCK) / 9) if right and sound > SENSE else 0.0
-        assert search.worth(WARM)[0] == pytest.approx(expected)
+        assert search.candidates.worth(WARM)[0] == pytest.approx(expected)
 
 
 def test_what_is_right_only_up_to_the_target_is_found_out(search: Search) -> None:
@@ -585,30 +587,30 @@ def test_what_is_right_only_up_to_the_target_is_found_out(search: Search) -> Non
 
 
 def test_the_best_are_polished_until_no_step_is_left_untried(search: Search) -> None:
-    search._forecast(SUMMED)
-    search.polish()
-    assert len(search._known) > 5
-    footholds = search._footholds()
-    assert {genome for genome, _, _ in search.front()} <= set(footholds)
+    search.candidates.forecast(SUMMED)
+    search.candidates.polish()
+    assert len(search.candidates.known) > 5
+    footholds = search.candidates._footholds()
+    assert {genome for genome, _, _ in search.candidates.front()} <= set(footholds)
     for genome in footholds:
-        assert all(normal(near) in search._known for near in neighbours(search.space, genome))
+        assert all(normal(near) in search.candidates.known for near in neighbours(search.space, genome))
 
 
 def test_a_twin_of_what_was_run_is_not_run(search: Search) -> None:
     twin = Genome(Node("retry", [Input(0)], {"tries": 2}, [SUMMED]))
-    cost = search.worth(SUMMED)[1]
+    cost = search.candidates.worth(SUMMED)[1]
     know(search, {SUMMED: (0.5, cost), twin: (0.6, cost * 1.02)})
-    assert search.promising([]) == [SUMMED, twin]
-    assert search.promising([SUMMED]) == []
+    assert search.candidates.promising([]) == [SUMMED, twin]
+    assert search.candidates.promising([SUMMED]) == []
     search.bench.outcomes[SUMMED] = [Outcome(4, 0.0, None, NO_COST) for _ in range(40)]
-    assert search.promising([SUMMED]) == [twin]  # the twin was run in vain: this one may still do better
+    assert search.candidates.promising([SUMMED]) == [twin]  # the twin was run in vain: this one may still do better
 
 
 def test_what_adds_most_accuracy_for_its_cost_is_run_first(search: Search) -> None:
     near, dear = (Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": lead}, [SUMMED])) for lead in (2, 3))
     know(search, {SUMMED: (0.2, 10.0), near: (0.5, 30.0), dear: (0.9, 300.0)})
-    assert search.promising([]) == [SUMMED, near, dear]
-    assert search.promising([], 2) == [SUMMED, near]
+    assert search.candidates.promising([]) == [SUMMED, near, dear]
+    assert search.candidates.promising([], 2) == [SUMMED, near]
 
 
 def test_the_search_looks_on_for_longer_while_nothing_is_right_half_of_the_time(search: Search) -> None:
@@ -622,21 +624,21 @@ def test_what_costs_more_than_all_so_far_waits_while_there_is_something_cheaper(
     dear = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1001}, [SUMMED]))
     dearer = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1003}, [SUMMED]))
     assert search.bench.calibration.tokens() == pytest.approx(search.ledger.spent.tokens)
-    assert search.in_step([dear, SUMMED], FIRST) == [SUMMED]
-    assert search.in_step([dearer, dear], FIRST) == [dear]
-    assert search.in_step([], FIRST) == []
+    assert search.plan.in_step([dear, SUMMED], FIRST) == [SUMMED]
+    assert search.plan.in_step([dearer, dear], FIRST) == [dear]
+    assert search.plan.in_step([], FIRST) == []
     few = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 3}, [SUMMED]))
-    assert search.in_step([few, SUMMED], (1,)) == [few, SUMMED]
-    assert search.in_step([few, SUMMED], (1000,)) == [SUMMED]  # of so many problems it is too dear, too
+    assert search.plan.in_step([few, SUMMED], (1,)) == [few, SUMMED]
+    assert search.plan.in_step([few, SUMMED], (1000,)) == [SUMMED]  # of so many problems it is too dear, too
 
 
 def test_a_candidate_that_costs_far_more_than_forecast_is_dropped_early(search: Search) -> None:
     vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 4}, [SUMMED]))
-    cost = search.worth(vote)[1]
+    cost = search.candidates.worth(vote)[1]
     know(search, {SUMMED: (0.5, cost / 20), vote: (0.9, cost)})
     search.bench.outcomes[vote] = [Outcome(8, 0.0, None, NO_COST)]
-    search._kin.add(vote, 1.0, 100 * search.unit(search.forecaster.at(vote, 8).cost))
-    search._forecast(vote)
+    search.candidates._kin.add(vote, 1.0, 100 * search.bench.unit(search.candidates.forecaster.at(vote, 8).cost))
+    search.candidates.forecast(vote)
     asyncio.run(search.race([vote], "search", (2, 8)))
     assert len(search.bench.outcomes[vote]) == 1
 

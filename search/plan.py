@@ -1,38 +1,46 @@
-"""What the limits of a search leave room for, and what is yet to be run is forecast to cost."""
+"""What races and measurements will take, by forecast, and which of them the limits of a search leave room for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
+from undercut.evaluators.task import Task
+from undercut.search.bench import Bench
 from undercut.search.budget import KEPT, Budget, Room
+from undercut.search.candidates import Candidates
 from undercut.search.front import adds, front, thinned
-from undercut.search.looking import Looking
 from undercut.search.rounds import FEWEST, LEAST, problems_of, shares
+from undercut.search.settings import Settings
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.genome import Genome
 
 
-@dataclass
-class Billing(Looking):
-    """Genomes that a search has looked at, and what it takes to race and to measure them."""
+class Plan:
+    """Which of the runs to come there is room for.
 
-    _calibrated: int = 0  # answers of the first calibration
-    _held: dict[int, dict[int, int]] = field(default_factory=dict)
+    Attributes:
+        calibrated: how many different answers the first calibration took.
+    """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._budget = Budget(self.ledger, self.store)
+    def __init__(self, settings: Settings, task: Task, bench: Bench, candidates: Candidates, budget: Budget) -> None:
+        self._settings = settings
+        self._task = task
+        self._bench = bench
+        self._candidates = candidates
+        self._budget = budget
+        self.calibrated = 0
+        self._held: dict[int, dict[int, int]] = {}
 
     def room(self) -> Room:
         """What the limits leave. Decompositions are taken to go on sharing as many calls as those that were run."""
-        known, charged = self.bench.calibration, self.bench.charged.calls
-        unlike = min(1.0, (known.answers - self._calibrated) / charged) if charged else 1.0
+        known, charged = self._bench.calibration, self._bench.charged.calls
+        unlike = min(1.0, (known.answers - self.calibrated) / charged) if charged else 1.0
         return self._budget.room(known.answers, unlike, known.untold)
 
     def bill(self, genomes: Iterable[Genome], problems: Mapping[int, int]) -> Cost:
         """What running genomes on so many problems of each size is forecast to cost."""
-        bill = self.forecaster.bill
+        bill = self._candidates.forecaster.bill
         return sum((bill(genome, size) * many for genome in genomes for size, many in problems.items()), NO_COST)
 
     def in_step(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
@@ -40,8 +48,8 @@ class Billing(Looking):
 
         What is learned on the way often makes the dear ones needless, and no bill grows by leaps.
         """
-        spent = self.bench.calibration.tokens()
-        bill, sizes = self.forecaster.bill, self.settings.sizes
+        spent = self._bench.calibration.tokens()
+        bill, sizes = self._candidates.forecaster.bill, self._settings.sizes
         prices = {genome: rounds[-1] * sum(bill(genome, size).tokens for size in sizes) for genome in genomes}
         # Tokens that a server does not tell are not a number, and nothing is more than that.
         return [genome for genome in genomes if not prices[genome] > max(min(prices.values()), spent)]
@@ -53,7 +61,7 @@ class Billing(Looking):
             return list(genomes)
         found, room = list[Genome](), room.without(self.closing())
         for genome in genomes:
-            price = self.bill([genome], dict.fromkeys(self.settings.sizes, rounds[-1]))
+            price = self.bill([genome], dict.fromkeys(self._settings.sizes, rounds[-1]))
             if room.times(price) >= 1:
                 found.append(genome)
                 room = room.without(price)
@@ -61,9 +69,10 @@ class Billing(Looking):
 
     def closing(self) -> Cost:
         """What races leave for the last measurement, of the front of what was run and of the known designs."""
-        ran = front((genome, *self._known[genome]) for genome in self.bench.outcomes if genome in self._known)
+        known = self._candidates.known
+        ran = front((genome, *known[genome]) for genome in self._bench.outcomes if genome in known)
         parts = self.parts([genome for genome, _, _ in thinned(ran)])
-        some = self.measuring(parts, self.held(self.settings.samples)) * KEPT
+        some = self.measuring(parts, self.held(self._settings.samples)) * KEPT
         return max(some, self.bill(parts, self.held(FEWEST + 1)), key=lambda cost: cost.calls)
 
     def measuring(self, parts: Mapping[Genome, float], problems: Mapping[int, int]) -> Cost:
@@ -72,9 +81,9 @@ class Billing(Looking):
 
     def held(self, samples: int) -> dict[int, int]:
         """The problems of a last measurement on so many of the largest size, at most as many as were asked for."""
-        samples = min(samples, self.settings.samples)
+        samples = min(samples, self._settings.samples)
         if samples not in self._held:
-            self._held[samples] = problems_of(replace(self.settings, samples=samples), self.task, "test")
+            self._held[samples] = problems_of(replace(self._settings, samples=samples), self._task, "test")
         return self._held[samples]
 
     def parts(self, chosen: Sequence[Genome]) -> dict[Genome, float]:
@@ -83,9 +92,9 @@ class Billing(Looking):
         A known design gets few where another one that costs less is forecast to be as accurate: it cannot be the best.
         What the measurement itself shows has no say in that, so that its intervals hold.
         """
-        designs = self.designs().values()
-        found = self.shares(list(dict.fromkeys([*chosen, *designs])), self.held(self.settings.samples))
-        worths = {genome: self.worth(genome) for genome in designs}
+        designs = self._candidates.designs().values()
+        found = self.shares(list(dict.fromkeys([*chosen, *designs])), self.held(self._settings.samples))
+        worths = {genome: self._candidates.worth(genome) for genome in designs}
         for genome, worth in worths.items():
             outdone = any(other[1] < worth[1] and not adds(*worth, *other) for other in worths.values())
             if outdone and genome not in chosen:
@@ -95,5 +104,5 @@ class Billing(Looking):
     def shares(self, genomes: Sequence[Genome], problems: Mapping[int, int]) -> dict[Genome, float]:
         """Which share of so many problems genomes are run on for all that they are worth to be known about as well."""
         bills = [self.bill([genome], problems) for genome in genomes]
-        rights = [self.worth(genome)[0] for genome in genomes]
+        rights = [self._candidates.worth(genome)[0] for genome in genomes]
         return dict(zip(genomes, shares(bills, rights), strict=True))

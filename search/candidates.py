@@ -1,16 +1,12 @@
-"""What a search knows of all the genomes that it has looked at: forecasts, and the front of them."""
+"""The candidates of a search: all genomes that it has looked at, what they are forecast to be, and their front."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
 from statistics import fmean
-from typing import TypeAlias
 
 from undercut.evaluators.attribution import LUCK
-from undercut.evaluators.engine import Engine
-from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.task import Task
@@ -18,19 +14,15 @@ from undercut.search.bench import Bench
 from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
-from undercut.search.forecast import Forecaster, aim, known_unit, unit_of
+from undercut.search.forecast import Forecaster, aim, unit_of
 from undercut.search.front import TWIN, adds, front, thinned
 from undercut.search.kin import Kin
-from undercut.search.proposers import open_proposer
+from undercut.search.proposers import Proposer
 from undercut.search.settings import Settings
-from undercut.search.store import Store
 from undercut.spaces.genome import Genome
 from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import normal
 from undercut.spaces.space import Space
-
-Progress: TypeAlias = Callable[[str, int, int, str], None]
-"""`progress(phase, done, total, words)`."""
 
 AT_ONCE = 4
 """Genomes run on the model between two looks at the forecasts."""
@@ -46,60 +38,43 @@ MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
 
 
-@dataclass
-class Looking:
-    """Genomes that a search has looked at, and what running some of them has shown.
+class Candidates:
+    """Genomes that a search has looked at, and what each of them is worth.
 
-    What one is worth is what the search aims at, mostly the accuracy at the target, and its cost there, by all calls
-    and by its own runs so far.
+    A genome's worth is its accuracy, mostly that at the target size (see `aim`), and its cost there, by all calls and
+    by its own runs so far. The proposer is told of every worth that is worked out.
+
+    Attributes:
+        known: the worth of each genome when it was last worked out.
+        forecaster: works out forecasts; it knows of all calls up to the last `refit`, and is there from the first on.
     """
 
-    settings: Settings
-    task: Task
-    models: Sequence[Model]
-    store: Store
-    progress: Progress
-    concurrency: int = 64
-    judges: Sequence[Model] = ()
-    _kin: Kin = field(default_factory=Kin)
-    _known: dict[Genome, tuple[float, float]] = field(default_factory=dict)
-    _around: dict[Genome, list[Genome]] = field(default_factory=dict)
-    _spoiling: dict[tuple[Genome, int], float] = field(default_factory=dict)
-    _current: set[Genome] = field(default_factory=set)
+    forecaster: Forecaster
 
-    def __post_init__(self) -> None:
-        settings = self.settings
-        self.unit = known_unit(settings.cost, self.models)
-        self._work = unit_of("passes") if settings.cost == "latency" else self.unit
+    def __init__(
+        self,
+        settings: Settings,
+        task: Task,
+        models: Sequence[Model],
+        space: Space,
+        checks: Checks,
+        bench: Bench,
+        proposer: Proposer,
+    ) -> None:
+        self._settings = settings
+        self._task = task
+        self._models = models
+        self._space = space
+        self._checks = checks
+        self._bench = bench
+        self._proposer = proposer
+        self._work = unit_of("passes") if settings.cost == "latency" else bench.unit
         self._ceiling = Ceiling(settings.ceiling)
-        self.toolbox = self.task.toolbox([model.name for model in self.models], settings.allow_code)
-        self.checks = Checks(self.task, self.toolbox, settings)
-        for primitive in self.task.primitives:
-            primitive.answer_size(*[1] * len(primitive.inputs))  # refused now, and not after the first calls
-        self.space = Space(self.task.signature, self.toolbox, max_size=settings.max_size)
-        limits = (settings.max_calls, settings.max_tokens, settings.max_usd, settings.max_minutes)
-        self.ledger = Ledger(*limits, journal=self.store.answers.journal)
-        self.engine = Engine(
-            [*self.models, *self.judges],
-            cache=self.store.answers,
-            ledger=self.ledger,
-            concurrency=self.concurrency,
-            workers=settings.workers,
-        )
-        self._proposer = open_proposer(settings.strategy, self.space, settings.seed)
-        self.bench = Bench(self.task, self.toolbox, self.engine, self.store, self.unit, settings.seed)
-
-    def _propose(self) -> int:
-        """Forecast a batch of the proposer's genomes; how many there were."""
-        for asked in range(self._proposer.batch):
-            genome = self._proposer.ask()
-            if genome is None:
-                return asked
-            genome = normal(genome)
-            if genome not in self._known:
-                self._forecast(genome)
-        self.tell("search")
-        return self._proposer.batch
+        self._kin = Kin()
+        self.known: dict[Genome, tuple[float, float]] = {}
+        self._current: set[Genome] = set()  # what was forecast since the last refit
+        self._around: dict[Genome, list[Genome]] = {}  # neighbours of what was polished
+        self._spoiling: dict[tuple[Genome, int], float] = {}  # kept from forecaster to forecaster
 
     def polish(self) -> None:
         """Forecast all that is one step away from the best of each size, until nothing new comes to them.
@@ -112,15 +87,15 @@ class Looking:
         while fresh := [genome for genome in self._footholds() if genome not in polished]:
             for genome in fresh:
                 polished.add(genome)
-                if genome not in self._current or not self.checks.holds_far(genome):
-                    self._forecast(genome)
-                if self._known[genome] != WRONG:
+                if genome not in self._current or not self._checks.holds_far(genome):
+                    self.forecast(genome)
+                if self.known[genome] != WRONG:
                     if genome not in self._around:
-                        self._around[genome] = list(dict.fromkeys(map(normal, neighbours(self.space, genome))))
+                        self._around[genome] = list(dict.fromkeys(map(normal, neighbours(self._space, genome))))
                     for near in self._around[genome]:
                         if near not in self._current:
-                            self._forecast(near)
-            if self.task.blind:
+                            self.forecast(near)
+            if self._task.blind:
                 break
 
     def _footholds(self) -> list[Genome]:
@@ -140,14 +115,14 @@ class Looking:
             found |= dict.fromkeys(genome for genome, _, _ in [*thinned(best), *thinned(alone)])
         return list(found)
 
-    def _forecast(self, genome: Genome) -> None:
+    def forecast(self, genome: Genome) -> None:
         """Work out what a genome is worth by what is known now, and tell the proposer."""
         self._current.add(genome)
         accuracy, cost, work = self._worth(genome)
-        self._known[genome] = accuracy, cost
-        judged = genome in self.bench.outcomes or not self.forecaster.unjudged(genome)
+        self.known[genome] = accuracy, cost
+        judged = genome in self._bench.outcomes or not self.forecaster.unjudged(genome)
         self._ceiling.add(genome, accuracy if judged else 0.0, cost, work)
-        self._proposer.tell(genome, *((accuracy, cost) if self._ceiling.allows(genome) else WRONG))
+        self._proposer.tell(genome, *((accuracy, cost) if self.allows(genome) else WRONG))
 
     def worth(self, genome: Genome) -> tuple[float, float]:
         """What the search aims at, mostly the accuracy at the target, and the cost there."""
@@ -156,12 +131,12 @@ class Looking:
 
     def _worth(self, genome: Genome) -> tuple[float, float, float]:
         """The same, and the work of a run."""
-        if self.checks.right(genome) is False:
+        if self._checks.right(genome) is False:
             return *WRONG, math.inf
-        largest, target = self.settings.sizes[-1], self.settings.target_size
+        largest, target = self._settings.sizes[-1], self._settings.target_size
         forecast = self.forecaster.at(genome, target)
-        cost = self.unit(forecast.cost)
-        seen = self.bench.seen(genome)
+        cost = self._bench.unit(forecast.cost)
+        seen = self._bench.seen(genome)
         if seen:
             accuracy = aim(*(self.forecaster.chance(genome, size, seen) for size in (largest, target)))
         else:
@@ -172,10 +147,10 @@ class Looking:
             accuracy = self._by_sense(genome, accuracy) if forecast.cost.calls >= 1 else 0.0
         work = self._work(forecast.cost)
         if seen:
-            dearer = self._kin.dearer(genome, self.unit(self.forecaster.at(genome, largest).cost))
+            dearer = self._kin.dearer(genome, self._bench.unit(self.forecaster.at(genome, largest).cost))
             if dearer > RUNAWAY or unjudged:
                 cost, work = cost * dearer, work * dearer
-        if self._ceiling.would_fall(accuracy, cost, work) and not self.checks.holds_far(genome):
+        if self._ceiling.would_fall(accuracy, cost, work) and not self._checks.holds_far(genome):
             return *WRONG, math.inf  # all others would be held against it
         return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size), work
 
@@ -185,9 +160,9 @@ class Looking:
         Nothing where it most likely makes none, however lucky its runs, and where it was never right: then it is cheap
         because it fails early.
         """
-        size = self.settings.sizes[-1]
-        ran = self.bench.seen(genome).get(size)
-        sound = self.bench.attribution.sound(genome, size) if ran else self._kin.sound(genome)
+        size = self._settings.sizes[-1]
+        ran = self._bench.seen(genome).get(size)
+        sound = self._bench.attribution.sound(genome, size) if ran else self._kin.sound(genome)
         if not sound or sound < SENSE or (ran and not ran.total):
             return 0.0
         senseless = (ran.total + LUCK) / (ran.runs + 1) if ran else 0.0
@@ -198,16 +173,15 @@ class Looking:
         return thinned(front(self._affordable_known()))
 
     def _affordable_known(self) -> list[tuple[Genome, float, float]]:
-        allows = self._ceiling.allows
-        return [(genome, *worth) for genome, worth in self._known.items() if worth[0] > 0 and allows(genome)]
+        return [(genome, *worth) for genome, worth in self.known.items() if worth[0] > 0 and self.allows(genome)]
 
-    def _near_front(self) -> list[Genome]:
+    def near_front(self) -> list[Genome]:
         """Genomes that some news could bring onto the front.
 
         None cheaper is more than `MARGIN` more accurate, and none that costs less than half is as accurate.
         """
         near, best = [], 0.0
-        known = sorted(self._known.items(), key=lambda item: (item[1][1], -item[1][0]))
+        known = sorted(self.known.items(), key=lambda item: (item[1][1], -item[1][0]))
         halves, half = iter(known), 0.0
         _, (ahead, price) = next(halves, (None, WRONG))
         for genome, (accuracy, cost) in known:
@@ -238,68 +212,62 @@ class Looking:
 
         Beyond what is within the noise, and unless its runs rule that out.
         """
-        target = self.settings.target_size
-        accuracy, cost = self._known[genome]
+        target = self._settings.target_size
+        accuracy, cost = self.known[genome]
         hoped = self.forecaster.at(genome, target).accuracy or 0.0
         return any(
-            self._known[other][1] <= cost * TWIN
-            and not adds(hoped, cost, self.forecaster.at(other, target).accuracy or 0.0, self._known[other][1])
-            and self.forecaster.most(self.bench.seen(other), target) >= accuracy
+            self.known[other][1] <= cost * TWIN
+            and not adds(hoped, cost, self.forecaster.at(other, target).accuracy or 0.0, self.known[other][1])
+            and self.forecaster.most(self._bench.seen(other), target) >= accuracy
             for other in done
         )
 
     def designs(self) -> dict[str, Genome]:
         """Known designs that are right for this task when every call is."""
         found: dict[str, Genome] = {}
-        for name, genome in known_designs(self.task, self.settings.sizes[0], len(self.models)):
-            if name not in found and self.checks.right(genome) is not False:
+        for name, genome in known_designs(self._task, self._settings.sizes[0], len(self._models)):
+            if name not in found and self._checks.right(genome) is not False:
                 found[name] = genome
         return found
 
-    def _learn(self) -> None:
+    def allows(self, genome: Genome) -> bool:
+        """Whether a genome that was forecast is cheap enough to be looked at."""
+        return self._ceiling.allows(genome)
+
+    def learn(self) -> None:
         """Fit the forecaster to all calls so far, and work out again what that may bring onto the front."""
         self.refit()
-        for genome in self._near_front():
-            self._forecast(genome)
+        for genome in self.near_front():
+            self.forecast(genome)
 
-    def _learn_of(self, genomes: Iterable[Genome]) -> None:
+    def learn_of(self, genomes: Iterable[Genome]) -> None:
         """The same for some genomes and, until nothing is there by what was known before, for those on the front.
 
         That takes a fraction of the time, and misses only what rises. What was never forecast stays so: the designs
         that a search begins with where nothing can be judged run to the end of their race.
         """
         self.refit()
-        genomes = [genome for genome in genomes if genome in self._known]
+        genomes = [genome for genome in genomes if genome in self.known]
         while stale := [genome for genome in genomes if genome not in self._current]:
             for genome in stale:
-                self._forecast(genome)
+                self.forecast(genome)
             genomes = [genome for genome, _, _ in self.front()]
 
     def refit(self) -> None:
         """Fit the forecaster to all calls so far."""
-        shapes = [model.shape for model in self.models]
-        prices = [price_of(model) for model in self.models]
+        shapes = [model.shape for model in self._models]
+        prices = [price_of(model) for model in self._models]
         self._learn_of_kin()
-        attributed = self.bench.attribution.found()
-        rates = FittedRates(self.bench.calibration, self.toolbox, shapes, prices, attributed=attributed)
-        workers, credit = self.settings.workers, self.bench.credit()
-        self.forecaster = Forecaster(rates, self.task, self.toolbox, workers, self._spoiling, credit)
+        attributed = self._bench.attribution.found()
+        rates = FittedRates(self._bench.calibration, self._bench.toolbox, shapes, prices, attributed=attributed)
+        workers, credit = self._settings.workers, self._bench.credit()
+        self.forecaster = Forecaster(rates, self._task, self._bench.toolbox, workers, self._spoiling, credit)
         self._current.clear()
 
     def _learn_of_kin(self) -> None:
         """Take note of what all runs so far cost, and of which of them make sense."""
-        largest, sound = self.settings.sizes[-1], self.bench.attribution.sound
-        for genome, outcomes in self.bench.outcomes.items():
-            costs = [self.unit(outcome.cost) for outcome in outcomes if outcome.size == largest]
+        largest, sound = self._settings.sizes[-1], self._bench.attribution.sound
+        for genome, outcomes in self._bench.outcomes.items():
+            costs = [self._bench.unit(outcome.cost) for outcome in outcomes if outcome.size == largest]
             if costs:
                 self._kin.add(genome, sound(genome, largest) or 0.0, fmean(costs))
-
-    def tell(self, phase: str) -> None:
-        """Report progress."""
-        run = len(self.bench.outcomes)
-        words = f"{len(self._known):,} forecast, {run} run, {self.ledger.spent.calls:,} calls"
-        self.progress(phase, run, self.settings.evaluations, words)
-
-
-def silent(phase: str, done: int, total: int, words: str) -> None:
-    """No progress is shown."""
