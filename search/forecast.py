@@ -26,6 +26,9 @@ from undercut.spaces.pricing import call_cost
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Toolbox
 
+Seen: TypeAlias = Mapping[int, Scores]
+"""A genome's own runs, by size."""
+
 UNITS: dict[str, Callable[[Cost], float]] = {
     "tokens": lambda cost: cost.tokens,
     "passes": lambda cost: cost.passes,
@@ -48,6 +51,9 @@ GROWTHS = {0.0: 0.8, -0.5: 0.15, -1.0: 0.05}
 share that decides."""
 FAULTY, REHEARSED = 3, 256
 """Problems on which calls are made to go wrong, to see whether that spoils the result, and their largest size."""
+FAR = 0.9
+"""Weight of the accuracy at the target size beside that at the largest size run, which decides where nothing reaches
+the target."""
 BY_RESULTS = "by whole results alone: nothing tells whether calls without a reference are right"
 """What is said of forecasts where no answer could be judged."""
 LEVEL, INTERVAL = 0.9, (0.05, 0.95)
@@ -99,18 +105,9 @@ def can_be_billed(max_usd: float | None, models: Sequence[Model]) -> None:
         )
 
 
-FAR = 0.9
-"""Weight of the accuracy at the target size beside that at the largest size run, which decides where nothing reaches
-the target."""
-
-
 def aim(at_largest: float, at_target: float) -> float:
     """What a search makes as large as it can: the accuracy at the target, mostly."""
     return FAR * at_target + (1 - FAR) * at_largest
-
-
-Seen: TypeAlias = Mapping[int, Scores]
-"""A genome's own runs, by size."""
 
 
 @dataclass(frozen=True, slots=True)

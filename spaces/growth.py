@@ -14,6 +14,10 @@ TOPS = (240, 120, 60)
 """Binary logarithms of the largest size looked at: the first at which the cost is still a float."""
 SAMPLES = 12
 """Sizes around each of three points, half an octave apart, over which the ripples of rounding up are averaged."""
+SNAP = 0.04
+"""How far from a quarter a fitted power may be and still be taken for that quarter."""
+DOUBLINGS = 40
+"""Crossovers are looked for up to two to this power; beyond, the order of growth decides."""
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -118,10 +122,6 @@ def _leading(logs: Sequence[Sequence[float]], values: Sequence[Sequence[float]])
     return _with_logs(quarter, centres, logs, values)
 
 
-SNAP = 0.04
-"""How far from a quarter a fitted power may be and still be it."""
-
-
 def _with_logs(
     power: float, centres: Sequence[float], logs: Sequence[Sequence[float]], values: Sequence[Sequence[float]]
 ) -> Growth:
@@ -151,10 +151,6 @@ def _superscript(power: float) -> str:
     if power == 1:
         return ""
     return str(int(power)).translate(SUPERSCRIPTS) if power == int(power) > 0 else f"^{power:g}"
-
-
-DOUBLINGS = 40
-"""Sizes above two to this power are left to the orders of growth."""
 
 
 def crossover(first: Measure, second: Measure) -> int | None:

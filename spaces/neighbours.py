@@ -13,6 +13,9 @@ from undercut.spaces.space import Place, Space, Want, assemble, slots
 from undercut.spaces.types import empty_of
 from undercut.spaces.variation import hoisted, lifting_forms, replaced, turned
 
+STATE, CHUNK = 0, 1
+"""The inputs of a fold's body: what is carried, and the items of the step."""
+
 
 def neighbours(space: Space, genome: Genome) -> Iterator[Genome]:
     """Every genome of the space one step away.
@@ -141,9 +144,6 @@ def _legal(space: Space, genome: Genome) -> bool:
     except GenomeError:
         return False
     return True
-
-
-STATE, CHUNK = 0, 1
 
 
 def _in_pieces(fold: Node) -> Node | None:

@@ -19,6 +19,15 @@ from undercut.spaces.types import Type
 
 Types: TypeAlias = tuple[Type, ...]
 
+REST = 0.6
+"""How often growth stops at an input that fits."""
+REUSE = 0.5
+"""How often growth takes a part from the library that fits."""
+BARRED = {"vote": ("vote", "retry"), "retry": ("retry",)}
+"""Operators that do not stand right under another: a vote drops flagged answers by itself."""
+IDLE = ("split", "join")
+"""Operators that move items about without any work on them."""
+
 
 class Want(NamedTuple):
     """What is wanted somewhere: a type, from inputs of these types.
@@ -60,10 +69,8 @@ class Place:
 Library: TypeAlias = Mapping[tuple[Type, Types], Sequence[tuple[Expression, Want]]]
 """Parts that have proved useful with what each was wanted for, by target and inputs."""
 
-BARRED = {"vote": ("vote", "retry"), "retry": ("retry",)}
-"""Operators that do not stand right under another: a vote drops flagged answers by itself."""
-IDLE = ("split", "join")
-"""Operators that move items about without any work on them."""
+Fault: TypeAlias = tuple[int, str]
+"""How well a node fits a form, the more the higher, and why it does not fit: of several, the best fit is told of."""
 
 
 class Space:
@@ -249,7 +256,7 @@ class Space:
             self._looked_at = genome, tuple(found)
         return self._looked_at[1]
 
-    def _place(self, here: Place, found: list[Place]) -> _Fault | None:
+    def _place(self, here: Place, found: list[Place]) -> Fault | None:
         """Type-check from the top down; on success add the places, else say what is wrong and how deep it is."""
         expression, (target, inputs, work, _) = here.expression, here.want
         if isinstance(expression, Input):
@@ -268,7 +275,7 @@ class Space:
             return 0, f"{expression.op!r} cannot stand right under {here.want.under!r}: one of them is enough"
         if expression.op not in self.operators:
             return 0, f"unknown operator {expression.op!r}; known here: {', '.join(self.operators)}"
-        worst: _Fault = (0, f"type clash: {expression.op!r} cannot give {target} here")
+        worst: Fault = (0, f"type clash: {expression.op!r} cannot give {target} here")
         for form in self.forms(here.want):
             if form.op != expression.op:
                 continue
@@ -281,7 +288,7 @@ class Space:
             worst = max(worst, fault, key=lambda each: each[0])
         return worst
 
-    def _parts(self, here: Place, node: Node, form: Form, found: list[Place]) -> _Fault | None:
+    def _parts(self, here: Place, node: Node, form: Form, found: list[Place]) -> Fault | None:
         expressions = [*node.inputs, *(body.output for body in node.bodies)]
         for slot, (expression, want) in enumerate(zip(expressions, slots(form, here.want), strict=True)):
             fault = self._place(Place(expression, want, (*here.path, slot)), found)
@@ -289,7 +296,7 @@ class Space:
                 return 10 + slot + fault[0], fault[1]
         return None
 
-    def misfit(self, node: Node, form: Form) -> _Fault | None:
+    def misfit(self, node: Node, form: Form) -> Fault | None:
         """Why a node's genes or the number of its parts do not fit a form, with how far the fit went; None: they do."""
         wanted = {gene.name: gene for gene in form.genes}
         missing, extra = wanted.keys() - node.genes.keys(), node.genes.keys() - wanted.keys()
@@ -407,12 +414,6 @@ def _distinct(kinds: Types) -> Types:
     return tuple(sorted(set(kinds), key=str))
 
 
-REST = 0.6
-"""How often growth stops at an input that fits."""
-REUSE = 0.5
-"""How often growth takes a part from the library that fits."""
-
-
 def slots(form: Form, want: Want) -> list[Want]:
     """What the inputs and then the bodies of a node of this form must give.
 
@@ -434,9 +435,6 @@ def _kinds(form: Form) -> Iterator[Type]:
     yield from form.inputs
     for body in form.bodies:
         yield from (*body.inputs, body.output)
-
-
-_Fault: TypeAlias = tuple[int, str]
 
 
 def assemble(form: Form, parts: Sequence[Expression], genes: Mapping[str, GeneValue]) -> Node:
