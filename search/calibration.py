@@ -168,9 +168,8 @@ async def calibrate(
         answers = await asyncio.gather(*(one(question) for question in questions))
         table.add_asked(answers)
         for answer in answers:
-            wrong = table.unrepeated.setdefault(
-                answer.question.primitive.name, []
-            )  # votes are hoped for without any, too
+            # An empty list where nothing was wrong: votes are hoped for there, too (see `FittedRates.dependence`).
+            wrong = table.unrepeated.setdefault(answer.question.primitive.name, [])
             if answer.record.right is False:
                 wrong.append(answer)
     return table, right
@@ -245,7 +244,6 @@ async def ask_again(primitives: Iterable[str], engine: Engine, table: Calibratio
         BudgetError: a limit would have been exceeded.
     """
     again = [each for name in sorted(set(primitives) & set(table.unrepeated)) for each in repeats(table, name)]
-
     repeated = await asyncio.gather(*(_answered(question, engine) for question, _, _ in again))
     for (question, first, shuffle), (_, record, _) in zip(again, repeated, strict=True):
         table.add_repeat(first.record, record, shuffle)

@@ -19,6 +19,7 @@ from undercut.search.options import (
 from undercut.spaces.errors import UndercutError, UsageError
 
 if TYPE_CHECKING:
+    from undercut.search.streaming import Work
     from undercut.spaces.genome import Genome
 
 
@@ -85,19 +86,16 @@ def run(
     undercut run sort.json '[3, 1, 2]'
     undercut run count.json @digits.jsonl 7
     """  # noqa: D301 - click wants the control character
-    from undercut.search.streaming import is_streamed
+    from undercut.search.single import run_genome
+    from undercut.search.streaming import is_streamed, work_of_options
 
     found, name = _genome(genome), _task_of(genome, task)
     if is_streamed(inputs):
-        from undercut.search.streaming import work_of_options
-
         work, limits = work_of_options(found, name, inputs, models, on_terms(models, options))
         stream(work, out or free_folder(name), as_json, **limits)
         return
     if out is not None:
         raise UsageError("--out is the folder of a run over @FILE, and no input is one; leave it out")
-    from undercut.search.single import run_genome
-
     _show_run(run_genome(found, name, inputs, models, **on_terms(models, options)), as_json)
 
 
@@ -142,7 +140,7 @@ def cost(
         show_costs(result)
 
 
-def stream(work: Any, folder: Path, as_json: bool, **options: Any) -> None:
+def stream(work: Work, folder: Path, as_json: bool, **options: Any) -> None:
     """Carry a fold through its file, with progress, and print its result."""
     from undercut.search.progress import Bar
     from undercut.search.streaming import run_stream

@@ -178,6 +178,7 @@ def _share(found: dict[str, float] | None) -> str:
 
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
+    """The sentences below a front."""
     spent, uncached = result["spent"], result.get("uncached")
     doubt = spent.get("uncertain")
     most = (
@@ -190,24 +191,30 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
         f"; without shared answers the runs alone would have been {uncached['calls']:,.0f} calls" if uncached else ""
     )
     lines = [
+        *_beside_one_call(result, largest, unit),
         *_outdone(result["front"], largest, unit),
         f"spent {_counted(spent['calls'], 'call')}, {_counted(spent['tokens'], 'token')}{most}{shared}",
         *_payback(result, unit),
     ]
     if result.get("stopped"):
         lines.append(f"the search ended since {result['stopped']}")
-    once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
-    best = picked(result, "best") if once and result["front"] and result["front"][0]["predicted"] else None
-    if once and best:
-        dear, plain = (item["cost"][largest][field_of(unit)] for item in (best, once))
-        often, seldom = (item["accuracy"][largest]["mean"] for item in (best, once))
-        if dear is not None and plain:
-            lines.insert(
-                0,
-                f"{best['id']} costs {dear / plain:.1f}× one call at n = {largest} and is right {often:.0%} of the "
-                f"time, one call {seldom:.0%}",
-            )
     return lines
+
+
+def _beside_one_call(result: dict[str, Any], largest: str, unit: str) -> list[str]:
+    """What the best find costs and how often it is right, beside a single call."""
+    once = next((item for item in result["baselines"] if item["id"] == "one call"), None)
+    if once is None or not result["front"] or not result["front"][0]["predicted"]:
+        return []
+    best = picked(result, "best")
+    dear, plain = (item["cost"][largest][field_of(unit)] for item in (best, once))
+    often, seldom = (item["accuracy"][largest]["mean"] for item in (best, once))
+    if dear is None or not plain:
+        return []
+    return [
+        f"{best['id']} costs {dear / plain:.1f}× one call at n = {largest} and is right {often:.0%} of the time, one "
+        f"call {seldom:.0%}"
+    ]
 
 
 def _outdone(front: list[dict[str, Any]], largest: str, unit: str) -> list[str]:
