@@ -11,12 +11,13 @@ from undercut.search.store import Store
 from undercut.spaces.cost import Cost
 
 SPARE = 1.15
-"""Times its forecast that what is yet to be sent is taken to cost."""
+"""What is yet to be sent is taken to cost so many times its forecast."""
 KEPT = 0.4
 """Share of the last measurement that races leave room for, where limits are close: what was never found is not made up
 for by measuring the rest better."""
 UNLIKE = 0.25
-"""Least share of the calls yet to be sent that is taken to be unlike: the first runs may ask what was calibrated by."""
+"""At least this share of the calls to come is taken to be unlike all before: the first runs may share most of theirs
+with the calibration."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ class Room:
 
 
 class Budget:
-    """What a run has spent at each point of its way, kept so that one that is resumed decides again as it did.
+    """What a run had spent at each point of its way, kept so that a run that is resumed decides as it did before.
 
-    A point is told by the number of different answers that the search has had by then.
+    Points are told apart by the number of different answers that the search had had by then.
     """
 
     def __init__(self, ledger: Ledger, store: Store) -> None:

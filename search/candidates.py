@@ -27,9 +27,9 @@ from undercut.spaces.space import Space
 AT_ONCE = 4
 """Genomes run on the model between two looks at the forecasts."""
 RUNAWAY = 2.0
-"""Times its forecast that a genome's own runs must cost to be believed rather than the calls that it makes."""
+"""Where a genome's own runs cost more than so many times its forecast, they are believed and not the forecast."""
 WRONG = (0.0, math.inf)
-"""What a genome is worth that nobody should look at."""
+"""The worth of a genome that need not be looked at any more."""
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 SENSE = 0.1
@@ -99,10 +99,10 @@ class Candidates:
                 break
 
     def _footholds(self) -> list[Genome]:
-        """The fronts of what is known among the genomes of at most so many nodes and of just so many, for every number.
+        """For every number of nodes, the front of known genomes of at most so many, and that of those of just so many.
 
-        What is best of its size alone may be a step that shows only with the next one, such as cutting up a list where
-        it takes two to be cut up.
+        What is best of its own size may be a step that pays only with the next one, such as cutting up one list where
+        two have to be cut up.
         """
         of_size: dict[int, list[tuple[Genome, float, float]]] = {}
         for point in self._affordable_known():
@@ -155,9 +155,9 @@ class Candidates:
         return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size), work
 
     def _by_sense(self, genome: Genome, accuracy: float) -> float:
-        """What a genome is worth that may make no sense, where it would be right so often if it made some.
+        """The accuracy of a genome that may make no sense, from the accuracy that it has if it makes sense.
 
-        Nothing where it most likely makes none, however lucky its runs, and where it was never right: then it is cheap
+        0 where it most likely makes none, however lucky its runs, and where it was never right: then it is cheap only
         because it fails early.
         """
         size = self._settings.sizes[-1]
@@ -196,8 +196,8 @@ class Candidates:
     def promising(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
         """Genomes on the front of what is known that were not run yet, the most accuracy for its cost first.
 
-        One that is forecast to be next to the same as one that was run is passed over: runs bring down what was hoped
-        for too much, and would make every twin look better than what was run, for as long as there are any.
+        Near twins of what was run are passed over: a run brings down a forecast that hoped for too much, and then each
+        twin in turn would look better than what was run.
         """
         gains: dict[Genome, float] = {}
         below = 0.0
@@ -208,9 +208,9 @@ class Candidates:
         return sorted(gains, key=lambda genome: -gains[genome])[:most]
 
     def _is_twin(self, genome: Genome, done: Collection[Genome]) -> bool:
-        """Whether some genome that was run costs no more and is forecast from calls alone to be no less accurate.
+        """Whether some genome that was run costs no more and is no less accurate, forecast from calls alone.
 
-        Beyond what is within the noise, and unless its runs rule that out.
+        Both to within the noise, and unless its runs rule that accuracy out.
         """
         target = self._settings.target_size
         accuracy, cost = self.known[genome]
@@ -235,16 +235,17 @@ class Candidates:
         return self._ceiling.allows(genome)
 
     def learn(self) -> None:
-        """Fit the forecaster to all calls so far, and work out again what that may bring onto the front."""
+        """Fit the forecaster to all calls so far, and forecast again all that this may bring onto the front."""
         self.refit()
         for genome in self.near_front():
             self.forecast(genome)
 
     def learn_of(self, genomes: Iterable[Genome]) -> None:
-        """The same for some genomes and, until nothing is there by what was known before, for those on the front.
+        """Fit the forecaster to all calls so far, and forecast again only some genomes and those on the front.
 
-        That takes a fraction of the time, and misses only what rises. What was never forecast stays so: the designs
-        that a search begins with where nothing can be judged run to the end of their race.
+        Until the front holds nothing but what was forecast anew. That takes a fraction of the time of `learn`, and
+        misses only genomes that would rise onto the front. Genomes that were never forecast are passed over: the known
+        designs that a search begins with, where nothing can be judged, run to the end of their race.
         """
         self.refit()
         genomes = [genome for genome in genomes if genome in self.known]

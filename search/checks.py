@@ -31,7 +31,7 @@ CHOOSING, VARIED = ("route", "guard"), 16
 """Operators that do not do the same on every problem, and how many small ones more are rehearsed where they occur."""
 
 FORESEEN = 1.5
-"""Times what the walk with symbols expects that the calls of a rehearsal may be shown."""
+"""In a rehearsal, calls may be shown so many times the items that the walk with symbols expects."""
 
 
 class Checks:

@@ -31,7 +31,7 @@ from undercut.spaces.space import Space
 TRIED = 3
 """Problems of each size that the designs are played through on."""
 HELD = 1.2
-"""Times the tokens foretold that a search may take where nobody set a limit, so that what was foretold holds."""
+"""A search without a limit on its bill is held to so many times the tokens that are foretold for it."""
 
 
 @dataclass(frozen=True, slots=True)

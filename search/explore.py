@@ -32,10 +32,10 @@ from undercut.spaces.space import Space
 WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
 SURE = 0.95
-"""Accuracy from which on runs at a size below the largest tell nothing: next to all would be right."""
+"""At sizes below the largest, genomes of this accuracy or more are not run: next to all runs would be right."""
 DOUBTFUL, LOOKS = 0.1, 3
-"""Doubt in a forecast for the target from which on the calls that it hangs on are asked ahead of the runs, and how many
-times at the most: a few wrong answers by bad luck would rule a genome out for good."""
+"""Where a forecast for the target is in more doubt than this, the calls that it hangs on are asked ahead of the runs,
+so many times at the most: a few wrong answers by bad luck would rule a genome out for good."""
 QUIET, HARD, HARD_QUIET = 8, 0.5, 24
 """Rounds without a promising genome after which the search ends; more while nothing known is right so often."""
 

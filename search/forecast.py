@@ -47,8 +47,8 @@ FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
 LEAST, MOST = 1e-3, 60.0
 """Hazards between which a genome's is held: no chance of being right is quite 1 or 0."""
 GROWTHS = {0.0: 0.8, -0.5: 0.15, -1.0: 0.05}
-"""Powers of the size with which λ may grow, and how likely each is taken to be: with the number of parts falls the
-share that decides."""
+"""Powers of the size with which λ may grow, and how likely each is taken to be: of more parts, a smaller share may
+decide whether the result is right."""
 FAULTY, REHEARSED = 3, 256
 """Problems on which calls are made to go wrong, to see whether that spoils the result, and their largest size."""
 FAR = 0.9

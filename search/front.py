@@ -10,10 +10,10 @@ Named = TypeVar("Named")
 STEP = 0.02
 """Accuracy that a dearer genome must add to stand on a reported front: less is within the noise of any measurement."""
 HALVED = 2.0
-"""Times the cost that half of the errors are worth, if that is half of `STEP` at the least: close to certainty it is
-errors that count, and nothing adds a whole one."""
+"""A genome up to so many times as dear is worth its cost where it halves the errors and so adds half of `STEP` or more:
+close to certainty it is errors that count, and there is no whole step left to add."""
 TWIN = 1.01
-"""Costs of which neither is more than so many times the other are next to equal."""
+"""Two costs are next to equal where neither is more than so many times the other."""
 
 
 def front(worths: Iterable[tuple[Named, float, float]]) -> list[tuple[Named, float, float]]:
@@ -26,7 +26,7 @@ def front(worths: Iterable[tuple[Named, float, float]]) -> list[tuple[Named, flo
 
 
 def adds(accuracy: float, cost: float, known: float, price: float, step: float = STEP) -> bool:
-    """Whether a dearer genome adds enough to one that is known to be so accurate at such a price."""
+    """Whether a genome adds enough accuracy to one that is `known` accurate at a lower `price` (see the constants)."""
     gained = accuracy - known
     return gained >= step or (gained >= max(step, 1 - known) / 2 and cost <= HALVED * price)
 

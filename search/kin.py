@@ -10,10 +10,9 @@ from undercut.evaluators.attribution import PRIOR
 from undercut.spaces.genome import GeneValue, Genome, Input, Node
 
 NEAR = 2.0
-"""How many traits two decompositions may differ in until what is known of one says e times less of the other."""
+"""With each so many traits in which two decompositions differ, one says e times less about the other."""
 DOUBT = 0.25
-"""Weight of the mean of all that was run and one of which nothing is known, beside a weight of 1 for one that is the
-same."""
+"""Weight of the mean over all that was run and one more at `PRIOR`; a decomposition with the same traits weighs 1."""
 
 
 @lru_cache(maxsize=1 << 16)

@@ -24,13 +24,13 @@ from undercut.spaces.toolbox import Function, Toolbox
 from undercut.spaces.types import Type, size_of
 
 MOST_CALLS, CALLS_PER_ITEM = 200, 20
-"""A genome that asks more on one instance, for a start and for each item of it, is not worth a look."""
+"""Most calls on one instance: so many, and so many more for each item of it. A genome that asks more is wasteful."""
 STEPS_PER_CALL = 5
-"""Nor is one that runs functions in code more than so many times as often as that."""
+"""Functions in code may run so many times as often as that."""
+MOST_ITEMS = 8
+"""One call, or one function in code, may be shown so many times the items of the instance."""
 SLIPS = 8
 """Wrong answers of which a check has to refuse one, on any of the instances."""
-MOST_ITEMS = 8
-"""Nor is one that shows the model, or a function in code, more than so many times the instance at once."""
 FAULTS = 24
 """Calls that are made to go wrong, one at a time, to see what that does to the result."""
 

@@ -18,7 +18,7 @@ FEWEST = 5
 LEAST = 0.25
 """Share of the problems that anything is measured on at the least."""
 SURE = 0.95
-"""Accuracy beyond which a genome's scores are not taken to vary less, nor below its complement."""
+"""Scores are taken to vary no less than those of a genome that is right so often, or wrong so often."""
 
 
 class Bill(Protocol):

@@ -26,7 +26,7 @@ from undercut.spaces.errors import RunFolderError, UsageError
 from undercut.spaces.space import Space
 
 RECORDS = 100_000
-"""Records made between two looks for cycles among them: a search makes them by the million, and hardly a cycle."""
+"""Objects made between two runs of the garbage collector: a search makes millions of them, and hardly a cycle."""
 
 
 def run_search(

@@ -16,8 +16,8 @@ PRICES = {"evolution": 1.0, "bayes": 20.0, "random": 1.0}
 FORGET = 0.999
 """What is left of an arm's wins and losses after each genome it named: what paid early may not pay later."""
 NEAR = 1.25
-"""A genome wins that nothing on the front beats which is so many times as cheap: few get onto the front itself, too few
-to tell the arms apart."""
+"""A genome wins unless something on the front is as accurate and so many times as cheap: too few get onto the front
+itself to tell the arms apart."""
 
 
 @dataclass
