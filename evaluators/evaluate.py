@@ -6,13 +6,12 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.models.base import Model
-from undercut.evaluators.models.registry import open_models
-from undercut.evaluators.models.sheet import Sheet
+from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.statistics import Accuracy, accuracy
 from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.trace import CallRecord, Trace
@@ -129,17 +128,17 @@ async def run_once(genome: Genome, instance: Instance, task: Task, toolbox: Tool
     return Outcome(instance.size, score, failure, trace.cost(engine.models), trace.output, tuple(trace.records))
 
 
-def open_judges(
-    task: Task, *, api_base: str | None = None, sheet: Sheet | None = None, timeout: float | None = None
-) -> list[Model]:
+def open_judges(task: Task, access: Access | None = None) -> list[Model]:
     """The model that judges a task's outputs, where it has one of its own; it stands behind the run's models.
+
+    It has no batch prices: these are for the use of what is found, and nobody judges there.
 
     Raises:
         ModelNameError: there is no such model, or its key is not set.
     """
     if task.judge is None or task.judge_model is None:
         return []
-    return open_models([task.judge_model], api_base=api_base, primitives=[task.judge], sheet=sheet, timeout=timeout)
+    return open_models([task.judge_model], replace(access or Access(), batch=False), [task.judge])
 
 
 async def _scored(output: Any, instance: Instance, task: Task, toolbox: Toolbox, engine: Engine) -> float:

@@ -16,10 +16,10 @@ from undercut.search.options import (
     concurrency_option,
     json_option,
     models_options,
-    on_terms,
     search_limit_options,
     sizes_option,
     timeout_option,
+    with_sheet,
 )
 from undercut.search.serve import serve
 from undercut.search.stopping import terminated_like_interrupted
@@ -120,7 +120,7 @@ def search(
     found = open_task(task, options["data"])
     wanted = sizes or found.sizes
     target = 2 * wanted[-1] if target_size is None else target_size
-    settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **on_terms(models, options))
+    settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **with_sheet(models, options))
     if not unlimited:
         settings = _held(settings, found)
     _run(settings, out or free_folder(task), storage, concurrency, as_json, reuse=reuse, task=found)

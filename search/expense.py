@@ -164,9 +164,9 @@ def limited(settings: Settings, task: Task) -> Settings:
     limited = any(limit is not None for limit in (settings.max_calls, settings.max_tokens, settings.max_usd))
     if limited or all(runs_here(name) for name in (*settings.models, task.judge_model or settings.models[0])):
         return settings
-    base, sheet = settings.api_base, settings.sheet
-    models = open_models(settings.models, api_base=base, primitives=task.primitives, sheet=sheet)
-    judges = open_judges(task, api_base=base, sheet=sheet)
+    access = replace(settings.access, batch=False)  # tokens are foretold here, and not their price
+    models = open_models(settings.models, access, task.primitives)
+    judges = open_judges(task, access)
     return replace(settings, max_tokens=limit_of(foretold(settings, task, models, judges)))
 
 

@@ -13,8 +13,9 @@ from undercut.search.options import (
     json_option,
     limit_options,
     models_options,
-    on_terms,
     sizes_option,
+    with_access,
+    with_sheet,
 )
 from undercut.spaces.errors import UndercutError, UsageError
 
@@ -46,7 +47,7 @@ def eval_(genome: Path, task: str, models: tuple[str, ...], as_json: bool, **opt
     from undercut.search.single import evaluate_genome
     from undercut.search.table import show
 
-    result = evaluate_genome(_genome(genome), task, models, **on_terms(models, options))
+    result = evaluate_genome(_genome(genome), task, models, **with_access(models, options))
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:
@@ -91,12 +92,12 @@ def run(
 
     found, name = _genome(genome), _task_of(genome, task)
     if is_streamed(inputs):
-        work, limits = work_of_options(found, name, inputs, models, on_terms(models, options))
+        work, limits = work_of_options(found, name, inputs, models, with_sheet(models, options))
         stream(work, out or free_folder(name), as_json, **limits)
         return
     if out is not None:
         raise UsageError("--out is the folder of a run over @FILE, and no input is one; leave it out")
-    _show_run(run_genome(found, name, inputs, models, **on_terms(models, options)), as_json)
+    _show_run(run_genome(found, name, inputs, models, **with_access(models, options)), as_json)
 
 
 @click.command()
@@ -133,7 +134,7 @@ def cost(
                 f"the files must be of one task, and {str(genomes[0])!r} is of {name!r} and {str(path)!r} of "
                 f"{other!r}; compare those of one, or name it with --task"
             )
-    result = declared_costs(known, name, sizes, models=models, **on_terms(models, options))
+    result = declared_costs(known, name, sizes, models=models, **with_access(models, options))
     if as_json:
         click.echo(json.dumps(result, indent=1))
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -95,7 +96,7 @@ def tell_of_unused(sheet: Sheet, models: Sequence[str]) -> None:
         )
 
 
-def on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+def with_sheet(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     """The options with the sheet that --prices and --shape describe in their place."""
     from undercut.evaluators.models.sheet import Sheet, read_sheet
 
@@ -105,3 +106,12 @@ def on_terms(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
     for text in shapes:
         sheet = sheet.with_shape(text, models)
     return {**options, "sheet": sheet}
+
+
+def with_access(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+    """The options with the `Access` to the models in the place of those that describe it."""
+    from undercut.evaluators.models.registry import Access
+
+    options = with_sheet(models, options)
+    access = Access(**{each.name: options.pop(each.name) for each in fields(Access)})
+    return {**options, "access": access}

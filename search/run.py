@@ -57,15 +57,8 @@ def run_search(
     if type(concurrency) is not int or concurrency < 1:
         raise UsageError(f"--concurrency must be a whole number of 1 or more, not {concurrency!r}")
     found = task or open_task(settings.task, settings.data)
-    opened = models or open_models(
-        settings.models,
-        api_base=settings.api_base,
-        primitives=found.primitives,
-        sheet=settings.sheet,
-        batch=settings.batch,
-        timeout=settings.timeout,
-    )
-    judges = open_judges(found, api_base=settings.api_base, sheet=settings.sheet, timeout=settings.timeout)
+    opened = models or open_models(settings.models, settings.access, found.primitives)
+    judges = open_judges(found, settings.access)
     can_be_billed(settings.max_usd, [*opened, *judges])
     _check(settings, found, opened)
     store = Store.open(Path(folder), storage) if resume else Store.create(Path(folder), settings, storage, reuse)

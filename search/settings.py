@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from undercut.evaluators.models.registry import Access
 from undercut.evaluators.models.sheet import Sheet
 from undercut.search.forecast import unit_of
 from undercut.search.proposers import STRATEGIES
@@ -131,6 +132,11 @@ class Settings:
             if not (value is None and name in OPEN) and type(value) not in kinds:
                 what = "a whole number" if name in WHOLE else "a number"
                 raise UsageError(f"--{name.replace('_', '-')} must be {what}, not {value!r}")
+
+    @property
+    def access(self) -> Access:
+        """How the models are reached."""
+        return Access(self.api_base, self.timeout, self.sheet, self.batch)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""

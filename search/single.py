@@ -16,8 +16,7 @@ from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate, open_judges
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model
-from undercut.evaluators.models.registry import open_models
-from undercut.evaluators.models.sheet import Sheet
+from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
 from undercut.search.forecast import can_be_billed, field_of, known_unit
@@ -47,10 +46,7 @@ def evaluate_genome(
     seed: int = 0,
     allow_code: bool = False,
     data: str | None = None,
-    api_base: str | None = None,
-    timeout: float | None = None,
-    sheet: Sheet | None = None,
-    batch: bool = False,
+    access: Access | None = None,
     workers: int | None = None,
     max_calls: int | None = None,
     max_tokens: int | None = None,
@@ -73,10 +69,8 @@ def evaluate_genome(
     validate(genome, task, task.toolbox(models, allow_code))
     measured_at = sorted(set(sizes or task.sizes))
     instances = [i for size in measured_at for i in task.instances(size, samples, "test", seed)]
-    opened = open_models(
-        models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
-    )
-    judges = open_judges(task, api_base=api_base, sheet=sheet, timeout=timeout)
+    opened = open_models(models, access, task.primitives)
+    judges = open_judges(task, access)
     can_be_billed(max_usd, [*opened, *judges])
     with closing(_answers(out)) as answers:
         ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes, journal=answers.journal)
@@ -121,10 +115,7 @@ def run_genome(
     models: Sequence[str],
     *,
     allow_code: bool = False,
-    api_base: str | None = None,
-    timeout: float | None = None,
-    sheet: Sheet | None = None,
-    batch: bool = False,
+    access: Access | None = None,
     workers: int | None = None,
     max_calls: int | None = None,
     max_tokens: int | None = None,
@@ -142,9 +133,7 @@ def run_genome(
     task = open_task(task_name)
     validate(genome, task, task.toolbox(models, allow_code))
     values = read_inputs(inputs, task, task_name)
-    opened = open_models(
-        models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
-    )
+    opened = open_models(models, access, task.primitives)
     can_be_billed(max_usd, opened)
     ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
     engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
@@ -189,10 +178,7 @@ def declared_costs(
     unit: str = "tokens",
     models: Sequence[str] = ("embedded",),
     allow_code: bool = False,
-    api_base: str | None = None,
-    timeout: float | None = None,
-    sheet: Sheet | None = None,
-    batch: bool = False,
+    access: Access | None = None,
     workers: int | None = None,
 ) -> dict[str, Any]:
     """What genomes cost at any size and how that grows, with answers that are always right; no call is made.
@@ -205,9 +191,7 @@ def declared_costs(
         UsageError: a genome, the task or a model cannot be used.
     """
     task = open_task(task_name)
-    opened = open_models(
-        models, api_base=api_base, primitives=task.primitives, sheet=sheet, batch=batch, timeout=timeout
-    )
+    opened = open_models(models, access, task.primitives)
     measure = known_unit(unit, opened)
     estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code), workers)
     items = []

@@ -18,7 +18,7 @@ from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model
-from undercut.evaluators.models.registry import open_models
+from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
@@ -60,6 +60,11 @@ class Work:
     sheet: Sheet = field(default_factory=Sheet)
     batch: bool = False
     workers: int | None = None
+
+    @property
+    def access(self) -> Access:
+        """How the models are reached."""
+        return Access(self.api_base, self.timeout, self.sheet, self.batch)
 
 
 @dataclass(slots=True)
@@ -149,14 +154,7 @@ def run_stream(
         lines.skip(place)
         if place.items == 0:
             place.state = start
-        opened = models or open_models(
-            work.models,
-            api_base=work.api_base,
-            primitives=found.primitives,
-            sheet=work.sheet,
-            batch=work.batch,
-            timeout=work.timeout,
-        )
+        opened = models or open_models(work.models, work.access, found.primitives)
         can_be_billed(max_usd, opened)
         _keep(folder, work, place)
         with closing(AnswerCache(folder / ANSWERS)) as answers:

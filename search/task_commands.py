@@ -81,7 +81,7 @@ def checked(
         UsageError: the task, a model or a setting cannot be used.
     """
     from undercut.evaluators.evaluate import open_judges
-    from undercut.evaluators.models.registry import open_models
+    from undercut.evaluators.models.registry import Access, open_models
     from undercut.evaluators.models.scripted import ScriptedModel
     from undercut.evaluators.models.sheet import Sheet, read_sheet
     from undercut.evaluators.models.simulated import count_pieces
@@ -92,8 +92,9 @@ def checked(
 
     sheet = Sheet() if prices is None else read_sheet(prices)
     tell_of_unused(sheet, models)
-    opened: list[Model] = open_models(models, api_base=api_base, primitives=task.primitives, sheet=sheet)
-    judges: list[Model] = open_judges(task, api_base=api_base, sheet=sheet) if opened else []
+    access = Access(api_base, sheet=sheet)
+    opened: list[Model] = open_models(models, access, task.primitives)
+    judges: list[Model] = open_judges(task, access) if opened else []
     if not opened:
         opened = [ScriptedModel({}, ANY, count=count_pieces)]
         judges = [ScriptedModel({}, name, count=count_pieces) for name in [task.judge_model] if name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from undercut.evaluators.models import gpt35
 from undercut.evaluators.models.base import TIMEOUT, Model, Shape
@@ -85,14 +86,25 @@ def open_model(
     return _litellm(name, wait)
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How a run reaches its models, and on which terms.
+
+    Attributes:
+        api_base: where they are served; None for their own provider.
+        timeout: longest wait for one attempt, in seconds; None is `TIMEOUT`.
+        sheet: prices and shapes that the user gave.
+        batch: whether prices are those of requests that may wait.
+    """
+
+    api_base: str | None = None
+    timeout: float | None = None
+    sheet: Sheet = field(default_factory=Sheet)
+    batch: bool = False
+
+
 def open_models(
-    names: Sequence[str],
-    *,
-    api_base: str | None = None,
-    primitives: Iterable[Primitive] | None = None,
-    sheet: Sheet | None = None,
-    batch: bool = False,
-    timeout: float | None = None,
+    names: Sequence[str], access: Access | None = None, primitives: Iterable[Primitive] = ()
 ) -> list[Model]:
     """Open models by name, on the terms of a sheet where it has them.
 
@@ -100,9 +112,9 @@ def open_models(
         ModelNameError: as `open_model`.
         UsageError: batch prices are wanted, and the sheet has none; or the timeout is none.
     """
-    wanted = list(primitives or ())
-    opened = [open_model(name, api_base=api_base, primitives=wanted, timeout=timeout) for name in names]
-    return [on_terms(model, sheet or Sheet(), batch) for model in opened]
+    access, wanted = access or Access(), list(primitives)
+    opened = [open_model(name, api_base=access.api_base, primitives=wanted, timeout=access.timeout) for name in names]
+    return [on_terms(model, access.sheet, access.batch) for model in opened]
 
 
 def _announced(name: str) -> Model:

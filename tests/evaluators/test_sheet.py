@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from undercut.evaluators.models.base import Request, billed_price_of, identity_of, price_of
-from undercut.evaluators.models.registry import open_models
+from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.models.sheet import Sheet, read_sheet
 from undercut.evaluators.tasks.primitives import PRIMITIVES
 from undercut.spaces.errors import UsageError
@@ -34,7 +34,7 @@ def sheet(folder: Path, text: str) -> Sheet:
 def test_a_model_stands_on_the_terms_of_a_sheet(tmp_path: Path) -> None:
     found = sheet(tmp_path, GOOD)
     assert found.date == "2026-11-01"
-    (model,) = open_models([NAME], sheet=found)
+    (model,) = open_models([NAME], Access(sheet=found))
     assert model.shape == Shape(10**9, 32, 4096)
     price = price_of(model)
     assert price == Price(0.25 / 1e6, 2 / 1e6, 0.025 / 1e6) == billed_price_of(model)
@@ -46,17 +46,17 @@ def test_a_model_stands_on_the_terms_of_a_sheet(tmp_path: Path) -> None:
 
 
 def test_a_batch_discount_is_what_use_costs_and_not_what_the_search_is_billed(tmp_path: Path) -> None:
-    (model,) = open_models([NAME], sheet=sheet(tmp_path, GOOD), batch=True)
+    (model,) = open_models([NAME], Access(sheet=sheet(tmp_path, GOOD), batch=True))
     price, billed = price_of(model), billed_price_of(model)
     assert price is not None and billed is not None
     assert price.usd(1000, 100) == pytest.approx(billed.usd(1000, 100) / 2)
     with pytest.raises(UsageError, match=r"--batch needs batch prices .* 'simulated/noisy'"):
-        open_models(["simulated/noisy"], sheet=sheet(tmp_path, GOOD), batch=True)
+        open_models(["simulated/noisy"], Access(sheet=sheet(tmp_path, GOOD), batch=True))
 
 
 def test_a_shape_on_the_command_line() -> None:
     found = Sheet().with_shape("8e9,32,4096", [NAME]).with_shape("embedded=1e6,2,64,5e5", [NAME, "embedded"])
-    large, small = open_models([NAME, "embedded"], sheet=found)
+    large, small = open_models([NAME, "embedded"], Access(sheet=found))
     assert large.shape == Shape(8 * 10**9, 32, 4096) and small.shape == Shape(500_000, 2, 64)
 
 

@@ -152,7 +152,7 @@ def test_only_what_is_sent_somewhere_is_held_to_what_is_foretold() -> None:
     sent = Settings("sum", ("chat",), sizes=(4, 8), target_size=8, api_base="http://localhost:9/v1")
     held = limited(sent, task)
     assert held == replace(sent, max_tokens=held.max_tokens) and held.max_tokens is not None
-    mean = foretold(sent, task, open_models(["chat"], api_base=sent.api_base)).mean.tokens
+    mean = foretold(sent, task, open_models(["chat"], sent.access)).mean.tokens
     assert held.max_tokens == pytest.approx(1.2 * mean, rel=0.005)
     for free in (
         replace(sent, models=("embedded", "simulated/perfect")),
