@@ -68,14 +68,9 @@ def run_search(
         progress(phase, done, total, words)
 
     async def whole() -> dict[str, Any]:
-        try:
-            result = await conclude(search, await search.explore())
-            store.finish(result)
-            return result
-        finally:
-            await search.engine.close()
-            for model in (*opened, *judges):
-                await model.close()
+        result = await conclude(search, await search.explore())
+        store.finish(result)
+        return result
 
     usual = gc.get_threshold()
     gc.set_threshold(RECORDS)
@@ -85,7 +80,7 @@ def run_search(
             store.reuse(Path(earlier))
         search = Search(settings, found, opened, store, timed, concurrency, judges)
         with one_thread():
-            return run_to_end(whole(), search.ledger)
+            return run_to_end(whole(), search.engine, [*opened, *judges])
     finally:
         gc.set_threshold(*usual)
         store.close()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from undercut.evaluators.bill import NOTHING
 from undercut.evaluators.cache import ANSWERS, AnswerCache
@@ -15,7 +15,6 @@ from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
 from undercut.evaluators.evaluate import Evaluation, evaluate, open_judges
 from undercut.evaluators.ledger import Ledger
-from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
@@ -30,8 +29,8 @@ from undercut.spaces.growth import Growth, crossover, growth
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Toolbox
 
-Result = TypeVar("Result")
 MOST_NODES = 1000
+"""Most nodes of a genome that a user gives, each counted as often as it is used: all of them are walked through."""
 FROM_FILE = "@"
 """What the name of a file begins with that stands for an input."""
 
@@ -76,7 +75,7 @@ def evaluate_genome(
         ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes, journal=answers.journal)
         engine = Engine([*opened, *judges], cache=answers, ledger=ledger, concurrency=concurrency, workers=workers)
         work = evaluate(genome, instances, task, task.toolbox(models, allow_code), engine)
-        outcomes = _blocking(work, engine, [*opened, *judges])
+        outcomes = run_to_end(work, engine, [*opened, *judges])
     item = {
         "id": "a",
         "name": str(genome),
@@ -137,7 +136,7 @@ def run_genome(
     can_be_billed(max_usd, opened)
     ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes)
     engine = Engine(opened, cache=AnswerCache(), ledger=ledger, concurrency=concurrency, workers=workers)
-    trace = _blocking(engine.run(genome, values, task.toolbox(models, allow_code)), engine, opened)
+    trace = run_to_end(engine.run(genome, values, task.toolbox(models, allow_code)), engine, opened)
     return {
         "output": trace.output,
         "failure": trace.failure,
@@ -261,15 +260,3 @@ def validate(genome: Genome, task: Task, toolbox: Toolbox) -> None:
             f"{genome.size:,}"
         )
     Space(task.signature, toolbox, max_size=MOST_NODES).validate(genome)
-
-
-def _blocking(work: Coroutine[Any, Any, Result], engine: Engine, models: Sequence[Model]) -> Result:
-    async def whole() -> Result:
-        try:
-            return await work
-        finally:
-            await engine.close()
-            for model in models:
-                await model.close()
-
-    return run_to_end(whole(), engine.ledger)

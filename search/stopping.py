@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,24 +12,33 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from undercut.spaces.errors import RunFolderError
 
 if TYPE_CHECKING:
-    from undercut.evaluators.ledger import Ledger
+    from undercut.evaluators.engine import Engine
+    from undercut.evaluators.models.base import Model
 
 Result = TypeVar("Result")
 
 
-def run_to_end(work: Coroutine[Any, Any, Result], ledger: Ledger) -> Result:
-    """Run what closes its engine at its end; the ledger keeps nothing reserved, whatever ends it.
+def run_to_end(work: Coroutine[Any, Any, Result], engine: Engine, models: Iterable[Model]) -> Result:
+    """Run work in an event loop, and close the engine and the models that it asks; nothing is left reserved.
 
     Ctrl-C lets calls under way come to their end. A second one cuts that off: what was sent is on the bill at its most,
     and was reserved as well until it is given back.
     """
     import asyncio  # not needed by `undercut --help`
 
+    async def whole() -> Result:
+        try:
+            return await work
+        finally:
+            await engine.close()
+            for model in models:
+                await model.close()
+
     try:
-        return asyncio.run(work)
+        return asyncio.run(whole())
     except BaseException:
         with suppress(RunFolderError):  # it could not be written before either
-            ledger.leave()
+            engine.ledger.leave()
         raise
 
 

@@ -182,11 +182,8 @@ def run_stream(
                             _keep(folder, work, place)
                 finally:
                     _keep(folder, work, place)
-                    await engine.close()
-                    for model in opened:
-                        await model.close()
 
-            run_to_end(steps(), ledger)
+            run_to_end(steps(), engine, opened)
     return {
         "output": place.state if place.failure is None else None,
         "failure": place.failure,
