@@ -1,4 +1,4 @@
-"""What whole results tell of calls that nobody can judge: which of them they are put down to.
+"""What whole results tell of single calls, where nobody can judge these: credit assignment.
 
 A result is right where its decomposition makes sense at that size and each of its calls was right. So a call that was
 part of a right result was right, wherever else it was made; and a wrong result is put down to its other calls, the more
@@ -35,14 +35,14 @@ PRIOR = 0.5
 LUCK = 0.05
 """Chance that one which makes none is right nevertheless."""
 ROUNDS, EARLY = 6, 3
-"""How often results are put down to calls, and chances fitted to that; and for how many rounds a decomposition is not
-doubted that was right at least once: until then too little is known of its calls."""
+"""Rounds in which results are put down to calls and chances fitted to that; and for how many of them a decomposition
+that was right at least once is taken to make sense: until then too little is known of its calls."""
 CERTAIN = 0.99
-"""Share of a wrong result put down to one call from which on it is taken for wrong."""
+"""A call to which more than this share of a wrong result is put down is taken for wrong."""
 RIGHT, WRONG, EXACT = Chance(math.inf, 0.0), Chance(-math.inf, 0.0), 1e-9
-"""What is known of a call that was right, or wrong; and how near to 0 or 1 chances come that are not known for sure."""
+"""What is known of a call that was right, or wrong; chances that are not known for sure keep so far from 0 and 1."""
 HIDING = (*SAMPLING, "guard")
-"""Operators that are there to be right though a call was wrong: their results tell little of single calls."""
+"""Operators that may be right although a call was wrong: their results tell little of single calls."""
 
 
 class Place(NamedTuple):
@@ -176,7 +176,7 @@ class Attribution:
             self._fitted = {name: found for name, each in rows.items() if (found := smoothed(sorted(each))) is not None}
 
     def _known(self, good: Mapping[str, float], blame: Mapping[str, float]) -> dict[str, Chance]:
-        """What is known so far of each call's having been right."""
+        """How likely each call was right, as far as known so far."""
         fitted: dict[Place, Chance] = {}
         found: dict[str, Chance] = {}
         for key, place in self._places.items():

@@ -76,9 +76,9 @@ class Calibration:
     Attributes:
         failed: questions whose first answer was wrong, wherever they were asked, by what their samples have in common.
         repeats: how many calls that came out wrong were asked again by themselves.
-        unrepeated: those that could be asked again and were not yet, by primitive. Until then its further samples are
-            taken to be independent, and its wrong answers never to agree: the most that votes can hope for. Where none
-            was wrong, they are taken to agree always.
+        unrepeated: wrong calls that could be asked again and were not yet, by primitive. Until they are, samples of the
+            primitive are taken to be independent, and its wrong answers never to agree: the most that votes can hope
+            for. Where no call was wrong, wrong answers are taken to agree always.
         slips: wrong answers to calls that were asked by themselves, by primitive, `SLIPS` at the most.
     """
 

@@ -15,10 +15,10 @@ import numpy as np
 from undercut.evaluators.success import FALL, FALL_SPREAD, LEVEL, Asked, Chance, Successes
 
 SURE = 8.0
-"""Log-odds that an answer raises no red flag, expected before anything is seen, at every size: few calls do."""
+"""Log-odds that an answer raises no red flag, before anything is seen, at every size: few answers do."""
 FLAT = 2.0
-"""Standard deviation of what a scale's worth of items adds to that: one flag seen at the largest size does not mean
-that answers eight times as large all raise one."""
+"""Standard deviation of what a scale's worth of items adds to these log-odds: one flag at the largest size seen does
+not mean that all answers eight times as large raise one."""
 BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
 """Sizes whose logarithms are about this near are counted as one where success is fitted: the first width that leaves at
 most so many groups."""

@@ -13,11 +13,10 @@ from undercut.evaluators.success import SHIFTS, Chance
 INDEPENDENT = 0.5
 """Chance that samples are independent, before anything was seen.
 
-Without it, what is left over of any likeness would be the ruin of every long chain of votes, however many samples show
-none.
+Without it some likeness would always be left, however many samples show none, and spoil every long chain of votes.
 """
 LIKENESSES = np.arange(1, 100) / 100
-"""The likenesses that are weighed otherwise, each as likely."""
+"""The likenesses that are weighed against that, each as likely as the others."""
 LEVEL = 0.95
 
 

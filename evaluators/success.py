@@ -25,7 +25,7 @@ REACH = 0.5
 lets a success fall off a cliff and yet carries on smoothly."""
 CLOSE = math.sqrt(3) / REACH
 SHARED = (0.5, 0.25, 0.15, 0.1)
-"""Parts of what is not known beforehand that all calls share, then those of one model, one prompt, one temperature."""
+"""Parts of the prior variance that all calls share, then those of one model, of one prompt, of one temperature."""
 STEPS = 40
 SHIFTS = np.linspace(-2.0, 2.0, 9)
 """Standard deviations by which all chances may be off together, in the same direction: what is averaged over."""

@@ -1,4 +1,4 @@
-"""Cutting up all lists at once: a part is asked about every combination of pieces, and what comes of it is combined."""
+"""Cutting up all lists at once: a node is applied to every combination of pieces, and its results are combined."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from undercut.spaces.variation import replaced, room_at
 LEVEL = 3
 """Nodes that cutting up one list takes at the least: split, map and join."""
 STRIDE = 4
-"""Of the sizes and numbers of pieces that are proposed every so manieth is tried: from there they are turned."""
+"""Of the sizes and numbers of pieces that genes propose, every fourth one is tried; the others are a turn away."""
 
 
 def cut_up(space: Space, genome: Genome) -> Iterator[Genome]:

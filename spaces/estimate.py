@@ -23,7 +23,7 @@ LOOKS = (4, 8, DIRECT)
 STRETCHES = 32
 """Stretches that stand for an even sequence whose cost has no simple law."""
 LARGEST_POWER = 1000
-"""Sizes past 2 to this power are past every number."""
+"""Sizes beyond 2 to this power are taken for infinite."""
 
 
 class Estimate(NamedTuple):
@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
         cost: what making it costs, its critical path in `cost.depth`.
         log_right: log of the probability that every answer behind it is right.
         log_valid: log of the probability that no answer behind it raises a red flag.
-        log_going: log of the share of runs that get past it, as far as the walk is to count that red flags end runs.
+        log_going: log of the share of runs that go on after it: 0, unless the walk counts that red flags end runs.
         shares: for a choice, how often each option comes; () where nothing is known of it.
     """
 
@@ -62,7 +62,7 @@ class Estimate(NamedTuple):
 
 
 NOTHING_DONE = Estimate(())
-"""What a step costs that is not there."""
+"""The estimate of a step that is not there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ from undercut.spaces.reliability import ahead, ahead_votes
 STEP = 0.125
 """How far apart the log-odds of being right are between which races are interpolated."""
 SURE = 12.0
-"""Log-odds beyond which they are taken to be the same."""
+"""Log-odds beyond which races are taken to end alike."""
 KINDS = (2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80, 100, 130, 180, 250, 350, 500, 1000)
 """Numbers of different wrong answers between which they are interpolated."""
 LEFT = 1e-5
-"""Chance of an open race from which on its end makes no difference."""
+"""Races are followed until less than this share of them is undecided."""
 LONGEST = 160
-"""Votes up to which races are followed."""
+"""Races of more votes than this are not followed: the closed forms stand in."""
 
 _LOG_FACTORIALS = np.array([math.lgamma(n + 1) for n in range(LONGEST + 1)])
 

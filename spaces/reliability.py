@@ -11,7 +11,7 @@ MANY = 101
 SETTLED, LONGEST = 12, 100
 """Rounds after which expected votes have settled, and the most of them for each vote of a lead."""
 FEWEST_AGREE = 1e-3
-"""The least chance that two wrong answers are the same which is told from none."""
+"""The least chance that two wrong answers are the same; less is taken for this."""
 
 
 @lru_cache(maxsize=1 << 14)

@@ -30,7 +30,7 @@ THOUGHTS = 60
 class MadeUpModel:
     """Answers every question with something of the right type and about the declared size; nothing is sent.
 
-    A primitive's reference answers where there is one. Two prompts never get the same text but where they must.
+    A primitive's reference answers where there is one. Two prompts get different texts wherever the type allows it.
     """
 
     end = 1
