@@ -103,8 +103,7 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
     """Run genomes on their shares of the problems at all sizes run; gives how many of the largest size these were.
 
     As many as limits leave room for beside the size beyond. Where there are limits a few are measured at once; what
-    they took tells how many more there can be, and half of these are measured before that is asked again. At the size
-    beyond no less is expected than is forecast, since small problems share more calls than large ones.
+    they took tells how many more there can be, and half of these are measured before that is asked again.
 
     Raises:
         ModelError: a model could not answer.
@@ -132,16 +131,26 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
         forecast, _ = _between(search, parts, done, count)
         took = [(room.left[unit] - left[unit]) / (getattr(forecast, unit) or math.inf) for unit in left]
         dearer = max([0.01, *(share for share in took if not math.isnan(share))])
-
-        def fits(more: int, left: Mapping[str, float] = spare, dearer: float = dearer, count: int = count) -> bool:
-            near, beyond = _between(search, parts, count, more)
-            rest = Room(left, SPARE * dearer)
-            return rest.times(near) >= 1 and Room(rest.without(near).left, SPARE * max(1.0, dearer)).times(beyond) >= 1
-
-        most = next((more for more in range(wanted, count, -1) if fits(more)), count)
+        most = _most_that_fit(search, parts, count, spare, dearer)
         if most == count:
             return count
         room, done, count = search.plan.room(), count, most - (most - count) // 2
+
+
+def _most_that_fit(
+    search: Search, parts: Mapping[Genome, float], done: int, left: Mapping[str, float], dearer: float
+) -> int:
+    """On how many problems of the largest size there is room to run genomes, of which `done` are done.
+
+    Beside those of the size beyond, with what is `left`, where runs so far took `dearer` times their forecast. There no
+    less is expected than is forecast, since small problems share more calls than large ones.
+    """
+    room = Room(left, SPARE * dearer)
+    for count in range(search.settings.samples, done, -1):
+        near, beyond = _between(search, parts, done, count)
+        if room.times(near) >= 1 and Room(room.without(near).left, SPARE * max(1.0, dearer)).times(beyond) >= 1:
+            return count
+    return done
 
 
 def _between(search: Search, parts: Mapping[Genome, float], done: int, count: int) -> tuple[Cost, Cost]:
