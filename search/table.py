@@ -17,6 +17,8 @@ WIDEST = 1000
 """Characters that no table is as wide as."""
 NAMED = 30
 """Characters that a name has room for beside its row, or else it stands below."""
+MEAN = len(".95")
+"""Characters of a share, so that shares stand below each other."""
 DOUBT, BENT = "†", "‡"
 """Mark a forecast, and a law, that a note below the table explains."""
 
@@ -47,9 +49,9 @@ def show(result: dict[str, Any]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
     table.add_column("", no_wrap=True)
     for size in sizes:
-        table.add_column(f"accuracy\nn = {size}", justify="right", no_wrap=True)
+        table.add_column(f"accuracy\nn = {size}", no_wrap=True)
     if forecast:
-        table.add_column(f"\n{target}*", justify="right", no_wrap=True)
+        table.add_column(f"\n{target}*", no_wrap=True)
     table.add_column(f"{unit}\nn = {largest}", justify="right", no_wrap=True)
     if forecast:
         table.add_column(f"\n{target}*", justify="right", no_wrap=True)
@@ -57,10 +59,11 @@ def show(result: dict[str, Any]) -> None:
     names: list[str] = []
     for item in items:
         known = item in result["front"]
-        row = [item["id"] if known else "·", *(_accuracy(item["accuracy"][size]) for size in sizes)]
+        row = [item["id"] if known else "·", *(_share(item["accuracy"][size], MEAN) for size in sizes)]
         predicted = (item["predicted"] or {}).get(target)
         if forecast:
-            row.append(_forecast(predicted["accuracy"] if predicted else None) + (DOUBT if _note(item, target) else ""))
+            share = _share(predicted["accuracy"] if predicted else None, MEAN)
+            row.append(share + (DOUBT if _note(item, target) else ""))
         row.append(_number(item["cost"][largest][field_of(unit)]))
         if forecast:
             row.append(_number(predicted["cost"][field_of(unit)] if predicted else None))
@@ -75,12 +78,12 @@ def show(result: dict[str, Any]) -> None:
             "--evaluations or a larger --max-size may bring one"
         )
     if forecast:
-        console.print("* forecast, accuracy with the ends of its 90 % interval, cost of a run that no red flag ends")
-        console.print(
-            "± as wide as all accuracies together need to hold 95 % of the time · known designs, on the same problems"
-        )
+        console.print("brackets: ends of intervals, 95 % for all accuracies at once, 90 % for a forecast")
+        console.print("* forecast, cost of a run that no red flag ends; · known designs, on the same problems")
         for note in dict.fromkeys(note for item in items if (note := _note(item, target))):
             console.print(f"{DOUBT} {note}")
+    else:
+        console.print("brackets: ends of 95 % intervals")
     for item in items:
         if _bent(item):
             console.print(f"{BENT} {item['id']}: {_bent(item)}")
@@ -173,8 +176,17 @@ def _term(term: dict[str, float | None]) -> str:
     return f"{term['mean']:.2f}" + (f" ±{half:.2f}" if half >= 0.005 else "")
 
 
-def _share(found: dict[str, float] | None) -> str:
-    return "?" if found is None else f"{found['mean']:.2f} ({found['low']:.2f}–{found['high']:.2f})"
+def _share(found: dict[str, float] | None, width: int = 0) -> str:
+    """A share with the ends of its interval, the share itself at least so many characters wide."""
+    if found is None:
+        return "?".rjust(width)
+    mean, low, high = (_bare(found[which]) for which in ("mean", "low", "high"))
+    return f"{mean:>{width}} ({low}–{high})"
+
+
+def _bare(share: float) -> str:
+    """Two decimals without what goes without saying: .95, 1, 0."""
+    return {"0.00": "0", "1.00": "1"}.get(text := f"{share:.2f}", text.removeprefix("0"))
 
 
 def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
@@ -282,15 +294,6 @@ def show_costs(result: dict[str, Any]) -> None:
 def _console() -> Console:
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=240)
-
-
-def _accuracy(found: dict[str, Any]) -> str:
-    """Mean and half the interval's width."""
-    return f"{found['mean']:.2f} ±{(found['high'] - found['low']) / 2:.2f}"
-
-
-def _forecast(found: dict[str, Any] | None) -> str:
-    return "?" if found is None else f"{found['mean']:.2f} ({found['low']:.2f}–{found['high']:.2f})"
 
 
 def _number(value: float | None) -> str:

@@ -182,7 +182,7 @@ def test_a_genome_that_was_exported_is_measured_run_and_priced(done: Path, tmp_p
     result = json.loads(out)
     assert result["front"][0]["accuracy"]["8"]["mean"] == 1.0 and result["spent"]["calls"] > 0
     code, out, err = undercut(f"eval {file} sum -m simulated/perfect --sizes 4 --samples 5")
-    assert code == 0 and "1.00" in out
+    assert code == 0 and "  1 (.57–1)" in out
     code, out, err = undercut(f"run {file} -m simulated/perfect", "[3, 1, 2]")
     assert (code, out, err) == (0, "6\n", "")
     code, out, _ = undercut(f"run {file} -m simulated/perfect --json", "[3, 1, 2]")

@@ -58,5 +58,20 @@ def test_no_number_is_cut_or_wrapped_on_a_narrow_terminal(
         monkeypatch.setenv(name, value)
     told = printed(capsys, {**item("a", 1, 0.9, 12345), "name": "split 4 → map(sort) → reduce 2 tree(merge)"})
     row = next(line for line in told.splitlines() if line.startswith("a "))
-    assert "1.00 ±0.00" in row and "0.90 ±0.00" in row and "12,345" in row
+    assert "  1 (1–1)" in row and ".90 (.90–.90)" in row and "12,345" in row
     assert "…" not in told and "split 4 → map(sort)" in told
+
+
+def test_a_lopsided_interval_is_shown_by_its_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy = {
+        "8": {"mean": 1.0, "low": 0.527, "high": 1.0},
+        "16": {"mean": 0.98, "low": 0.8, "high": 0.9996},
+    }
+    ahead = {"16": {"accuracy": {"mean": 0.004, "low": 0.0, "high": 0.28}, "cost": {"tokens": 9}, "note": None}}
+    told = printed(capsys, {**item("a", 1, 1, 50), "accuracy": accuracy, "predicted": ahead})
+    assert "a    1 (.53–1)  .98 (.80–1)    0 (0–.28)" in told
+    assert "brackets: ends of intervals, 95 % for all accuracies at once, 90 % for a forecast\n" in told
+
+
+def test_a_measurement_says_what_its_intervals_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "brackets: ends of 95 % intervals\n" in printed(capsys, item("a", 1, 0.9, 50))
