@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,9 +121,8 @@ def search(
     wanted = sizes or found.sizes
     target = 2 * wanted[-1] if target_size is None else target_size
     settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **with_sheet(models, options))
-    if not unlimited:
-        settings = _held(settings, found)
-    _run(settings, out or free_folder(task), storage, concurrency, as_json, reuse=reuse, task=found)
+    folder = out or free_folder(task)
+    _run(settings, folder, storage, concurrency, as_json, reuse=reuse, task=found, held=not unlimited)
 
 
 @commands.command()
@@ -253,11 +252,11 @@ def _list(rows: Sequence[tuple[str, str]], as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {summary}")
 
 
-def _held(settings: Settings, task: Task) -> Settings:
+def _held(settings: Settings, task: Task, begin: Callable[[], None]) -> Settings:
     """The settings with the limit that stands where the user gave none, which is said."""
     from undercut.search.expense import limited
 
-    known = limited(settings, task)
+    known = limited(settings, task, begin)
     if known != settings:
         click.echo(
             f"held to {known.max_tokens:,} tokens, a fifth more than `undercut check` foretells; --max-tokens, "
@@ -277,6 +276,7 @@ def _run(
     reuse: Sequence[Path] = (),
     resume: bool = False,
     task: Task | None = None,
+    held: bool = False,
 ) -> None:
     from undercut.search.progress import Bar
     from undercut.search.run import run_search
@@ -285,6 +285,8 @@ def _run(
 
     with Bar(f"{headline(settings.to_dict())} · {folder}") as bar:
         try:
+            if held and task is not None:
+                settings = _held(settings, task, bar.begin)
             result = run_search(
                 settings,
                 folder,

@@ -8,7 +8,7 @@ searches usually do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from undercut.evaluators.cache import AnswerCache
@@ -152,10 +152,11 @@ def foretold(settings: Settings, task: Task, models: Sequence[Model], judges: Se
     return asyncio.run(expense(settings, task, models, judges))
 
 
-def limited(settings: Settings, task: Task) -> Settings:
+def limited(settings: Settings, task: Task, begin: Callable[[], None] = lambda: None) -> Settings:
     """The settings with a limit on tokens where the bill has none: so many times what is foretold.
 
-    A search whose models all run in this process, judges included, is left as it is: there is no bill.
+    A search whose models all run in this process, judges included, is left as it is: there is no bill. `begin` is
+    called when all is found to be there that is needed to foretell one, which takes a while.
 
     Raises:
         ModelNameError: there is no such model, or its key is not set.
@@ -167,6 +168,7 @@ def limited(settings: Settings, task: Task) -> Settings:
     access = replace(settings.access, batch=False)  # tokens are foretold here, and not their price
     models = open_models(settings.models, access, task.primitives)
     judges = open_judges(task, access)
+    begin()
     return replace(settings, max_tokens=limit_of(foretold(settings, task, models, judges)))
 
 

@@ -99,6 +99,10 @@ class Search:
             BudgetError: a limit was reached; the run can be resumed with a higher one.
         """
         settings = self.settings
+        if self.task.blind:
+            self.tell("search")
+        else:
+            self._progress("rehearse", 0, 1, "small structures")
         sizes = [size for size in sorted({*settings.sizes, self.checks.target}) if self.task.has(size)]
         self.bench.calibration, known = await calibrate(
             self.space,

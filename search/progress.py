@@ -50,16 +50,22 @@ class Bar:
         if self._phases and self._console.is_terminal:  # it writes an empty line even where it never started
             self._bars.stop()
 
-    def update(self, phase: str, done: int, total: int, words: str) -> None:
-        """Show how far a phase is."""
-        if not self._phases:
+    def begin(self) -> None:
+        """Print the title, if it does not stand there yet."""
+        if self._title:
             self._console.print(self._title, highlight=False, markup=False, soft_wrap=True)
-            if self._console.is_terminal:
-                self._bars.start()
+        self._title = ""
+
+    def update(self, phase: str, done: int, total: int, words: str) -> None:
+        """Show how far a phase is; one that another follows is over."""
+        self.begin()
+        if not self._phases and self._console.is_terminal:
+            self._bars.start()
         if self._console.is_terminal:
             if phase not in self._phases:
-                for task in self._phases.values():
-                    self._bars.stop_task(task)
+                for task in self._bars.tasks:
+                    self._bars.update(task.id, completed=task.total)
+                    self._bars.stop_task(task.id)
                 self._phases[phase] = self._bars.add_task(phase, total=total, words=words)
             words = f"{done:,} of {total:,} {words}" if phase == "calibrate" else words
             self._bars.update(self._phases[phase], completed=done, total=total, words=words)

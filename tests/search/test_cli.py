@@ -480,6 +480,22 @@ def test_what_was_stopped_before_it_began_is_not_said_to_go_on(
     assert f"stopped; `undercut resume {tmp_path / 'run'} --storage URL` goes on\n" in said
 
 
+@pytest.mark.parametrize(
+    ("slow", "model"),
+    [("undercut.search.expense.foretold", "-m remote --api-base http://127.0.0.1:9/v1"),
+     ("undercut.search.explore.calibrate", MODEL)],
+)  # fmt: skip
+def test_what_is_searched_for_is_said_before_anything_slow(
+    slow: str, model: str, undercut: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(slow, interrupted)
+    _, _, said = undercut(f"search sort {model} --sizes 4,8 --out {tmp_path / 'run'}")
+    assert said.startswith(f"sort · {model.split()[1]} · sizes 4 8, target 16 · cost in tokens · auto · seed 0 · ")
+
+
 def test_costs_of_two_tasks_are_not_compared(undercut: Command, tmp_path: Path) -> None:
     for task in ("sort", "count"):
         data = {**Genome(call(task, Input(0))).to_dict(), "task": task}

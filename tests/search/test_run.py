@@ -647,7 +647,7 @@ def test_progress_tells_of_all_phases(tmp_path: Path) -> None:
     phases: list[str] = []
     note: Callable[[str, int, int, str], None] = lambda phase, done, total, words: phases.append(phase)  # noqa: E731
     run_search(replace(SETTINGS, evaluations=2), tmp_path, progress=note)
-    assert list(dict.fromkeys(phases)) == ["calibrate", "search", "measure"]
+    assert list(dict.fromkeys(phases)) == ["rehearse", "calibrate", "search", "measure"]
 
 
 def test_counted_is_a_model() -> None:
