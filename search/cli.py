@@ -45,7 +45,7 @@ def commands() -> None:
     """  # noqa: D301 - click wants the control character
 
 
-@commands.command()
+@commands.command(short_help="Search for decompositions and print the front.")
 @click.argument("task")
 @models_options
 @click.option(
@@ -125,7 +125,7 @@ def search(
     _run(settings, folder, storage, concurrency, as_json, reuse=reuse, task=found, held=not unlimited)
 
 
-@commands.command()
+@commands.command(short_help="Go on with a run that was cut off.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @search_limit_options
 @click.option("--unlimited", is_flag=True, help="Lift the limits that the run has.")
@@ -179,7 +179,7 @@ def front(folder: Path, storage: str | None, constants: bool, as_json: bool) -> 
         show(result)
 
 
-@commands.command()
+@commands.command(short_help="Write one decomposition as Python, JSON or Mermaid.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
     "--pick",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from undercut.spaces.genome import Genome
 
 
-@click.command("eval")
+@click.command("eval", short_help="Measure a decomposition on held-out problems.")
 @click.argument("genome", type=click.Path(path_type=Path))
 @click.argument("task")
 @models_options
@@ -54,7 +54,7 @@ def eval_(genome: Path, task: str, models: tuple[str, ...], as_json: bool, **opt
         show(result)
 
 
-@click.command()
+@click.command(short_help="Run a decomposition on inputs.")
 @click.argument("genome", type=click.Path(path_type=Path))
 @click.argument("inputs", nargs=-1, required=True)
 @click.option("--task", help="The task whose primitives it uses.  [default: the one named in the file]")
@@ -100,7 +100,7 @@ def run(
     _show_run(run_genome(found, name, inputs, models, **with_access(models, options)), as_json)
 
 
-@click.command()
+@click.command(short_help="Print what decompositions cost at any size.")
 @click.argument("genomes", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="GENOME...")
 @click.option(
     "--size", "sizes", type=click.IntRange(1), multiple=True, default=(8, 64, 1000), show_default=True,

@@ -13,7 +13,7 @@ from undercut.spaces.errors import UsageError
 KEY = "UNDERCUT_SERVE_KEY"
 
 
-@click.command()
+@click.command(short_help="Serve models that need no key over HTTP.")
 @click.option(
     "-m", "--model", "models", multiple=True, default=("embedded",), show_default=True, metavar="MODEL",
     help="embedded or simulated/NAME; may be given several times.",

@@ -24,7 +24,7 @@ ANY = "any model"
 """What stands for the models where none is named."""
 
 
-@click.command()
+@click.command(short_help="Write an example of a task file, with its data.")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
     """Write an example of a task without code into DIR: task.toml, in which every key is explained, and its data."""
@@ -35,7 +35,7 @@ def init(folder: Path) -> None:
     click.echo(f"Next: undercut check {path}")
 
 
-@click.command()
+@click.command(short_help="Say what a search of a task will ask and cost.")
 @click.argument("task")
 @click.option(
     "-m", "--model", "models", multiple=True, metavar="MODEL",

@@ -88,6 +88,10 @@ def test_alone_it_shows_help(undercut: Command) -> None:
     assert undercut("") == undercut("--help")
 
 
+def test_no_summary_of_a_command_is_cut_off(undercut: Command) -> None:
+    assert "..." not in undercut("--help")[1].partition("Commands:")[2]
+
+
 def test_it_knows_its_version(undercut: Command) -> None:
     code, out, _ = undercut("--version")
     assert code == 0 and out.startswith("undercut")
