@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -190,7 +191,7 @@ def declared_costs(
         UsageError: a genome, the task or a model cannot be used.
     """
     task = open_task(task_name)
-    opened = open_models(models, access, task.primitives)
+    opened = open_models(models, replace(access or Access(), keyless=True), task.primitives)
     measure = known_unit(unit, opened)
     estimator = Estimator(DeclaredRates(opened), task.toolbox(models, allow_code), workers)
     items = []

@@ -92,7 +92,7 @@ def checked(
 
     sheet = Sheet() if prices is None else read_sheet(prices)
     tell_of_unused(sheet, models)
-    access = Access(api_base, sheet=sheet)
+    access = Access(api_base, sheet=sheet, keyless=True)
     opened: list[Model] = open_models(models, access, task.primitives)
     judges: list[Model] = open_judges(task, access) if opened else []
     if not opened:

@@ -56,6 +56,7 @@ def open_model(
     api_base: str | None = None,
     primitives: Iterable[Primitive] | None = None,
     timeout: float | None = None,
+    keyless: bool = False,
 ) -> Model:
     """Open a model by its name; nothing is sent yet.
 
@@ -65,6 +66,7 @@ def open_model(
         api_base: URL of a server of one's own; embedded and simulated models do without it.
         primitives: what it will be asked; a simulated model is refused where it could not answer one of them.
         timeout: longest wait for one attempt, in seconds; `TIMEOUT`, if not given. Models on this machine do without.
+        keyless: whether it may lack its key: then it can be priced, and not asked.
 
     Raises:
         UsageError: the timeout is none.
@@ -83,7 +85,7 @@ def open_model(
         return _served(name, api_base, wait)
     if not re.fullmatch(r"[^/\s]+/\S+", name):
         raise _unknown(name)
-    return _litellm(name, wait)
+    return _litellm(name, wait, keyless)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +97,30 @@ class Access:
         timeout: longest wait for one attempt, in seconds; None is `TIMEOUT`.
         sheet: prices and shapes that the user gave.
         batch: whether prices are those of requests that may wait.
+        keyless: whether a model may lack its key: then it can be priced, and not asked.
     """
 
     api_base: str | None = None
     timeout: float | None = None
     sheet: Sheet = field(default_factory=Sheet)
     batch: bool = False
+    keyless: bool = False
 
 
 def open_models(
     names: Sequence[str], access: Access | None = None, primitives: Iterable[Primitive] = ()
 ) -> list[Model]:
-    """Open models by name, on the terms of a sheet where it has them.
+    """Open models by name, as `open_model` does, on the terms of a sheet where it has them.
 
     Raises:
         ModelNameError: as `open_model`.
         UsageError: batch prices are wanted, and the sheet has none; or the timeout is none.
     """
     access, wanted = access or Access(), list(primitives)
-    opened = [open_model(name, api_base=access.api_base, primitives=wanted, timeout=access.timeout) for name in names]
+    opened = [
+        open_model(name, api_base=access.api_base, primitives=wanted, timeout=access.timeout, keyless=access.keyless)
+        for name in names
+    ]
     return [on_terms(model, access.sheet, access.batch) for model in opened]
 
 
@@ -162,7 +169,7 @@ def _served(name: str, api_base: str, timeout: float) -> Model:
     return OpenAICompatibleModel(name, api_base, timeout=timeout)
 
 
-def _litellm(name: str, timeout: float) -> Model:
+def _litellm(name: str, timeout: float, keyless: bool) -> Model:
     from undercut.evaluators.models.litellm_model import LitellmModel, import_litellm
 
     litellm = import_litellm()
@@ -173,7 +180,7 @@ def _litellm(name: str, timeout: float) -> Model:
     # Other lacks than a key (a region, a base with a default, AWS credentials in a profile) are not always lacks.
     found = litellm.validate_environment(name)
     keys = [key for key in found["missing_keys"] if key.endswith("_API_KEY")]
-    if keys and not found["keys_in_environment"]:
+    if keys and not found["keys_in_environment"] and not keyless:
         raise ModelNameError(
             f"the model {name!r} needs a key in the environment variable {' or '.join(keys)}, which is not set; set "
             "it, or name a server of your own with --api-base"

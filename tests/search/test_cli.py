@@ -459,6 +459,17 @@ def test_a_limit_in_dollars_takes_models_with_prices_alone(tmp_path: Path, under
     assert code == 0 and json.loads(out)["front"]
 
 
+def test_what_makes_no_call_needs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undercut: Command) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (tmp_path / "genome.json").write_text(genome_text(call("sort", Input(0))))
+    line = f"{tmp_path / 'genome.json'} --task sort -m openai/gpt-5-mini"
+    code, out, err = undercut(f"cost {line} --cost usd --json")
+    assert (code, err) == (0, "") and json.loads(out)["front"][0]["cost"]["8"]["usd"] > 0
+    code, out, err = undercut("check sort -m openai/gpt-5-mini --sizes 4 --json")
+    assert (code, err) == (0, "") and json.loads(out)["cost"]["usd"]["mean"] > 0
+    refused(undercut(f"run {line} [1]"), "OPENAI_API_KEY")
+
+
 def test_a_name_with_brackets_is_shown_whole(tmp_path: Path, undercut: Command) -> None:
     file = tmp_path / "genome.json"
     both = call("merge", call("sort", Input(0)), call("sort", Input(0), prompt=1))
