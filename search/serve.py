@@ -41,7 +41,8 @@ def serve(models: tuple[str, ...], tasks: tuple[str, ...], host: str, port: int)
         raise UsageError(f"what is served must be embedded or simulated/NAME, and {wrong[0]!r} is neither")
     known = [open_task(name) for name in tasks] or list(TASKS.values())
     primitives = {primitive.name: primitive for task in known for primitive in task.primitives}
-    server = ChatServer(open_models(models), primitives.values(), os.environ.get(KEY) or None)
+    opened = open_models(models, primitives=primitives.values())
+    server = ChatServer(opened, primitives.values(), os.environ.get(KEY) or None)
 
     async def run() -> None:
         from aiohttp import web

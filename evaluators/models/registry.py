@@ -156,8 +156,8 @@ def _simulated(name: str, primitives: Iterable[Primitive]) -> Model:
     lacking = [primitive.name for primitive in primitives if primitive.reference is None]
     if lacking:
         raise ModelNameError(
-            f"a simulated model answers by a primitive's reference, and {', '.join(lacking)} has none; use embedded or "
-            "a real model"
+            f"a simulated model answers by a primitive's reference, and {', '.join(lacking)} has none; a "
+            "language model would do"
         )
     _, capability, shape = known
     return SimulatedModel(name, capability, shape=shape, count=count_pieces)

@@ -301,3 +301,15 @@ def test_the_command_serves_until_it_is_stopped(number: signal.Signals) -> None:
 def test_what_cannot_be_served(line: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(line.split()) == 2
     assert word in capsys.readouterr().err
+
+
+def test_no_simulated_model_is_served_for_what_it_cannot_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        raise AssertionError("it is served")
+
+    monkeypatch.setattr(web.AppRunner, "setup", never)
+    assert main(["init", str(tmp_path)]) == 0
+    assert main(["serve", "-m", "simulated/perfect", "--task", str(tmp_path / "task.toml")]) == 2
+    assert "answers by a primitive's reference, and answer, extract" in capsys.readouterr().err
