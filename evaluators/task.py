@@ -63,6 +63,7 @@ class Task:
         judge: what a judge is asked about an output, where no code can score it: it takes the problem's inputs, the
             output and the target, and gives a share in [0, 1]. Its calls are on the run's bill.
         judge_model: the name of the model that judges; that of the run's first model, if not given.
+        cut: cuts a text into the passages of a document, where inputs are documents.
 
     Raises:
         TaskError: it has no sizes, or some that are no whole numbers of 1 or more.
@@ -89,6 +90,7 @@ class Task:
     shapes: tuple[tuple[float, float], ...] = ()
     judge: Primitive | None = field(default=None, compare=False)
     judge_model: str | None = None
+    cut: Callable[[str], list[str]] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.sizes or not all(isinstance(size, int) and size >= 1 for size in self.sizes):

@@ -67,7 +67,8 @@ def exported(result: dict[str, Any], item: dict[str, Any], form: str, digests: S
         f"Grows as {item['law']}",
     ]
     toolbox = task.toolbox(result["models"], allow_code=True)
-    return to_python(genome, toolbox, title=f"{result['task']}: {item['name']}", notes=notes, inputs=task.inputs)
+    title = f"{result['task']}: {item['name']}"
+    return to_python(genome, toolbox, title=title, notes=notes, inputs=task.inputs, cut=task.cut)
 
 
 def _accuracy(item: dict[str, Any], largest: int) -> float:

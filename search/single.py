@@ -19,6 +19,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
+from undercut.evaluators.tasks.text import DOCUMENT
 from undercut.search.forecast import can_be_billed, field_of, known_unit
 from undercut.search.front import letter
 from undercut.search.stopping import run_to_end
@@ -164,6 +165,8 @@ def read_inputs(texts: Sequence[str], task: Task, name: str) -> list[Any]:
             value = json.loads(text)
         except ValueError as error:
             raise TaskError(f"each of INPUTS must be JSON, as in '[3, 1, 2]', and one is not: {error}") from error
+        if isinstance(value, str) and task.cut is not None and kind == DOCUMENT:
+            value = task.cut(value)
         if not is_of(value, kind):
             raise TaskError(f"an input of task {name!r} must be of type {kind}, and {json.dumps(value):.80} is not")
         values.append(value)

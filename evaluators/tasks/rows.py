@@ -135,9 +135,14 @@ def as_value(value: Any, kind: Type, pieces: Piece = "line") -> Any:
     return parse(str(value), kind)
 
 
+def passages(document: str, where: str) -> list[str]:
+    """The passages of a document that is cut wherever a regular expression matches."""
+    return [piece.strip() for piece in re.split(where, document) if piece.strip()]
+
+
 def _as_list(value: Any, kind: ListOf, pieces: Piece) -> list[Any]:
     if isinstance(value, str) and kind == DOCUMENT:
-        return [piece.strip() for piece in re.split(CUTS[pieces], value) if piece.strip()]
+        return passages(value, CUTS[pieces])
     if isinstance(value, str):
         try:
             value = json.loads(value)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, pairwise
 from typing import Any
 
+from undercut.evaluators.tasks.text import DOCUMENT
 from undercut.search.export import asking, command, deciding, runtime
 from undercut.search.export.lift import Lifter
 from undercut.search.export.literals import identifier, one_line, text_literal
@@ -39,7 +40,13 @@ NOUNS = {
 
 
 def to_python(
-    genome: Genome, toolbox: Toolbox, *, title: str, notes: Sequence[str] = (), inputs: Sequence[Type] = ()
+    genome: Genome,
+    toolbox: Toolbox,
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+    inputs: Sequence[Type] = (),
+    cut: Callable[[str], list[str]] | None = None,
 ) -> str:
     """Write a genome as a standalone Python file (3.9 and later, standard library only).
 
@@ -54,12 +61,13 @@ def to_python(
         notes: further lines, for instance what was measured.
         inputs: types of the inputs, which the command checks; if not given, there are as many as the genome reads, of
             any type.
+        cut: cuts a text into the passages of a document; an input that is a document may then be given whole.
 
     Raises:
         GenomeError: the genome is not one of this toolbox.
         UsageError: code of a primitive or function cannot be copied.
     """
-    return _Writer(toolbox).write(genome, title, notes, inputs)
+    return _Writer(toolbox).write(genome, title, notes, inputs, cut)
 
 
 class _Writer:
@@ -81,11 +89,20 @@ class _Writer:
         self.bodies: dict[str, str] = {}
         self.code: list[str] = []
 
-    def write(self, genome: Genome, title: str, notes: Sequence[str], inputs: Sequence[Type]) -> str:
+    def write(
+        self,
+        genome: Genome,
+        title: str,
+        notes: Sequence[str],
+        inputs: Sequence[Type],
+        cut: Callable[[str], list[str]] | None,
+    ) -> str:
         """The whole file."""
         self.lifter.lift(command.main, "main")
         for needed in (asking.use, asking.ask):
             self.lifter.lift(needed, needed.__name__)
+        documents = [index for index, kind in enumerate(inputs) if cut is not None and kind == DOCUMENT]
+        cutter = self.lifter.lift(cut, "cut_document") if documents else ""
         # Once to learn which names are needed, and once to choose others for what is free to be called anything.
         self._lines(genome)
         self.reserved |= {*self.questions, *self.bodies.values()}
@@ -95,13 +112,15 @@ class _Writer:
         solve = [
             f"def solve(llm, {', '.join(names)}, *_):",
             f'    """{one_line(str(genome))}"""',
+            *(f"    {x} = {cutter}({x}) if isinstance({x}, str) else {x}" for x in names if int(x[1:]) in documents),
             "    use(llm)",
             *self._lines(genome),
         ]
         pieces = dict(self.lifter.pieces)
         settings = [pieces.pop("WORKERS") + "  # most requests to the model at once"] if "WORKERS" in pieces else []
         # What the reader may have to change stands before what nobody has to read.
-        kinds = [text_literal(str(kind)) for kind in inputs] or [text_literal("anything")] * arity
+        kinds = ["document" if index in documents else str(kind) for index, kind in enumerate(inputs)]
+        kinds = [text_literal(kind) for kind in kinds] or [text_literal("anything")] * arity
         last = ["\n".join(solve), f'if __name__ == "__main__":\n    main(solve, {", ".join(kinds)})']
         model = [pieces.pop("llm")]
         sections = [
