@@ -160,7 +160,7 @@ class Search:
         """Report progress."""
         run = len(self.bench.outcomes)
         words = f"{len(self.candidates.known):,} forecast, {run} run, {self.ledger.spent.calls:,} calls"
-        self._progress(phase, run, self.settings.evaluations, words)
+        self._progress(phase, run, max(run, self.settings.evaluations), words)
 
     def _patience(self) -> int:
         """Rounds without a promising genome that are enough by now: proposing costs time alone."""

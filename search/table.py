@@ -251,6 +251,9 @@ def _payback(result: dict[str, Any], unit: str) -> list[str]:
     found = result.get("payback")
     if found is None:
         return []
+    names = {item["id"]: item["name"] for item in (*result["front"], *result["baselines"])}
+    if names[found["id"]] == names[found["against"]]:
+        return [f"{found['id']} is the {found['against']} known design"]
     many = f"{_number(abs(found['saving']))} {unit}"
     if found["saving"] == 0:
         return [f"{found['id']} and the {found['against']} known design cost the same at n = {found['size']}"]

@@ -22,7 +22,7 @@ from undercut.evaluators.plugins import plugin, plugin_names
 from undercut.evaluators.scorers import SCORERS, Score, exact, flaw
 from undercut.evaluators.task import Instance, Task
 from undercut.evaluators.tasks.primitives import PRIMITIVES
-from undercut.evaluators.tasks.rows import Piece, Row, as_value, cell, passages, read_rows
+from undercut.evaluators.tasks.rows import CUTS, Piece, Row, as_value, cell, passages, read_rows
 from undercut.evaluators.tasks.schema import LARGEST, Data, Define, Output, Scorer, TaskFile, Texts, parse
 from undercut.evaluators.tasks.text import (
     DOCUMENT,

@@ -50,6 +50,14 @@ def test_a_known_design_that_is_cheaper_is_compared_as_it_was_measured(
     assert f"tree {words} a and costs 30 tokens less at n = 16\n" in capsys.readouterr().out
 
 
+def test_a_known_design_that_is_the_best_find_is_said_to_be_it(capsys: pytest.CaptureFixture[str]) -> None:
+    result = {"front": [item("a", 1, 0.9, 50)], "baselines": [{**item("tree", 1, 0.9, 50), "name": "a"}]}
+    payback = {"id": "a", "against": "tree", "size": 16, "saving": 0.0, "uses": None}
+    spent = {"calls": 3, "tokens": 9, "usd": None}
+    show({**result, "cost": "tokens", "payback": payback, "target_size": 16, "sizes": [8, 16], "spent": spent})
+    assert "a is the tree known design\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("columns", [40, 80])
 def test_no_number_is_cut_or_wrapped_on_a_narrow_terminal(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
