@@ -276,6 +276,13 @@ def _primitives(given: TaskFile, kinds: Mapping[str, Type], form: Answering) -> 
         if name not in ready or name not in names:
             here = ", ".join(each for each in names if each in ready) or "none here"
             raise TaskError(f"[prompts] may have those of ready-made primitives ({here}), and {name!r} is none")
+    told = given.about or given.output.choices or given.output.instruction
+    vague = [name for name in names if name in ready and name not in given.prompts]
+    if vague and not told and all(kind == DOCUMENT for kind in kinds.values()):
+        raise TaskError(
+            "about must say what is asked of the documents, as no other input does, and it is not there; or [prompts] "
+            f"must have a text for each ready-made primitive ({', '.join(vague)})"
+        )
     found = {
         name: ready[name].primitive(name, given.about, _texts(given.prompts.get(name, [])))
         if name in ready else PRIMITIVES[name]

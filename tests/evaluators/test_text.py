@@ -202,6 +202,16 @@ def test_what_is_wrong_gets_one_sentence(tmp_path: Path, old: str, new: str, wor
     assert "task.toml" in str(error.value) or "rows.jsonl" in str(error.value) or "lost" in str(error.value)
 
 
+def test_what_is_asked_of_documents_alone_must_stand_somewhere(tmp_path: Path) -> None:
+    alone = WHOLE.replace(', ask = "question"', "")
+    assert alone != WHOLE
+    with pytest.raises(TaskError, match=r"about must say what is asked of the documents.*\(answer, "):
+        task_of(tmp_path, alone)
+    task_of(tmp_path, 'about = "Count the keepers."\n' + alone)
+    task_of(tmp_path, alone.replace("[output]", '[output]\ninstruction = "Write how many keepers there are."'))
+    task_of(tmp_path, f'primitives = ["answer"]\n{alone}\n[prompts]\nanswer = "How many keepers? {{text}}"\n')
+
+
 def test_a_bad_row_is_named(tmp_path: Path) -> None:
     with pytest.raises(TaskError, match=r"line 3 of .*rows\.jsonl must have a number as its target"):
         task_of(tmp_path, rows=[*ROWS[:2], {**ROWS[0], "target": "many"}])
