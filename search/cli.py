@@ -121,6 +121,10 @@ def search(
     wanted = sizes or found.sizes
     target = 2 * wanted[-1] if target_size is None else target_size
     settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **with_sheet(models, options))
+    if found.blind and "embedded" in models:
+        click.echo(
+            "embedded knows operations on numbers alone and reads no texts; -m names a model that does", err=True
+        )
     folder = out or free_folder(task)
     _run(settings, folder, storage, concurrency, as_json, reuse=reuse, task=found, held=not unlimited)
 

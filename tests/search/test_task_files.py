@@ -65,6 +65,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_a_search_of_texts_on_a_model_that_reads_none_says_so(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("undercut.search.cli._run", lambda *_, **__: None)
+    assert (
+        main(["search", "task.toml"]) == main(["search", "task.toml", "-m", "chat", "--api-base", "http://x/v1"]) == 0
+    )
+    assert capsys.readouterr().err.count("embedded knows operations on numbers alone and reads no texts") == 1
+
+
 def test_a_search_over_http_finds_how_to_cut_a_text_up(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A model that reads short texts well and long ones badly: cutting up is found, and the bill is the server's."""
     reads = Capability({"answer": {130: 1.0, 250: 0.5, 400: 0.05}}, {1: 1.0})
