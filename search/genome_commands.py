@@ -168,6 +168,7 @@ def _show_run(result: dict[str, Any], as_json: bool) -> None:
 
 def _data(path: Path) -> Any:
     from undercut.spaces.errors import GenomeError
+    from undercut.spaces.genome import TOO_DEEP
 
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -175,7 +176,9 @@ def _data(path: Path) -> Any:
         raise GenomeError(
             f"GENOME must be a file that can be read, and {str(path)!r} is not: {error.strerror}"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise GenomeError(f"{path}: {TOO_DEEP}") from None
+    except ValueError as error:
         raise GenomeError(f"a genome file must hold JSON, and {str(path)!r} does not: {error}") from error
 
 

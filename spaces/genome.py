@@ -24,6 +24,9 @@ INPUT = re.compile(r"x(0|[1-9][0-9]{0,3})")
 
 LARGEST = 1 << 20
 """The largest value of a gene that counts items."""
+DEEPEST = 100
+"""Most bodies within bodies that a file may have: more than any search makes, and no more than all who read, price, run
+and export genomes can follow, which do so by recursion."""
 SCHEMA = 1
 """Version of the JSON form; a reader refuses what it does not know."""
 
@@ -174,11 +177,13 @@ class Genome:
         """Read a genome from its JSON form.
 
         Raises:
-            GenomeError: the text is not JSON, or not a genome.
+            GenomeError: the text is not JSON, or not a genome, or nested deeper than `DEEPEST`.
         """
         try:
             data = json.loads(text)
-        except (ValueError, RecursionError) as error:
+        except RecursionError:
+            raise GenomeError(TOO_DEEP) from None
+        except ValueError as error:
             raise GenomeError(f"a genome file must hold JSON, and this is not: {error}") from error
         return cls.from_dict(data)
 
@@ -187,14 +192,14 @@ class Genome:
         """Read a genome from plain data.
 
         Raises:
-            GenomeError: the data is not a genome of this schema.
+            GenomeError: the data is not a genome of this schema, or nested deeper than `DEEPEST`.
         """
         if not isinstance(data, dict) or data.get("undercut") != SCHEMA:
             found = data.get("undercut") if isinstance(data, dict) else type(data).__name__
             raise GenomeError(f'a genome is an object with "undercut": {SCHEMA}, "nodes" and "output"; found {found!r}')
         try:
             return _body_from_dict({name: value for name, value in data.items() if name != "undercut"})
-        except RecursionError:
+        except RecursionError:  # by inputs of inputs
             raise GenomeError("a genome must not be nested so deep that it cannot be read; this one is") from None
 
     def to_networkx(self) -> nx.DiGraph[str]:
@@ -252,7 +257,13 @@ def _body_to_dict(genome: Genome) -> dict[str, Any]:
     return {"nodes": nodes, "output": place.get(genome.output.key, genome.output.key)}
 
 
-def _body_from_dict(data: Any) -> Genome:
+TOO_DEEP = f"a genome must not have more than {DEEPEST} bodies within bodies, and this one is nested deeper"
+
+
+def _body_from_dict(data: Any, depth: int = 0) -> Genome:
+    """A genome, or a body that stands within so many others."""
+    if depth > DEEPEST:
+        raise GenomeError(TOO_DEEP)
     if not isinstance(data, dict) or not isinstance(data.get("nodes"), list) or "output" not in data:
         raise GenomeError('a genome and each of its bodies need "nodes" (a list) and "output"')
     if len(data) > 2:
@@ -292,7 +303,7 @@ def _body_from_dict(data: Any) -> Genome:
             )
         if not isinstance(entry.get("inputs", []), list) or not isinstance(entry.get("bodies", []), list):
             raise GenomeError(f"the inputs and bodies of node {position} must be lists")
-        bodies = [_body_from_dict(body) for body in entry.get("bodies", [])]
+        bodies = [_body_from_dict(body, depth + 1) for body in entry.get("bodies", [])]
         return Node(entry["op"], [resolve(source) for source in entry.get("inputs", [])], genes, bodies)
 
     genome = Genome(resolve(data["output"]))

@@ -21,10 +21,11 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.cli import commands, main
+from undercut.search.export import to_mermaid, to_python
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.settings import Settings
 from undercut.search.store import Store
-from undercut.spaces.genome import Genome, Input, Node, call
+from undercut.spaces.genome import DEEPEST, Genome, Input, Node, call
 from undercut.spaces.operators import OPERATORS
 
 MODEL = "-m simulated/gpt-3.5"
@@ -324,11 +325,27 @@ def genome_text(output: Any) -> str:
     return Genome(output).to_json()
 
 
+def folds_in_folds(depth: int) -> str:
+    """A fold whose step is a fold, and so on, so many bodies deep."""
+    inner = json.dumps({"nodes": [{"op": "call", "inputs": ["x0", "x1"], "genes": MERGE.genes}], "output": 0})
+    step = (
+        '{"nodes": [{"op": "fold", "inputs": ["x1", "x0"], "genes": {"size": 2, "start": "input"}, "bodies": [%s]}], '
+    )
+    for _ in range(depth - 1):
+        inner = step % inner + '"output": 0}'
+    genes = {"size": 1, "start": "[number]"}
+    data = {"undercut": 1, "nodes": [{"op": "fold", "inputs": ["x0"], "genes": genes, "bodies": ["…"]}], "output": 0}
+    return json.dumps(data).replace(json.dumps("…"), inner)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("no json", ["must hold JSON"]),
-        ("[" * 100_000, ["must hold JSON"]),
+        ("[" * 100_000, ["nested deeper"]),
+        (folds_in_folds(DEEPEST + 1), ["more than 100 bodies within bodies"]),
+        (folds_in_folds(200), ["more than 100 bodies within bodies"]),
+        (folds_in_folds(2000), ["more than 100 bodies within bodies"]),
         ("[]", ['"undercut": 1']),
         ('{"undercut": 1, "nodes": [{"op": "join", "inputs": [0]}], "output": 0}', ["cycle", "node 0"]),
         ('{"undercut": 1, "nodes": [], "output": 3}', ["there are none"]),
@@ -348,6 +365,17 @@ def test_genomes_that_are_none(text: str, words: list[str], tmp_path: Path, unde
     refused(undercut(f"eval {file} sort {MODEL}"), *words)
     refused(undercut(f"run {file} --task sort {MODEL}", "[1]"), *words)
     refused(undercut(f"cost {file} --task sort {MODEL}"), *words)
+
+
+def test_bodies_may_be_nested_as_deep_as_a_file_may_be(tmp_path: Path, undercut: Command) -> None:
+    file = tmp_path / "genome.json"
+    file.write_text(folds_in_folds(DEEPEST), encoding="utf-8")
+    assert undercut(f"eval {file} sort {MODEL} --sizes 2 --samples 2")[0] == 0
+    assert undercut(f"run {file} --task sort {MODEL}", "[2, 1]")[0] == 0
+    assert undercut(f"cost {file} --task sort {MODEL}")[0] == 0
+    toolbox, genome = TASKS["sort"].toolbox(["any"]), Genome.from_json(file.read_text(encoding="utf-8"))
+    assert compile(to_python(genome, toolbox, title="deep", notes=[]), "deep.py", "exec")
+    assert to_mermaid(genome) and genome.to_networkx() and Genome.from_json(genome.to_json()) == genome
 
 
 def test_inputs_that_are_none(tmp_path: Path, undercut: Command) -> None:

@@ -149,7 +149,7 @@ BAD: dict[str, tuple[Any, str]] = {
     "nested past reason": (
         file(*({"op": "join", "inputs": [i + 1]} for i in range(5000)), {"op": "join"}), "nested so deep",
     ),
-    "text nested past reason": ("[" * 100_000, "must hold JSON"),
+    "text nested past reason": ("[" * 100_000, "nested deeper"),
 }  # fmt: skip
 
 
