@@ -174,7 +174,7 @@ def front(folder: Path, storage: str | None, constants: bool, as_json: bool) -> 
     """Print the front of the run in DIR."""
     from undercut.search.table import show, show_constants
 
-    result, _ = _result(folder, storage)
+    result = _result(folder, storage)[0]
     if as_json:
         click.echo(json.dumps(result["constants"] if constants else result, indent=1))
     elif constants:
@@ -202,8 +202,8 @@ def export(folder: Path, pick: str, form: str, output: Path | None, storage: str
 
     if form not in FORMATS:
         raise UsageError(f"--format must be one of {', '.join(FORMATS)}, and {form!r} is not")
-    result, digests = _result(folder, storage)
-    text = exported(result, picked(result, pick), form, digests)
+    result, digests, home = _result(folder, storage)
+    text = exported(result, picked(result, pick), form, digests, home)
     if output is None:
         click.echo(text, nl=False)
         return
@@ -344,16 +344,16 @@ def _going_on(folder: Path, storage: str | None) -> str:
     return f"stopped; {resuming(folder, storage)} goes on"
 
 
-def _result(folder: Path, storage: str | None) -> tuple[dict[str, Any], list[str] | None]:
-    """A run's front, and what tells whether its task has changed since."""
+def _result(folder: Path, storage: str | None) -> tuple[dict[str, Any], list[str] | None, str | None]:
+    """A run's front, what tells whether its task has changed since, and the folder where it began."""
     from undercut.search.store import Store, resuming
 
     store = Store.open(folder, storage, reading=True)
-    result, digests = store.result, store.digests
+    result, digests, home = store.result, store.digests, store.settings.home
     store.close()
     if result is None:
         raise UsageError(f"the run in {str(folder)!r} has not ended; {resuming(folder, storage)} goes on with it")
-    return result, digests
+    return result, digests, home
 
 
 def _sentence(error: click.ClickException) -> str:

@@ -44,8 +44,16 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     raise UsageError(f"--pick must be {words} {', '.join(item['id'] for item in items)}, and {pick!r} is not")
 
 
-def exported(result: dict[str, Any], item: dict[str, Any], form: str, digests: Sequence[str] | None = None) -> str:
-    """An item of a run as `python`, `json` or `mermaid` text; `digests` are those of the task that it began with.
+def exported(
+    result: dict[str, Any],
+    item: dict[str, Any],
+    form: str,
+    digests: Sequence[str] | None = None,
+    home: str | None = None,
+) -> str:
+    """An item of a run as `python`, `json` or `mermaid` text.
+
+    `digests` are those of the task that it began with, `home` is the folder where it did.
 
     Raises:
         UsageError: the task's prompts have changed since, or its source cannot stand alone.
@@ -55,7 +63,7 @@ def exported(result: dict[str, Any], item: dict[str, Any], form: str, digests: S
         return json.dumps({**genome.to_dict(), "task": result["task"]}, indent=1) + "\n"
     if form == "mermaid":
         return to_mermaid(genome)
-    task = open_task(result["task"])
+    task = open_task(result["task"], home=home)
     if digests is not None and digests[0] != task.digests[0]:
         raise UsageError(
             f"an export holds the prompts that were measured, and those of {result['task']!r} have changed since then; "

@@ -56,7 +56,7 @@ def run_search(
             raise RunFolderError(f"--reuse must be the folder of a run, and {str(earlier)!r} holds none")
     if type(concurrency) is not int or concurrency < 1:
         raise UsageError(f"--concurrency must be a whole number of 1 or more, not {concurrency!r}")
-    found = task or open_task(settings.task, settings.data)
+    found = task or open_task(settings.task, settings.data, settings.home)
     opened = models or open_models(settings.models, settings.access, found.primitives)
     judges = open_judges(found, settings.access)
     can_be_billed(settings.max_usd, [*opened, *judges])

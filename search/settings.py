@@ -56,6 +56,8 @@ class Settings:
         api_base: where the models are served; None for their own provider.
         timeout: longest wait for one answer, in seconds; None is the models' own. No result depends on it.
         data: a file with the task's instances; None generates them.
+        home: the folder in which a run that is kept was begun, where `task` and `data` were called so; None is the
+            current one. No result depends on it.
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
         max_minutes: limit of the time from one start or resumption to the next; None is no limit.
         evaluations: most genomes run on the model before the front is chosen; up to a dozen may join while it is.
@@ -85,6 +87,7 @@ class Settings:
     api_base: str | None = None
     timeout: float | None = field(default=None, compare=False)
     data: str | None = None
+    home: str | None = field(default=None, compare=False)
     max_calls: int | None = None
     max_tokens: int | None = None
     max_usd: float | None = None

@@ -80,7 +80,7 @@ class Store:
             store.close()
             raise
         if earlier is None:  # only now has the run begun: what was cut off before cannot be resumed without the answers
-            store.study.set_user_attr("settings", settings.to_dict())
+            store.study.set_user_attr("settings", {**settings.to_dict(), "home": settings.home or os.getcwd()})
         return store
 
     @classmethod

@@ -21,7 +21,7 @@ from undercut.evaluators.models.base import Model
 from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
-from undercut.evaluators.tasks import open_task
+from undercut.evaluators.tasks import located, open_task
 from undercut.search.forecast import can_be_billed
 from undercut.search.progress import Progress
 from undercut.search.single import FROM_FILE, read_inputs, validate
@@ -47,7 +47,7 @@ class Work:
         task: what the user called the task.
         inputs: JSON texts, one of them `@FILE` with one item of a list in JSON on each line.
         models: names of the models.
-        allow_code, api_base, timeout, sheet, batch, workers: as in a search's settings.
+        allow_code, api_base, timeout, sheet, batch, workers, home: as in a search's settings.
     """
 
     genome: dict[str, Any]
@@ -60,6 +60,7 @@ class Work:
     sheet: Sheet = field(default_factory=Sheet)
     batch: bool = False
     workers: int | None = None
+    home: str | None = field(default=None, compare=False)
 
     @property
     def access(self) -> Access:
@@ -139,7 +140,7 @@ def run_stream(
         ModelError: a model could not answer; the same call goes on.
         BudgetError: a limit was reached; the same call with a higher one goes on.
     """
-    found = task or open_task(work.task)
+    found = task or open_task(work.task, home=work.home)
     toolbox = found.toolbox(work.models, work.allow_code)
     genome = Genome.from_dict(work.genome)
     validate(genome, found, toolbox)
@@ -291,7 +292,7 @@ def _parts(genome: Genome, work: Work, task: Task) -> tuple[Node, Path, list[Any
                 f"{genome}"
             )
         rest.append(None if idle else value)
-    return fold, values[position], rest
+    return fold, located(str(values[position]), work.home), rest
 
 
 def _keep(folder: Path, work: Work, place: Place) -> None:
@@ -302,7 +303,10 @@ def _keep(folder: Path, work: Work, place: Place) -> None:
     if place.failure is not None:
         return
     text = json.dumps(
-        {"work": msgspec.to_builtins(work), "place": {**msgspec.to_builtins(place), "cost": place.cost.to_dict()}}
+        {
+            "work": {**msgspec.to_builtins(work), "home": work.home or os.getcwd()},
+            "place": {**msgspec.to_builtins(place), "cost": place.cost.to_dict()},
+        }
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,27 +13,28 @@ from undercut.evaluators.task import SPLITS, Instance, Task
 from undercut.evaluators.tasks.builtin import TASKS
 from undercut.spaces.errors import TaskError, UsageError
 
-__all__ = ["TASKS", "open_task"]
+__all__ = ["TASKS", "located", "open_task"]
 
 
-def open_task(name: str, data: str | None = None) -> Task:
+def open_task(name: str, data: str | None = None, home: str | None = None) -> Task:
     """The task that a name stands for: a built-in, a TOML file, `module:attribute`, or a package's entry point.
 
     Args:
         name: what a user calls the task.
         data: a JSONL, JSON or CSV file with its problems; without one they are generated.
+        home: the folder in which they were called so, where that need not be the current one.
 
     Raises:
         TaskError: there is no such task, or the file does not hold its problems.
         UsageError: an installed package announces an operator that is none.
     """
     install_operators()
-    task = _found(name)
+    task = _found(name, home)
     if data is None:
         return task
     from undercut.evaluators.tasks.files import read_problems
 
-    problems = read_problems(Path(data), task)
+    problems = read_problems(located(data, home), task)
     return replace(task, problems=problems, sizes=_sizes_of(problems, task.sizes))
 
 
@@ -48,15 +49,32 @@ def _sizes_of(problems: Sequence[Instance], wanted: tuple[int, ...]) -> tuple[in
     return tuple(sorted({whole[0], whole[len(whole) // 2], whole[-1]}))
 
 
-def _found(name: str) -> Task:
+def located(name: str, home: str | None) -> Path:
+    """Where a file is that was named in the folder `home`: there or, without one or after a move, as seen from here.
+
+    Raises:
+        TaskError: it is at neither place.
+    """
+    there, here = Path(home or "", name), Path(name)
+    if there.exists():
+        return there
+    if home is not None and not here.exists():
+        raise TaskError(
+            f"a run needs the files that it began with, and {str(there)!r} is not there any more; put it back, or have "
+            f"{name!r} in the folder where you give the command"
+        )
+    return here
+
+
+def _found(name: str, home: str | None) -> Task:
     if name in TASKS:
         return TASKS[name]
     if name.endswith(".toml"):
         from undercut.evaluators.tasks.toml import read_task
 
-        return read_task(Path(name))
+        return read_task(located(name, home))
     if ":" in name:
-        return _imported(name)
+        return _imported(name, home)
     try:
         announced = plugin("tasks", name)
     except UsageError as error:
@@ -69,17 +87,19 @@ def _found(name: str) -> Task:
     )
 
 
-def _imported(name: str) -> Task:
+def _imported(name: str, home: str | None) -> Task:
     module, _, attribute = name.partition(":")
     if not module or not attribute:
         raise TaskError(f"a task of your own is named module:attribute, as in my_tasks:task, not {name!r}")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    for folder in (str(Path.cwd()), home):
+        if folder is not None and folder not in sys.path:
+            sys.path.insert(0, folder)
     try:
         imported = importlib.import_module(module.removesuffix(".py").replace("/", "."))
     except Exception as error:  # it is the user's code, and may raise anything
         said = f"{type(error).__name__}: {error}"
-        raise TaskError(f"the module of {name!r} could not be imported from here: {said}") from error
+        where = "from here" if home is None else f"from {home!r}, where the run began, or from here"
+        raise TaskError(f"the module of {name!r} could not be imported {where}: {said}") from error
     if not hasattr(imported, attribute):
         raise TaskError(f"the module {module!r} has no attribute {attribute!r}")
     return _checked(getattr(imported, attribute), name)

@@ -160,6 +160,20 @@ def test_a_cell_may_hold_nothing_on_purpose(tmp_path: Path) -> None:
     assert open_task("lookup", str(file)).problems[0].target is None
 
 
+def test_files_are_found_where_they_were_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here").mkdir()
+    jsonl(tmp_path / "there" / "p.jsonl")
+    monkeypatch.chdir(tmp_path / "here")
+    home = str(tmp_path / "there")
+    found = open_task("sort", "p.jsonl", home).problems
+    (tmp_path / "there" / "p.jsonl").rename(tmp_path / "here" / "p.jsonl")
+    assert found == open_task("sort", "p.jsonl", home).problems == open_task("sort", "p.jsonl").problems
+    (tmp_path / "here" / "p.jsonl").unlink()
+    with pytest.raises(TaskError, match=r"there/p.jsonl' is not there any more; put it back"):
+        open_task("sort", "p.jsonl", home)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,7 +48,20 @@ def test_a_task_in_a_file_is_searched(home: Path, capsys: pytest.CaptureFixture[
     assert "at_least" in best["name"] and "sum" in best["name"]
     assert (home / "runs" / "task-1").is_dir()
     assert main(["export", "runs/task-1", "--format", "python", "-o", "solve.py"]) == 0
-    compile((home / "solve.py").read_text(encoding="utf-8"), "solve.py", "exec")
+    text = (home / "solve.py").read_text(encoding="utf-8")
+    compile(text, "solve.py", "exec")
+
+    # In another process, and from another folder.
+    (home / "elsewhere").mkdir()
+    for line in ("export ../runs/task-1", "resume ../runs/task-1 --json"):
+        command = [sys.executable, "-m", "undercut", *line.split()]
+        done = subprocess.run(command, cwd=home / "elsewhere", capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == text if line.startswith("export") else json.loads(done.stdout) == result
+    (home / "large_sum.py").rename(home / "moved.py")
+    done = subprocess.run(command, cwd=home / "elsewhere", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"could not be imported from {str(home)!r}, where the run began, or from here" in done.stderr
 
 
 def test_a_task_that_is_not_there_is_refused(home: Path) -> None:

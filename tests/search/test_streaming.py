@@ -165,3 +165,20 @@ def test_the_command_runs_stops_at_its_limit_and_resumes(tmp_path: Path, capsys:
     assert json.loads(capsys.readouterr().out) == 30
     assert main(["run", str(genome), "[7]", "7", "-m", MODEL[0], "--out", str(tmp_path / "other")]) == 2
     assert "--out is the folder of a run over @FILE" in capsys.readouterr().err
+
+
+def test_a_fold_over_a_file_goes_on_from_anywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = in_file(tmp_path, [7] * 30 + [1] * 30)
+    (tmp_path / "count.json").write_text(json.dumps({**counting(10).to_dict(), "task": "count"}))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert main([*f"run count.json @{path.name} 7 -m {MODEL[0]} --out run --max-calls 3".split()]) == 1
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    capsys.readouterr()
+    assert main(["resume", "../run"]) == 0
+    assert json.loads(capsys.readouterr().out) == 30
+    path.rename(tmp_path / "moved")
+    assert main(["resume", "../run"]) == 2
+    assert f"{str(path)!r} is not there any more; put it back" in capsys.readouterr().err

@@ -30,6 +30,7 @@ from undercut.search.designs import known_designs
 from undercut.search.expense import foretold, limited
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
+from undercut.search.store import Store
 from undercut.spaces.genome import Genome
 
 PERFECT = Capability({}, {1: 1.0})
@@ -113,6 +114,50 @@ def test_a_search_over_http_finds_how_to_cut_a_text_up(home: Path, capsys: pytes
 
     for problem in task.instances(400, 3, "test"):
         assert solve.solve(llm, *problem.inputs) == problem.target
+
+
+def test_a_run_goes_on_from_anywhere(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as its files are where they were, or as seen from where the command is given."""
+    folder, elsewhere = home / "runs" / "task-1", home / "elsewhere"
+    elsewhere.mkdir()
+    task = open_task("task.toml")
+    with served(ChatModel("chat", task.primitives, facts.knowledge("count"), PERFECT)) as (base, _):
+        options = f"-m chat --api-base {base} --evaluations 1 --samples 2 --max-size 3 --target-size 400"
+        line = f"search task.toml --strategy random {options} --max-calls 9"
+        assert main(shlex.split(line)) == 1
+        monkeypatch.chdir(elsewhere)
+        assert main(shlex.split(f"resume {folder} --unlimited --json")) == 0
+        said = capsys.readouterr()
+        assert json.loads(said.out)["task"] == "task.toml" and str(home) not in said.out
+        assert main(["export", str(folder), "--pick", "one call"]) == 0
+        assert "def solve" in capsys.readouterr().out
+        for name in ("task.toml", "problems.jsonl"):
+            (home / name).rename(elsewhere / name)
+        assert main(["resume", str(folder), "--unlimited"]) == 0, "what was moved is looked for here"
+        monkeypatch.chdir(home)
+        for command in ("resume", "export"):
+            assert main([command, str(folder)]) == 2
+            assert f"{str(home / 'task.toml')!r} is not there any more; put it back" in capsys.readouterr().err
+
+
+def test_a_run_that_did_not_say_where_it_began_still_opens(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings("task.toml", sizes=(100,), target_size=100)
+    store = Store.create(home / "run", settings)
+    kept = dict(store.study.user_attrs["settings"])
+    assert kept.pop("home") == str(home)
+    store.study.set_user_attr("settings", kept)
+    store.finish({"front": [], "baselines": [], "task": "task.toml"})
+    store.close()
+    store = Store.open(home / "run")
+    assert (store.settings, store.settings.home) == (settings, None)
+    store.close()
+    monkeypatch.chdir(home / "run")
+    assert main(["resume", str(home / "run")]) == 2
+    assert "'task.toml' is not: No such file" in capsys.readouterr().err
 
 
 def test_the_example_is_checked_and_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
