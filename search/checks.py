@@ -25,8 +25,9 @@ from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
 from undercut.spaces.toolbox import Toolbox
 
-REHEARSED, FARTHEST = max(SIZES), 1024
-"""Largest problems that all genomes are rehearsed on, and those near the front, where the target is farther off."""
+REHEARSED, FARTHEST = max(SIZES), 512
+"""Largest problems that all genomes are rehearsed on, and those near the front: many a rehearsal takes time and memory
+as the square of its problem, and what is right here and wrong farther off has yet to be seen."""
 CHOOSING, VARIED = ("route", "guard"), 16
 """Operators that do not do the same on every problem, and how many small ones more are rehearsed where they occur."""
 
@@ -38,7 +39,9 @@ class Checks:
     """The rehearsals of one search. What differs in votes, retries and wording alone is rehearsed once.
 
     Attributes:
-        target: the target size, or where that is farther off than `FARTHEST`, that or the largest size run.
+        target: the target size, or where that is farther off, `FARTHEST`.
+        sizes: those that are run and the target, as far as the task has them, `FARTHEST` in the place of larger ones.
+            Where problems come from a file, and nobody makes others, both go as far as the sizes that are run.
     """
 
     def __init__(self, task: Task, toolbox: Toolbox, settings: Settings) -> None:
@@ -51,7 +54,9 @@ class Checks:
         self._right: dict[Genome, bool | None] = {}
         self._far: set[Genome] = set()
         self._at_target: dict[int, list[Instance]] = {}
-        self.target = self._reach(FARTHEST)
+        farthest = max(FARTHEST, settings.sizes[-1]) if task.problems else FARTHEST
+        self.target = min(settings.target_size, farthest)
+        self.sizes = [size for size in sorted({*self._held(settings.sizes), self.target}) if task.has(size)]
 
     def right(self, genome: Genome) -> bool | None:
         """Whether the genome would be right at each size that matters; None where a primitive has no reference.
@@ -116,13 +121,14 @@ class Checks:
         The last one is beyond the target, so that nothing passes which is right up to there alone; for a target that is
         far off, it is beyond all numbers that genes propose.
         """
-        reach = self._reach(REHEARSED)
-        return self._instances([*self._settings.sizes, self._settings.sizes[0], reach, beyond(reach)])
+        sizes = self._held(self._settings.sizes)
+        reach = min(self.target, max(sizes[-1], REHEARSED))
+        return self._instances([*sizes, sizes[0], reach, beyond(reach)])
 
     @cached_property
     def _varied(self) -> list[Instance]:
         """Small problems, so many that every way which one may go is gone by some."""
-        return self._instances([self._settings.sizes[0]] * VARIED)
+        return self._instances(self._held(self._settings.sizes[:1]) * VARIED)
 
     @cached_property
     def _far_off(self) -> list[Instance]:
@@ -141,8 +147,9 @@ class Checks:
                     found += self._making.instances(size, 1, "search", self._settings.seed + position)
         return found
 
-    def _reach(self, most: int) -> int:
-        return min(self._settings.target_size, max(self._settings.sizes[-1], most))
+    def _held(self, sizes: Sequence[int]) -> list[int]:
+        """Sizes, none beyond the target's."""
+        return list(dict.fromkeys(min(size, self.target) for size in sizes))
 
     def _core(self, genome: Genome) -> Genome:
         """What is left of a genome where every answer is right."""

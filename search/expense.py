@@ -101,8 +101,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         return Engine(stand_ins, cache=AnswerCache(), ledger=Ledger())
 
     first = engine()
-    target = Checks(task, toolbox, settings).target
-    sizes = [size for size in sorted({*settings.sizes, target}) if task.has(size)]
+    sizes = Checks(task, toolbox, settings).sizes
     await calibrate(space, task, first, sizes, settings.seed, lambda done, total: None)
     asked = _spent(first)
     counts = {split: problems_of(settings, task, split) for split in SPLITS}

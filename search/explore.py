@@ -103,12 +103,11 @@ class Search:
             self.tell("search")
         else:
             self._progress("rehearse", 0, 1, "small structures")
-        sizes = [size for size in sorted({*settings.sizes, self.checks.target}) if self.task.has(size)]
         self.bench.calibration, known = await calibrate(
             self.space,
             self.task,
             self.engine,
-            sizes,
+            self.checks.sizes,
             settings.seed,
             lambda a, b: self._progress("calibrate", a, b, "calls"),
         )

@@ -59,7 +59,8 @@ def _intersection(size: int, generator: random.Random) -> Problem:
     """Two sets from a range of twice their size, or from all numbers up to 99 where that holds them."""
     pool = range(100 if size <= 64 else 2 * size)
     left, right = generator.sample(pool, size), generator.sample(pool, size)
-    return (left, right), [number for number in left if number in set(right)]
+    common = set(left) & set(right)
+    return (left, right), [number for number in left if number in common]
 
 
 def _lookup(size: int, generator: random.Random) -> Problem:

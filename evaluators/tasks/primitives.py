@@ -35,6 +35,11 @@ def _merge(left: list[int], right: list[int]) -> list[int]:
     return list(heapq.merge(left, right))
 
 
+def _common(left: list[int], right: list[int]) -> list[int]:
+    known = set(right)
+    return [number for number in left if number in known]
+
+
 def _both_sorted(left: list[int], right: list[int]) -> bool:
     return sorted(left) == left and sorted(right) == right
 
@@ -231,7 +236,7 @@ INTERSECT = Primitive(
         "Write the numbers that are in both of the lists below, in the order of the first list. Lists: {0} | {1}",
     ),
     law=lambda a, b: a,  # at most, as for the filters
-    reference=lambda left, right: [number for number in left if number in set(right)],
+    reference=_common,
     valid=_from_input,
     same=same_set,
     symmetric=(1,),

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from undercut.evaluators.task import SPLITS, Task
-from undercut.search.checks import Checks
+from undercut.search import calibration
+from undercut.search.checks import FARTHEST, Checks, beyond
 from undercut.search.settings import Settings
 from undercut.spaces.genome import Expression, Genome, Input, Node, call
 from undercut.spaces.primitive import Primitive
+from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Function
 from undercut.spaces.types import NUMBER, NUMBERS, Atom
 
@@ -147,3 +149,34 @@ def test_what_a_file_has_no_problems_for_is_rehearsed_on_made_ones() -> None:
     kept = replace(task, problems=problems)
     assert not kept.has(32)
     assert Checks(kept, kept.toolbox(["m"]), settings).right(Genome(call("few", Input(0)))) is False
+
+
+def test_nothing_is_rehearsed_on_problems_as_large_as_one_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sizes of a hundred thousand took 20 GB before the first call."""
+    made: list[int] = []
+
+    def make(size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
+        made.append(size)
+        numbers = [generator.randrange(1, 100) for _ in range(size)]
+        return (numbers,), sum(numbers)
+
+    monkeypatch.setattr(calibration, "STRUCTURES", 50)
+    monkeypatch.setattr(calibration, "DRAWS", 10)
+    task = Task("sums", (NUMBERS,), NUMBER, (SUM,), make)
+    toolbox, settings = task.toolbox(["m"]), Settings("sums", ("m",), sizes=(4, 100_000), target_size=200_000)
+    checks = Checks(task, toolbox, settings)
+    assert (checks.target, checks.sizes) == (FARTHEST, [4, FARTHEST])
+    assert checks.right(Genome(call("sum", Input(0)))) and checks.holds_far(Genome(call("sum", Input(0))))
+    assert checks.at_target(1)[0].size == FARTHEST
+    found, _ = calibration.gather_questions(Space(task.signature, toolbox, max_size=2), task, checks.sizes, 0)
+    assert max(found["sum"]) == FARTHEST and max(made) == beyond(FARTHEST)
+
+
+def test_problems_of_a_file_are_rehearsed_as_they_are() -> None:
+    def make(size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
+        return ([generator.randrange(1, 100)] * size,), 0
+
+    task = Task("sums", (NUMBERS,), NUMBER, (SUM,), make)
+    kept = replace(task, problems=tuple(each for split in SPLITS for each in task.instances(2000, 3, split)))
+    settings = Settings("sums", ("m",), sizes=(2000,), target_size=4000)
+    assert Checks(kept, kept.toolbox(["m"]), settings).sizes == [2000]
