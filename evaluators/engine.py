@@ -29,6 +29,7 @@ from undercut.evaluators.models.base import (
     Usage,
     billed_price_of,
     identity_of,
+    most_prompt_tokens,
     most_samples_of,
 )
 from undercut.evaluators.models.retrying import RetryPolicy, Sleep, TransientError, UnreachableError, retrying
@@ -44,8 +45,6 @@ from undercut.spaces.types import size_of
 
 LEAST_TOKENS, TOKENS_PER_ITEM, MOST_TOKENS = 16, 8, 1024
 """The default cap of an answer, in tokens: at the least, for each item expected on top of that, and at the most."""
-COUNTED_SLACK, UNCOUNTED_SLACK = 8, 128
-"""Tokens that a chat template may add to a prompt whose tokens, or only whose bytes, can be counted."""
 REFUSED = Samples((Completion("", Usage(0, 0), "length"),))
 """What stands for the answer to a prompt that is refused: nothing was computed."""
 SEEDS = 2**31
@@ -405,11 +404,3 @@ def default_cap(primitive: Primitive, sizes: Sequence[float]) -> int:
     """Most tokens of an answer to inputs of these sizes, in items, where the genome sets no limit."""
     expected = primitive.answer_size(*sizes)
     return min(MOST_TOKENS, LEAST_TOKENS + primitive.room + math.ceil(TOKENS_PER_ITEM * expected))
-
-
-def most_prompt_tokens(model: Model, prompt: str) -> int:
-    """A number that a prompt's tokens do not exceed: counted where the model can count, else one a byte."""
-    count = getattr(model, "count", None)
-    if callable(count):
-        return int(count(prompt)) + COUNTED_SLACK
-    return len(prompt.encode()) + UNCOUNTED_SLACK

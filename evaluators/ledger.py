@@ -65,6 +65,8 @@ class Ledger:
         max_usd: most US dollars; models without a price are refused then.
         max_minutes: most minutes from now on; what is under way then is waited for, and nothing more is sent.
         spent: what was spent before; with a journal, the journal tells.
+        untold: share of its most, in [0, 1], that a call whose usage nobody told takes of `max_tokens`. With less than
+            1 that limit holds for what was told, and for an estimate of the rest.
         journal: where the bill is kept. What another ledger has reserved there, be it another process's or that of one
             that was killed, counts as spent at its most.
         clock: the time in seconds, from any beginning.
@@ -81,6 +83,7 @@ class Ledger:
         max_minutes: float | None = None,
         *,
         spent: Spent = NOTHING,
+        untold: float = 1.0,
         journal: Journal | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -95,6 +98,7 @@ class Ledger:
                 raise UsageError(f"a limit must be 0 or more, and --max-{name} is {limit}; leave it out for no limit")
         self._max_minutes = limits.pop("minutes")
         self._limits = limits
+        self.untold = untold
         self._clock = clock
         self._begin = clock()
         self._journal = journal
@@ -119,6 +123,12 @@ class Ledger:
     def spent(self) -> Spent:
         """What is spent so far, without what our own calls under way may yet spend."""
         return self._base + self._unwritten + self._elsewhere
+
+    def taken(self, unit: str, spent: Spent) -> float | None:
+        """How much of a unit's limit so much takes: all of it, but for tokens that are only known at their most."""
+        beyond = (1 - self.untold) * spent.uncertain if unit == "tokens" else 0
+        known: float | None = getattr(spent, unit)
+        return known if known is None else known - beyond
 
     @property
     def elsewhere(self) -> Spent:
@@ -338,7 +348,7 @@ class Ledger:
         name = self._exceeded(spent + self._most() + worst)
         if name is None:
             return None
-        limit, so_far = self._limits[name], getattr(spent, name)
+        limit, so_far = self._limits[name], self.taken(name, spent)
         return BudgetError(
             f"the run may spend {limit:.12g} {name}, {so_far:.12g} are spent and the next call could exceed that; "
             f"raise --max-{name} and resume"
@@ -347,7 +357,7 @@ class Ledger:
     def _exceeded(self, total: Spent) -> str | None:
         """The limit that so much would exceed, or None."""
         for name, limit in self._limits.items():
-            most = getattr(total, name)
+            most = self.taken(name, total)
             if limit is not None and (most is None or most > limit * (1 + ROUNDING)):
                 return name
         return None

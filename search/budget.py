@@ -87,8 +87,9 @@ class Budget:
         if not limits:
             return Room({})
         spent, lost = self._store.spent_by(answers, self._ledger.spent, self._lost)
-        left = {unit: limit - (getattr(spent, unit) or 0.0) for unit, limit in limits.items()}
+        left = {unit: limit - (self._ledger.taken(unit, spent) or 0.0) for unit, limit in limits.items()}
         most = untold * spent.uncertain / max(1, spent.unmetered)
         dollars = most * (spent.usd or 0.0) / max(1, spent.tokens)
         rate = max(1.0, round((spent.calls - lost) / max(1, answers), 1))
-        return Room(left, SPARE * max(UNLIKE, unlike) * rate, {"tokens": most, "usd": dollars})
+        beyond = {"tokens": most * self._ledger.untold, "usd": dollars}
+        return Room(left, SPARE * max(UNLIKE, unlike) * rate, beyond)

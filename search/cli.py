@@ -159,7 +159,8 @@ def resume(
     store = Store.open(folder, storage)
     raised = {name: value for name, value in {**limits, "timeout": timeout}.items() if value is not None}
     lifted = dict.fromkeys(limits) if unlimited else {}
-    settings = Settings.from_dict({**store.settings.to_dict(), **lifted, **raised})
+    strict = {"untold": 1.0} if "max_tokens" in raised else {}  # a limit of the user's own is never exceeded
+    settings = Settings.from_dict({**store.settings.to_dict(), **lifted, **raised, **strict})
     _tell_of_others(store)
     store.close()
     _run(settings, folder, storage, concurrency, as_json, resume=True)

@@ -79,11 +79,15 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Expense:
-    """What a search is expected to spend, between the least and the most."""
+    """What a search is expected to spend, between the least and the most.
+
+    `share` is how much of the tokens that its calls may take at their most they are expected to take, in (0, 1].
+    """
 
     low: Spend
     mean: Spend
     high: Spend
+    share: float = 1.0
 
 
 async def expense(settings: Settings, task: Task, models: Sequence[Model], judges: Sequence[Model] = ()) -> Expense:
@@ -138,7 +142,8 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         return asked * further.calibrated + run + again + last
 
     low, mean, high = map(whole, BLIND if blind else JUDGED)
-    return Expense(low, mean, high)
+    used, most = (sum(getattr(each, name) for each in stand_ins) for name in ("used", "most"))
+    return Expense(low, mean, high, min(1.0, used / most) if used else 1.0)
 
 
 def _spent(engine: Engine) -> Spend:
@@ -154,6 +159,9 @@ def foretold(settings: Settings, task: Task, models: Sequence[Model], judges: Se
 def limited(settings: Settings, task: Task, begin: Callable[[], None] = lambda: None) -> Settings:
     """The settings with a limit on tokens where the bill has none: so many times what is foretold.
 
+    Of calls whose usage no model tells it counts what they are foretold to take, and not what they may at their most:
+    that is many times as much, and would end the search soon after its first calls.
+
     A search whose models all run in this process, judges included, is left as it is: there is no bill. `begin` is
     called when all is found to be there that is needed to foretell one, which takes a while.
 
@@ -168,7 +176,8 @@ def limited(settings: Settings, task: Task, begin: Callable[[], None] = lambda: 
     models = open_models(settings.models, access, task.primitives)
     judges = open_judges(task, access)
     begin()
-    return replace(settings, max_tokens=limit_of(foretold(settings, task, models, judges)))
+    expected = foretold(settings, task, models, judges)
+    return replace(settings, max_tokens=limit_of(expected), untold=expected.share)
 
 
 def limit_of(expense: Expense) -> int:

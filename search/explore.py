@@ -74,7 +74,7 @@ class Search:
             primitive.answer_size(*[1] * len(primitive.inputs))  # refused now, and not after the first calls
         self.space = Space(task.signature, toolbox, max_size=settings.max_size)
         limits = (settings.max_calls, settings.max_tokens, settings.max_usd, settings.max_minutes)
-        self.ledger = Ledger(*limits, journal=store.answers.journal)
+        self.ledger = Ledger(*limits, untold=settings.untold, journal=store.answers.journal)
         self.engine = Engine(
             [*models, *judges],
             cache=store.answers,

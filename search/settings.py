@@ -18,7 +18,7 @@ from undercut.spaces.errors import UsageError
 LARGEST = 100
 """Most nodes of a genome that a search may ask for: far more than any that it would get to."""
 WHOLE = ("target_size", "seed", "workers", "max_calls", "max_tokens", "evaluations", "samples", "max_size")
-REAL = ("timeout", "max_usd", "max_minutes", "ceiling", "until")
+REAL = ("timeout", "max_usd", "max_minutes", "untold", "ceiling", "until")
 OPEN = ("workers", "timeout", "max_calls", "max_tokens", "max_usd", "max_minutes", "until")
 """Settings that are whole numbers, those that are any numbers, and those of them that may be None."""
 
@@ -59,6 +59,8 @@ class Settings:
         home: the folder in which a run that is kept was begun, where `task` and `data` were called so; None is the
             current one. No result depends on it.
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
+        untold: share of its most, above 0 and up to 1, that a call whose usage no model tells takes of `max_tokens`: 1
+            where a user set that limit, so that it is never exceeded; else what such a call is foretold to use.
         max_minutes: limit of the time from one start or resumption to the next; None is no limit.
         evaluations: most genomes run on the model before the front is chosen; up to a dozen may join while it is.
         samples: instances of the largest size in that last measurement, half as many of others; for what is dear, down
@@ -92,6 +94,7 @@ class Settings:
     max_tokens: int | None = None
     max_usd: float | None = None
     max_minutes: float | None = None
+    untold: float = field(default=1.0, compare=False)
     evaluations: int = 32
     samples: int = 50
     max_size: int = 9
@@ -121,6 +124,8 @@ class Settings:
             raise UsageError(f"--ceiling must be a number of 1 or more, not {self.ceiling}")
         if self.until is not None and not 0 < self.until <= 1:
             raise UsageError(f"--until must be an accuracy above 0 and up to 1, as in 0.95, not {self.until}")
+        if not 0 < self.untold <= 1:
+            raise UsageError(f"untold must be a share above 0 and up to 1, not {self.untold}")
         for name in ("max_calls", "max_tokens", "max_usd", "max_minutes"):
             limit = getattr(self, name)
             if limit is not None and not limit >= 0:

@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 
+COUNTED_SLACK, UNCOUNTED_SLACK = 8, 128
+"""Tokens that a chat template may add to a prompt whose tokens, or only whose bytes, can be counted."""
 TIMEOUT = 300.0
 """The longest wait for one attempt, in seconds, unless somebody says otherwise."""
 
@@ -158,6 +160,14 @@ def most_samples_of(model: Model) -> int:
     """The most samples of one prompt that one request to the model may ask for."""
     most = getattr(model, "most_samples", None)
     return int(most()) if callable(most) else 1
+
+
+def most_prompt_tokens(model: Model, prompt: str) -> int:
+    """A number that a prompt's tokens do not exceed: counted where the model can count, else one a byte."""
+    count = getattr(model, "count", None)
+    if callable(count):
+        return int(count(prompt)) + COUNTED_SLACK
+    return len(prompt.encode()) + UNCOUNTED_SLACK
 
 
 def identity_of(model: Model) -> str:

@@ -15,6 +15,7 @@ from undercut.evaluators.models.base import (
     Samples,
     Shape,
     Usage,
+    most_prompt_tokens,
     most_samples_of,
     price_of,
 )
@@ -31,6 +32,10 @@ class MadeUpModel:
     """Answers every question with something of the right type and about the declared size; nothing is sent.
 
     A primitive's reference answers where there is one. Two prompts get different texts wherever the type allows it.
+
+    Attributes:
+        used: tokens of all that it was asked.
+        most: what that could have taken at the most.
     """
 
     end = 1
@@ -38,6 +43,7 @@ class MadeUpModel:
     def __init__(self, model: Model) -> None:
         self._model = model
         self.count: Callable[[str], int] = getattr(model, "count", count_pieces)
+        self.used = self.most = 0
 
     @property
     def name(self) -> str:
@@ -61,6 +67,8 @@ class MadeUpModel:
         made = written(text, request, self.count)
         thinks = request.question.primitive.room and request.question.prompt
         usage = Usage(made.usage.prompt, (made.usage.completion or 0) + self.end + (THOUGHTS if thinks else 0))
+        self.used += (usage.prompt or 0) + (usage.completion or 0)
+        self.most += most_prompt_tokens(self._model, request.prompt) + request.max_tokens
         return Completion(made.text, usage, made.finish)
 
     def most_samples(self) -> int:

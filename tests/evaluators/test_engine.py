@@ -17,9 +17,16 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from undercut.evaluators.cache import AnswerCache
-from undercut.evaluators.engine import Engine, default_cap, most_prompt_tokens, seed_of
+from undercut.evaluators.engine import Engine, default_cap, seed_of
 from undercut.evaluators.ledger import Ledger
-from undercut.evaluators.models.base import Completion, Model, PromptTooLongError, Request, Usage
+from undercut.evaluators.models.base import (
+    Completion,
+    Model,
+    PromptTooLongError,
+    Request,
+    Usage,
+    most_prompt_tokens,
+)
 from undercut.evaluators.models.registry import open_model
 from undercut.evaluators.models.retrying import TransientError
 from undercut.evaluators.models.scripted import ScriptedModel

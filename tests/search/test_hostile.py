@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,6 +26,7 @@ from undercut.evaluators.models.retrying import RetryPolicy
 from undercut.evaluators.models.server import ChatServer
 from undercut.evaluators.tasks.primitives import PRIMITIVES
 from undercut.search import calibration
+from undercut.search.cli import main
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
@@ -105,8 +107,11 @@ def test_a_hostile_server_changes_nothing_but_the_time(
     assert calm.books.told == whole["spent"]["tokens"] and calm.books.received == whole["spent"]["calls"]
 
 
-def forgetful(serve: Serve, forgets: Callable[[int], bool]) -> str:
-    """The address of a server that leaves the usage out of some of its replies, by their number."""
+def forgetful(serve: Serve, forgets: Callable[[int], bool], used: list[int] | None = None) -> str:
+    """The address of a server that leaves the usage out of some of its replies, by their number.
+
+    What each took is added to `used`.
+    """
     server = ChatServer([open_model("simulated/gpt-3.5")], PRIMITIVES.values(), KEY)
     replies = count(1)
 
@@ -115,7 +120,11 @@ def forgetful(serve: Serve, forgets: Callable[[int], bool]) -> str:
         response = await handler(request)
         if not forgets(next(replies)):
             return response  # type: ignore[no-any-return]
-        return web.json_response({key: value for key, value in json.loads(response.body).items() if key != "usage"})
+        reply = json.loads(response.body)
+        usage = reply.pop("usage")
+        if used is not None:
+            used.append(usage["total_tokens"])
+        return web.json_response(reply)
 
     def application() -> web.Application:
         made = server.application()
@@ -161,6 +170,25 @@ def test_a_run_without_usage_ends_in_order_within_a_limit(
             assert result["front"] and result["spent"]["tokens"] <= limit
             ended.append(share)
     assert 2 in ended and ended == sorted(ended)
+
+
+def test_a_run_without_usage_ends_within_what_it_is_held_to_where_nobody_set_a_limit(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its calls are taken for what they are foretold to use; under a limit of one's own they stay at their most."""
+    used: list[int] = []
+    base, folder = forgetful(serve, lambda reply: True, used), tmp_path / "run"
+    words = "--strategy random --sizes 4,8 --target-size 8 --evaluations 3 --samples 6 --max-size 4 --json"
+    assert main([*f"search sum -m {MODEL} --api-base {base} {words} --out".split(), str(folder)]) == 0
+    said = capsys.readouterr()
+    held = int(re.search("held to ([0-9,]+) tokens", said.err)[1].replace(",", ""))  # type: ignore[index]
+    result = json.loads(said.out)
+    assert result["front"] and len(used) == result["spent"]["calls"] == result["spent"]["unmetered"]
+    assert sum(used) <= held < result["spent"]["tokens"]
+    assert main(["resume", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == result
+    assert main(["resume", str(folder), "--max-tokens", str(held), "--max-minutes", "5"]) == 1
+    assert "leaves no room" in capsys.readouterr().err
 
 
 def test_a_limit_holds_against_a_hostile_server(serve: Serve, tmp_path: Path) -> None:
