@@ -113,5 +113,5 @@ def with_access(models: Sequence[str], options: dict[str, Any]) -> dict[str, Any
     from undercut.evaluators.models.registry import Access
 
     options = with_sheet(models, options)
-    access = Access(**{each.name: options.pop(each.name) for each in fields(Access)})
+    access = Access(**{each.name: options.pop(each.name) for each in fields(Access) if each.name in options})
     return {**options, "access": access}
