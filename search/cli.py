@@ -125,7 +125,7 @@ def search(
         click.echo(
             "embedded knows operations on numbers alone and reads no texts; -m names a model that does", err=True
         )
-    folder = out or free_folder(task)
+    folder = out or free_folder(found)
     _run(settings, folder, storage, concurrency, as_json, reuse=reuse, task=found, held=not unlimited)
 
 
@@ -162,8 +162,12 @@ def resume(
     strict = {"untold": 1.0} if "max_tokens" in raised else {}  # a limit of the user's own is never exceeded
     settings = Settings.from_dict({**store.settings.to_dict(), **lifted, **raised, **strict})
     _tell_of_others(store)
+    ended = store.result if settings == store.settings else None
     store.close()
-    _run(settings, folder, storage, concurrency, as_json, resume=True)
+    if ended is None:
+        _run(settings, folder, storage, concurrency, as_json, resume=True)
+    else:
+        _show(ended, folder, storage, as_json)
 
 
 @commands.command()
@@ -286,7 +290,7 @@ def _run(
     from undercut.search.progress import Bar
     from undercut.search.run import run_search
     from undercut.search.store import resuming
-    from undercut.search.table import headline, show
+    from undercut.search.table import headline
 
     with Bar(f"{headline(settings.to_dict())} · {folder}") as bar:
         try:
@@ -306,6 +310,13 @@ def _run(
             raise type(error)(f"{error}; {resuming(folder, storage)} goes on") from error
         except KeyboardInterrupt as error:
             raise _Stopped(_going_on(folder, storage)) from error
+    _show(result, folder, storage, as_json)
+
+
+def _show(result: dict[str, Any], folder: Path, storage: str | None, as_json: bool) -> None:
+    """Print the front of a run that has ended, and what can be done with it."""
+    from undercut.search.table import show
+
     if as_json:
         click.echo(json.dumps(result, indent=1))
         return

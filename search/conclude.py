@@ -62,7 +62,9 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         evaluation = search.bench.shown(genome, "test")
         items[genome] |= _at_once(evaluation, len(parts) * (len(held) + len(further))).to_dict()
         search.bench.keep(genome, "test")
-    best_first = sorted((items[genome] for genome in chosen), key=lambda item: -_cost_at_target(search, item))
+    # What was never right is of no use, and may have been forecast to be: whatever it costs, it stands on no front.
+    good = [genome for genome in chosen if any(seen.total for seen in search.bench.shown(genome, "test").seen.values())]
+    best_first = sorted((items[genome] for genome in good or chosen), key=lambda item: -_cost_at_target(search, item))
     best_first = [{**item, "id": letter(position)} for position, item in enumerate(best_first)]
     baselines = [{**items[genome], "id": name} for name, genome in designs.items()]
     spent, charged = search.ledger.spent.bill(), search.bench.charged

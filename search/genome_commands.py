@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from undercut.search.options import (
 from undercut.spaces.errors import UndercutError, UsageError
 
 if TYPE_CHECKING:
+    from undercut.evaluators.task import Task
     from undercut.search.streaming import Work
     from undercut.spaces.genome import Genome
 
@@ -87,13 +89,14 @@ def run(
     undercut run sort.json '[3, 1, 2]'
     undercut run count.json @digits.jsonl 7
     """  # noqa: D301 - click wants the control character
+    from undercut.evaluators.tasks import open_task
     from undercut.search.single import run_genome
     from undercut.search.streaming import is_streamed, work_of_options
 
     found, name = _genome(genome), _task_of(genome, task)
     if is_streamed(inputs):
         work, limits = work_of_options(found, name, inputs, models, with_sheet(models, options))
-        stream(work, out or free_folder(name), as_json, **limits)
+        stream(work, out or free_folder(open_task(name)), as_json, **limits)
         return
     if out is not None:
         raise UsageError("--out is the folder of a run over @FILE, and no input is one; leave it out")
@@ -151,9 +154,9 @@ def stream(work: Work, folder: Path, as_json: bool, **options: Any) -> None:
     _show_run(result, as_json)
 
 
-def free_folder(task: str) -> Path:
+def free_folder(task: Task) -> Path:
     """The first of runs/TASK-1, runs/TASK-2, … that is not there."""
-    name = task.rpartition(":")[2].rpartition("/")[2].removesuffix(".toml")
+    name = re.sub(r"[^\w.-]+", "-", task.name)
     number = 1
     while Path("runs", f"{name}-{number}").exists():
         number += 1

@@ -140,8 +140,9 @@ def test_front_and_resume_of_a_finished_run(done: Path, undercut: Command) -> No
     code, out, err = undercut(f"front {done}")
     assert code == 0 and err == "" and "accuracy" in out
     result = json.loads(undercut(f"front {done} --json")[1])
-    code, out, _ = undercut(f"resume {done} --json")
+    code, out, err = undercut(f"resume {done} --json")
     assert code == 0 and json.loads(out) == result
+    assert "rehearse" not in err and "search" not in err, "nothing is worked out again"
 
 
 def test_what_a_killed_process_had_under_way_is_told_and_stays_on_the_bill(

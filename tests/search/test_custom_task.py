@@ -46,18 +46,21 @@ def test_a_task_in_a_file_is_searched(home: Path, capsys: pytest.CaptureFixture[
     best = result["front"][0]
     assert best["accuracy"]["8"]["mean"] >= 0.8
     assert "at_least" in best["name"] and "sum" in best["name"]
-    assert (home / "runs" / "task-1").is_dir()
-    assert main(["export", "runs/task-1", "--format", "python", "-o", "solve.py"]) == 0
+    assert (home / "runs" / "large-sum-1").is_dir()
+    assert main(["export", "runs/large-sum-1", "--format", "python", "-o", "solve.py"]) == 0
     text = (home / "solve.py").read_text(encoding="utf-8")
     compile(text, "solve.py", "exec")
 
     # In another process, and from another folder.
     (home / "elsewhere").mkdir()
-    for line in ("export ../runs/task-1", "resume ../runs/task-1 --json"):
+    for line in ("export ../runs/large-sum-1", "resume ../runs/large-sum-1 --max-calls 1000000 --json"):
         command = [sys.executable, "-m", "undercut", *line.split()]
         done = subprocess.run(command, cwd=home / "elsewhere", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        assert done.stdout == text if line.startswith("export") else json.loads(done.stdout) == result
+        if line.startswith("export"):
+            assert done.stdout == text
+        else:
+            assert json.loads(done.stdout)["front"][0]["name"] == best["name"]
     (home / "large_sum.py").rename(home / "moved.py")
     done = subprocess.run(command, cwd=home / "elsewhere", capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")

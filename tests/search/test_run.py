@@ -714,3 +714,12 @@ def test_what_is_wrong_far_off_is_not_what_others_are_held_against(tmp_path: Pat
     asked = replace(SETTINGS, task="long", models=("able",), target_size=1024, max_size=2, allow_code=True)
     found = run_search(asked, tmp_path / "run", task=task, models=[model])
     assert [item["name"] for item in found["front"]] == ["tell"]
+
+
+def test_what_was_never_right_stands_on_no_front(tmp_path: Path) -> None:
+    """One call is the cheapest there is, and forecast to be right at times; at 32 the model declines to sort."""
+    asked = Settings("sort", ("embedded",), sizes=(32,), target_size=64, strategy="random", evaluations=2, samples=8)
+    found = run_search(replace(asked, max_size=5), tmp_path / "run")
+    once = next(item for item in found["baselines"] if item["id"] == "one call")
+    assert {accuracy["mean"] for accuracy in once["accuracy"].values()} == {0.0}
+    assert found["front"] and once["name"] not in [item["name"] for item in found["front"]]

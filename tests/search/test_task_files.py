@@ -137,8 +137,8 @@ def test_a_run_goes_on_from_anywhere(
             (home / name).rename(elsewhere / name)
         assert main(["resume", str(folder), "--unlimited"]) == 0, "what was moved is looked for here"
         monkeypatch.chdir(home)
-        for command in ("resume", "export"):
-            assert main([command, str(folder)]) == 2
+        for command in (["resume", "--unlimited"], ["export"]):
+            assert main([*command, str(folder)]) == 2
             assert f"{str(home / 'task.toml')!r} is not there any more; put it back" in capsys.readouterr().err
 
 
@@ -150,7 +150,6 @@ def test_a_run_that_did_not_say_where_it_began_still_opens(
     kept = dict(store.study.user_attrs["settings"])
     assert kept.pop("home") == str(home)
     store.study.set_user_attr("settings", kept)
-    store.finish({"front": [], "baselines": [], "task": "task.toml"})
     store.close()
     store = Store.open(home / "run")
     assert (store.settings, store.settings.home) == (settings, None)
