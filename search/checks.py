@@ -25,7 +25,7 @@ from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
 from undercut.spaces.toolbox import Toolbox
 
-REHEARSED, FARTHEST = max(SIZES), 512
+REHEARSED, FARTHEST = max(SIZES), 1024
 """Largest problems that all genomes are rehearsed on, and those near the front: many a rehearsal takes time and memory
 as the square of its problem, and what is right here and wrong farther off has yet to be seen."""
 CHOOSING, VARIED = ("route", "guard"), 16

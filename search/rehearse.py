@@ -11,13 +11,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.models.wrong import leaves, plausible, slipped
 from undercut.evaluators.task import Instance, Task
 from undercut.spaces.errors import InvalidAnswer
+from undercut.spaces.estimate import CallRates
+from undercut.spaces.estimator import Estimator
 from undercut.spaces.execution import run_now
-from undercut.spaces.genome import Genome
+from undercut.spaces.extent import extent_of
+from undercut.spaces.genome import Genome, Node
+from undercut.spaces.normal import bare
 from undercut.spaces.operators import OPERATORS
 from undercut.spaces.operators.route import BRANCH
+from undercut.spaces.pricing import call_cost
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Job, Question
 from undercut.spaces.toolbox import Function, Toolbox
@@ -31,6 +37,11 @@ MOST_ITEMS = 8
 """One call, or one function in code, may be shown so many times the items of the instance."""
 SLIPS = 8
 """Wrong answers of which a check has to refuse one, on any of the instances."""
+LONG, FAR_TOO_MANY = 256, 2.0
+"""Size of instances beyond which a genome is not run that is foreseen to ask so many times what it may at the most: it
+would take seconds to find that out."""
+PLAIN = ("call", "code", "split", "join", "map", "reduce", "fold", "merge_blocks")
+"""Operators whose calls can be foreseen exactly where every answer is right."""
 FAULTS = 24
 """Calls that are made to go wrong, one at a time, to see what that does to the result."""
 
@@ -80,6 +91,10 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
     """Run a genome on references; it ends at the first instance that comes out wrong."""
     walk = _Walk(genome, toolbox)
     for instance in instances:
+        if instance.size > LONG and _foreseen(genome, instance, task, toolbox) > FAR_TOO_MANY * _most_calls(
+            instance.size
+        ):
+            return Rehearsal(False)
         walk.begin(instance.size)
         try:
             output = run_now(walk.apply(genome, instance.inputs))
@@ -94,6 +109,34 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
     routes = [node for node in genome.walk() if node.op == "route" and node.genes["pick"] == BRANCH]
     idle = any(body.key not in walk.applied for node in routes for body in node.bodies)
     return Rehearsal(True, tuple(walk.questions), idle)
+
+
+def _most_calls(size: int) -> int:
+    """Calls on an instance of this size from which on a genome is not worth a look."""
+    return MOST_CALLS + CALLS_PER_ITEM * size
+
+
+def _foreseen(genome: Genome, instance: Instance, task: Task, toolbox: Toolbox) -> float:
+    """The calls that a genome will make on an instance, as the walk with symbols counts them; 0 where none can tell."""
+    core = bare(genome)
+    calls = [node.genes["primitive"] for node in core.walk() if node.op == "call"]
+    if not all(node.op in PLAIN for node in core.walk()) or any(
+        toolbox.primitives[str(name)].reference is None for name in calls
+    ):
+        return 0.0
+    extents = [extent_of(value, kind) for value, kind in zip(instance.inputs, task.inputs, strict=True)]
+    try:
+        return Estimator(_Counted(()), toolbox).apply(core, extents).cost.calls
+    except _UNFIT:  # a law that is the user's code
+        return 0.0
+
+
+class _Counted(DeclaredRates):
+    """Rates by which calls are counted, and nothing else."""
+
+    def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
+        """One call that is never wrong."""
+        return CallRates(call_cost(0, 0))
 
 
 def spoiling(
@@ -174,7 +217,7 @@ class _Walk:
 
     def begin(self, size: int) -> None:
         """Begin an instance of this size."""
-        self._calls = MOST_CALLS + CALLS_PER_ITEM * size
+        self._calls = _most_calls(size)
         self._steps = STEPS_PER_CALL * self._calls
         self._most_items = MOST_ITEMS * (size + 2)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -86,6 +87,27 @@ def test_waste_is_not_looked_at() -> None:
     nested = Node("fold", [X0, X0], {"size": 1, "start": "[number]"}, [Genome(body)])
     assert MOST_CALLS + CALLS_PER_ITEM * 16 < 16**3
     assert right(nested) is False
+
+
+def test_what_would_ask_far_too_much_of_a_large_problem_is_not_run_on_it() -> None:
+    """A fold within a fold, an item at a time: the square of the size."""
+    asked: list[int] = []
+
+    def merged(left: list[int], right: list[int]) -> list[int]:
+        asked.append(len(left))
+        return sorted([*left, *right])
+
+    counted = replace(MERGE, reference=merged)
+    task = replace(TASK, primitives=(SORT, counted))
+    one_by_one = Node("fold", [X1, X0], {"size": 1, "start": "input"}, [Genome(call("merge", X0, X1))])
+    nested = Genome(Node("fold", [X0], {"size": 500, "start": "[number]"}, [Genome(one_by_one)]))
+    again = Node("fold", [X0], {"size": 1, "start": "[number]"}, [Genome(call("merge", X0, X1))])
+    wasteful = Node("fold", [X0], {"size": 1, "start": "[number]"}, [Genome(call("merge", again, X1))])
+    toolbox, large = task.toolbox(["m"]), task.instances(1000, 1)
+    assert rehearse(nested, large, task, toolbox).right and len(asked) == 1000
+    asked.clear()
+    assert rehearse(Genome(wasteful), large, task, toolbox).right is False and not asked
+    assert rehearse(Genome(wasteful), INSTANCES, task, toolbox).right and asked
 
 
 def test_a_reference_that_cannot_answer_makes_a_genome_wrong() -> None:
