@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercut.evaluators.tasks import open_task
@@ -24,7 +25,7 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
     """
     items: list[dict[str, Any]] = [*result["front"], *result["baselines"]]
     if not result["front"] and (pick in ("best", "cheapest") or not items):
-        known = ", ".join(item["id"] for item in items)
+        known = _typed(items)
         raise UsageError(
             f"--pick {pick} takes from the front, and this run's is empty"
             + (f"; the known designs can be picked: {known}" if items else ", and no known design was measured")
@@ -41,7 +42,12 @@ def picked(result: dict[str, Any], pick: str) -> dict[str, Any]:
         if item["id"] == pick:
             return item
     words = "best, cheapest or one of" if result["front"] else "one of"
-    raise UsageError(f"--pick must be {words} {', '.join(item['id'] for item in items)}, and {pick!r} is not")
+    raise UsageError(f"--pick must be {words} {_typed(items)}, and {pick!r} is not")
+
+
+def _typed(items: Sequence[Mapping[str, Any]]) -> str:
+    """What items are called, as one would type them in a command."""
+    return ", ".join(shlex.quote(item["id"]) for item in items)
 
 
 def exported(

@@ -34,15 +34,15 @@ def test_where_nothing_is_ever_right_one_is_taken_all_the_same() -> None:
 def test_the_cheapest_and_those_of_a_name() -> None:
     two = run(item("a", 1.0, 0.9, 20), item("b", 0.5, 0.5, 10))
     assert [picked(two, pick)["id"] for pick in ("cheapest", "a", "one call")] == ["b", "a", "one call"]
-    with pytest.raises(UsageError, match="best, cheapest or one of a, b, one call"):
+    with pytest.raises(UsageError, match="best, cheapest or one of a, b, 'one call'"):
         picked(two, "z")
 
 
 def test_known_designs_can_be_picked_where_the_front_is_empty() -> None:
     assert picked(run(), "one call")["id"] == "one call"
-    with pytest.raises(UsageError, match="this run's is empty; the known designs can be picked: one call"):
+    with pytest.raises(UsageError, match="this run's is empty; the known designs can be picked: 'one call'"):
         picked(run(), "best")
-    with pytest.raises(UsageError, match="--pick must be one of one call, and 'z' is not"):
+    with pytest.raises(UsageError, match="--pick must be one of 'one call', and 'z' is not"):
         picked(run(), "z")
     with pytest.raises(UsageError, match="empty, and no known design was measured"):
         picked({**run(), "baselines": []}, "a")
