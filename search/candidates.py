@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections.abc import Collection, Iterable, Sequence
 from statistics import fmean
+from typing import TypeAlias
 
 from undercut.evaluators.attribution import LUCK
 from undercut.evaluators.models.base import Model, price_of
@@ -36,6 +38,9 @@ SENSE = 0.1
 """Chance of making sense below which a genome is not looked at, where that is what has to be found out."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
+
+Place: TypeAlias = tuple[float, float, int, Genome]
+"""Where a genome stands among all: by its cost, of equals the most accurate first, then the one known first."""
 
 
 class Candidates:
@@ -72,6 +77,9 @@ class Candidates:
         self._ceiling = Ceiling(settings.ceiling)
         self._kin = Kin()
         self.known: dict[Genome, tuple[float, float]] = {}
+        self._places: dict[Genome, Place] = {}
+        self._ranked: list[Place] = []  # all places in order
+        self._front: list[tuple[Genome, float, float]] | None = None  # until the next forecast
         self._current: set[Genome] = set()  # what was forecast since the last refit
         self._around: dict[Genome, list[Genome]] = {}  # neighbours of what was polished
         self._spoiling: dict[tuple[Genome, int], float] = {}  # kept from forecaster to forecaster
@@ -119,10 +127,20 @@ class Candidates:
         """Work out what a genome is worth by what is known now, and tell the proposer."""
         self._current.add(genome)
         accuracy, cost, work = self._worth(genome)
-        self.known[genome] = accuracy, cost
         judged = genome in self._bench.outcomes or not self.forecaster.unjudged(genome)
-        self._ceiling.add(genome, accuracy if judged else 0.0, cost, work)
+        self._keep(genome, accuracy, cost, work, judged)
         self._proposer.tell(genome, *((accuracy, cost) if self.allows(genome) else WRONG))
+
+    def _keep(self, genome: Genome, accuracy: float, cost: float, work: float, judged: bool = True) -> None:
+        """Keep a worth, and its place among all others: there are tens of thousands, and their front is asked often."""
+        self._ceiling.add(genome, accuracy if judged else 0.0, cost, work)
+        self._front = None
+        before = self._places.get(genome)
+        if before is not None:
+            del self._ranked[bisect_left(self._ranked, before)]
+        self._places[genome] = place = (cost, -accuracy, before[2] if before else len(self._places), genome)
+        insort(self._ranked, place)
+        self.known[genome] = accuracy, cost
 
     def worth(self, genome: Genome) -> tuple[float, float]:
         """What the search aims at, mostly the accuracy at the target, and the cost there."""
@@ -170,7 +188,13 @@ class Candidates:
 
     def front(self) -> list[tuple[Genome, float, float]]:
         """The front of what is known."""
-        return thinned(front(self._affordable_known()))
+        if self._front is None:
+            best: list[tuple[Genome, float, float]] = []
+            for cost, lost, _, genome in self._ranked:
+                if -lost > (best[-1][1] if best else 0.0) and self.allows(genome):
+                    best.append((genome, -lost, cost))
+            self._front = thinned(best)
+        return self._front
 
     def _affordable_known(self) -> list[tuple[Genome, float, float]]:
         return [(genome, *worth) for genome, worth in self.known.items() if worth[0] > 0 and self.allows(genome)]
@@ -181,14 +205,14 @@ class Candidates:
         None cheaper is more than `MARGIN` more accurate, and none that costs less than half is as accurate.
         """
         near, best = [], 0.0
-        known = sorted(self.known.items(), key=lambda item: (item[1][1], -item[1][0]))
-        halves, half = iter(known), 0.0
-        _, (ahead, price) = next(halves, (None, WRONG))
-        for genome, (accuracy, cost) in known:
+        halves, half = iter(self._ranked), 0.0
+        price, loss, *_ = next(halves, (math.inf, 0.0))
+        for cost, lost, _, genome in self._ranked:
+            accuracy = -lost
             best = max(best, accuracy)
             while 2 * price < cost:
-                half = max(half, ahead)
-                _, (ahead, price) = next(halves)
+                half = max(half, -loss)
+                price, loss, *_ = next(halves)
             if accuracy > max(best - MARGIN, half):
                 near.append(genome)
         return near

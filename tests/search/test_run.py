@@ -387,9 +387,11 @@ def test_a_run_that_was_cut_off_while_it_took_answers_over_has_not_begun(
 
 def know(search: Search, worths: dict[Genome, tuple[float, float]]) -> None:
     """Let a search take these for the accuracy and cost of genomes, and know of no others."""
-    search.candidates.known = worths
+    candidates = search.candidates
+    for kept in (candidates.known, candidates._places, candidates._ranked):
+        kept.clear()
     for genome, (accuracy, cost) in worths.items():
-        search.candidates._ceiling.add(genome, accuracy, cost, cost)
+        candidates._keep(genome, accuracy, cost, cost)
 
 
 def test_what_cannot_win_drops_out_of_the_race(tmp_path: Path) -> None:
