@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from undercut.evaluators.tasks import open_task
@@ -86,10 +87,15 @@ def exported(
 
 
 def _accuracy(item: dict[str, Any], largest: int) -> float:
-    """What the search aims at, by the measurement at the largest size searched and the forecast at the target."""
-    measured = item["accuracy"][str(largest)]["mean"]
-    predicted = next(iter(item["predicted"].values()))["accuracy"]
-    return float(measured if predicted is None else aim(measured, predicted["mean"]))
+    """What the search aims at, by the measurement at the largest size searched and what is known of the target.
+
+    That is the forecast and, where the last measurement went as far, what it showed there: each counts for half.
+    """
+    measured = item["accuracy"]
+    target, predicted = next(iter(item["predicted"].items()))
+    known = [found["mean"] for found in (predicted["accuracy"], measured.get(target)) if found is not None]
+    at_largest = measured[str(largest)]["mean"]
+    return float(aim(at_largest, fmean(known)) if known else at_largest)
 
 
 def _cost(item: dict[str, Any], unit: str) -> float:

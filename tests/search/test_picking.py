@@ -27,6 +27,14 @@ def test_the_best_is_the_most_accurate_that_adds_enough() -> None:
     assert picked(run(item("a", 1.0, 0.99, 9102), item("b", 0.9, 0.93, 4551)), "best")["id"] == "a"
 
 
+def test_what_was_measured_at_the_target_tells_more_than_its_forecast() -> None:
+    fell, held = item("a", 1.0, 0.98, 400), item("b", 1.0, 0.98, 410)
+    assert picked(run(fell, held), "best")["id"] == "a"
+    for point, mean in ((fell, 0.6), (held, 1.0)):
+        point["accuracy"]["64"] = {"mean": mean}
+    assert picked(run(fell, held), "best")["id"] == "b"
+
+
 def test_where_nothing_is_ever_right_one_is_taken_all_the_same() -> None:
     assert picked(run(item("a", 0.0, 0.0, 20), item("b", 0.0, 0.0, 10)), "best")["id"] == "b"
 
