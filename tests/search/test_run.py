@@ -33,7 +33,7 @@ from undercut.search.candidates import SENSE
 from undercut.search.expense import foretold, limit_of
 from undercut.search.explore import DOUBTFUL, LOOKS, SURE, Search
 from undercut.search.forecast import Forecaster, aim
-from undercut.search.front import STEP
+from undercut.search.front import STEP, front, thinned
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
@@ -596,6 +596,18 @@ def test_the_best_are_polished_until_no_step_is_left_untried(search: Search) -> 
     assert {genome for genome, _, _ in search.candidates.front()} <= set(footholds)
     for genome in footholds:
         assert all(normal(near) in search.candidates.known for near in neighbours(search.space, genome))
+
+
+def test_the_front_is_that_of_all_that_is_known_by_now(search: Search) -> None:
+    """However often worths changed, and with equals among them, of which the one known first stays."""
+    candidates, generator = search.candidates, random.Random(0)
+    genomes = [Genome(Node("retry", [Input(0)], {"tries": tries}, [SUMMED])) for tries in range(1, 40)]
+    for _ in range(400):
+        genome, accuracy, cost = generator.choice(genomes), generator.randrange(8) / 8, generator.randrange(1, 9)
+        candidates._keep(genome, accuracy, cost, cost)
+        assert candidates.front() == thinned(front(candidates._affordable_known()))
+    costs = [candidates.known[genome][1] for genome in candidates.near_front()]
+    assert costs == sorted(costs) and set(candidates.near_front()) >= {genome for genome, *_ in candidates.front()}
 
 
 def test_a_twin_of_what_was_run_is_not_run(search: Search) -> None:
