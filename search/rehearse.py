@@ -91,9 +91,8 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
     """Run a genome on references; it ends at the first instance that comes out wrong."""
     walk = _Walk(genome, toolbox)
     for instance in instances:
-        if instance.size > LONG and _foreseen(genome, instance, task, toolbox) > FAR_TOO_MANY * _most_calls(
-            instance.size
-        ):
+        most = FAR_TOO_MANY * _most_calls(instance.size)
+        if instance.size > LONG and _foreseen(genome, instance, task, toolbox) > most:
             return Rehearsal(False)
         walk.begin(instance.size)
         try:
