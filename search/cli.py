@@ -146,7 +146,10 @@ def resume(
     unlimited: bool,
     **limits: int | float | None,
 ) -> None:
-    """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised."""
+    """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised.
+
+    The front of a run that has ended is printed.
+    """
     from undercut.search.settings import Settings
     from undercut.search.store import Store
     from undercut.search.streaming import holds_stream, work_of
