@@ -48,6 +48,11 @@ class Room:
         }
         return replace(self, left=left)
 
+    def lacking(self, cost: Cost) -> dict[str, float]:
+        """What is wanting for so much, by unit, of those units of which there is not enough."""
+        wanting = {unit: self._taken(cost, unit) - left for unit, left in self.left.items()}
+        return {unit: much for unit, much in wanting.items() if much > 0}
+
     def _taken(self, cost: Cost, unit: str) -> float:
         known: float = getattr(cost, unit)
         return (known + cost.calls * self.untold.get(unit, 0.0)) * self.dearer

@@ -15,6 +15,7 @@ from undercut.search.explore import Search
 from undercut.search.forecast import Seen, field_of
 from undercut.search.front import front, letter, thinned
 from undercut.search.payback import payback
+from undercut.search.picking import picked
 from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out
 from undercut.search.slope import slope_of
 from undercut.spaces.cost import NO_COST, Cost
@@ -68,7 +69,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     best_first = [{**item, "id": letter(position)} for position, item in enumerate(best_first)]
     baselines = [{**items[genome], "id": name} for name, genome in designs.items()]
     spent, charged = search.ledger.spent.bill(), search.bench.charged
-    return {
+    result = {
         "task": settings.task,
         "models": list(settings.models),
         "seed": settings.seed,
@@ -81,9 +82,13 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         "uncached": {name: _known(getattr(charged, name)) for name in ("calls", "tokens", "usd")},
         "front": best_first,
         "baselines": baselines,
-        "payback": payback(best_first, baselines, spent, settings.cost, settings.sizes[-1]),
+        "payback": None,
         "constants": search.candidates.forecaster.constants(),
     }
+    if best_first:  # of what an export takes unless told otherwise
+        best = picked(result, "best")
+        result["payback"] = payback(best, baselines, spent, settings.cost, settings.sizes[-1])
+    return result
 
 
 def _affordable(
@@ -112,10 +117,11 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
         BudgetError: there is no room for a measurement that is worth its name.
     """
     wanted, room = search.settings.samples, search.plan.room()
-    if room.left and room.times(search.plan.bill(parts, search.plan.held(FEWEST))) < 1:
+    least = search.plan.bill(parts, search.plan.held(FEWEST))
+    if room.left and room.times(least) < 1:
         raise BudgetError(
-            f"a result is measured on at least {FEWEST} problems, and {room.options} leaves no room for that; raise it "
-            "and resume (`undercut check` tells what a search takes)"
+            f"a result is measured on at least {FEWEST} problems, and {room.options} leaves no room for that; about "
+            f"{_raised(search, room, least)} would (`undercut check` tells what a whole search takes)"
         )
     done, count = 0, min(FEWEST, wanted) if room.left else wanted
     while True:
@@ -137,6 +143,16 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
         if most == count:
             return count
         room, done, count = search.plan.room(), count, most - (most - count) // 2
+
+
+def _raised(search: Search, room: Room, cost: Cost) -> str:
+    """The options that would leave room for so much, rounded up to two digits that count."""
+    limits, raised = search.ledger.limits, []
+    for unit, much in room.lacking(cost).items():
+        least = limits[unit] + much + search.engine.dearest.get(unit, 0.0)
+        step = 10.0 ** (math.floor(math.log10(least)) - 1)
+        raised.append(f"--max-{unit} {math.ceil(least / step) * step:.12g}")
+    return " and ".join(raised)
 
 
 def _most_that_fit(

@@ -15,15 +15,13 @@ BILLED = ("tokens", "usd")
 
 
 def payback(
-    found: Sequence[dict[str, Any]], known: Sequence[dict[str, Any]], spent: dict[str, Any], unit: str, at: int
+    best: dict[str, Any], known: Sequence[dict[str, Any]], spent: dict[str, Any], unit: str, at: int
 ) -> dict[str, Any] | None:
-    """The most accurate find at size `at` against the cheapest known design that is about as accurate there.
+    """The best find against the cheapest known design that is about as accurate at size `at`.
 
     None where no known design is. `saving` is in `unit` per use, negative where the known design is cheaper; `uses`
     until the bill is saved is None where nothing is saved or the bill is not in that unit.
     """
-    if not found:
-        return None
     size = str(at)
 
     def cost(item: dict[str, Any]) -> float:
@@ -33,7 +31,6 @@ def payback(
     def right(item: dict[str, Any]) -> float:
         return float(item["accuracy"][size]["mean"])
 
-    best = max(found, key=lambda item: (right(item), -cost(item)))
     rivals = [item for item in known if right(item) >= right(best) - SLACK]
     if not rivals:
         return None

@@ -207,6 +207,7 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
         *_outdone(result["front"], largest, unit),
         f"spent {_counted(spent['calls'], 'call')}, {_counted(spent['tokens'], 'token')}{most}{shared}",
         *_payback(result, unit),
+        *_unmatched(result, largest),
     ]
     if result.get("stopped"):
         lines.append(f"the search ended since {result['stopped']}")
@@ -269,6 +270,25 @@ def _payback(result: dict[str, Any], unit: str) -> list[str]:
     return [
         f"{found['id']} saves {many} a use at n = {found['size']} against the {found['against']} known design{uses}"
     ]
+
+
+def _unmatched(result: dict[str, Any], largest: str) -> list[str]:
+    """The sizes from the largest one on at which no known design is as accurate as the best find."""
+    front, known = result["front"], result["baselines"]
+    if not front or not known or not front[0]["predicted"]:
+        return []
+    best = picked(result, "best")
+    told = []
+    for size in best["accuracy"]:
+        right = {item["id"]: item["accuracy"][size]["mean"] for item in (best, *known) if size in item["accuracy"]}
+        found = right.pop(best["id"])
+        if int(size) >= int(largest) and right and max(right.values()) < found - SLACK:
+            name = max(right, key=lambda each: float(right[each]))
+            told.append(
+                f"no known design was right as often as {best['id']} at n = {size}: {best['id']} {found:.0%} of the "
+                f"time, {name} {right[name]:.0%}"
+            )
+    return told
 
 
 def show_costs(result: dict[str, Any]) -> None:

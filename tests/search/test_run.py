@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -221,11 +222,16 @@ def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, A
         result = run_search(settings, tmp_path)
     except BudgetError as error:
         assert share < 0.8
-        assert f"raise --max-{unit}" in str(error) or "raise it" in str(error)
+        enough = re.search(f"about --max-{unit} ([0-9]+) would", str(error))
+        assert enough or f"raise --max-{unit}" in str(error)
         store = Store.open(tmp_path)
         assert 0 < getattr(Ledger(journal=store.answers.journal).spent, unit) <= limit
         assert store.result is None
         store.close()
+        if enough:  # what is named is enough, and is held as well
+            most = int(enough[1])
+            result = run_search(replace(settings, **{f"max_{unit}": most}), tmp_path, resume=True)
+            assert result["front"] and limit < result["spent"][unit] <= most
     else:
         assert result["spent"][unit] <= limit and result["front"]
         measured = {found["samples"] for item in result["front"] for found in item["accuracy"].values()}

@@ -58,6 +58,21 @@ def test_a_known_design_that_is_the_best_find_is_said_to_be_it(capsys: pytest.Ca
     assert "a is the tree known design\n" in capsys.readouterr().out
 
 
+def test_the_sizes_are_named_at_which_no_known_design_is_as_accurate(capsys: pytest.CaptureFixture[str]) -> None:
+    ahead = {"32": {"accuracy": {"mean": 0.9, "low": 0.8, "high": 1.0}, "cost": {"tokens": 90}, "note": None}}
+    found, tree, fold = (
+        {**item(name, 1, large, 50), "predicted": ahead} for name, large in (("a", 0.9), ("tree", 0.9), ("fold", 0.9))
+    )
+    for each, beyond in ((found, 0.8), (tree, 0.3), (fold, 0.4)):
+        each["accuracy"]["32"] = {"mean": beyond, "low": 0, "high": 1}
+    spent = {"calls": 3, "tokens": 9, "usd": None}
+    result = {"front": [found], "baselines": [tree, fold], "cost": "tokens", "target_size": 32, "sizes": [8, 16]}
+    show({**result, "spent": spent})
+    told = capsys.readouterr().out
+    assert "no known design was right as often as a at n = 32: a 80% of the time, fold 40%\n" in told
+    assert told.count("no known design") == 1
+
+
 @pytest.mark.parametrize("columns", [40, 80])
 def test_no_number_is_cut_or_wrapped_on_a_narrow_terminal(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
