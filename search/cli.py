@@ -177,12 +177,21 @@ def resume(
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
 @click.option("--constants", is_flag=True, help="Print the fitted constants of the law instead, with intervals.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path), metavar="FILE",
+    help="Draw it as well, into a file such as front.svg or front.png (needs matplotlib).",
+)  # fmt: skip
 @json_option
-def front(folder: Path, storage: str | None, constants: bool, as_json: bool) -> None:
+def front(folder: Path, storage: str | None, constants: bool, plot: Path | None, as_json: bool) -> None:
     """Print the front of the run in DIR."""
     from undercut.search.table import show, show_constants
 
     result = _result(folder, storage)[0]
+    if plot is not None:
+        from undercut.search.plot import draw
+
+        draw(result, plot)
+        click.echo(f"{plot} shows the front of {folder}", err=True)
     if as_json:
         click.echo(json.dumps(result["constants"] if constants else result, indent=1))
     elif constants:

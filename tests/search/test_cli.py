@@ -180,6 +180,14 @@ def test_exports(pick: str, done: Path, tmp_path: Path, undercut: Command) -> No
         assert file.read_text(encoding="utf-8") == out
 
 
+def test_a_front_is_drawn_beside_its_table(done: Path, tmp_path: Path, undercut: Command) -> None:
+    table = undercut(f"front {done}")
+    code, out, err = undercut(f"front {done} --plot {tmp_path / 'front.svg'}")
+    assert (code, out) == table[:2] and f"front.svg shows the front of {done}" in err
+    assert (tmp_path / "front.svg").read_text().startswith("<?xml")
+    refused(undercut(f"front {done} --plot front.doc"), "--plot must be a file that ends in one of", "'front.doc'")
+
+
 def test_a_genome_that_was_exported_is_measured_run_and_priced(done: Path, tmp_path: Path, undercut: Command) -> None:
     file = tmp_path / "sum.json"
     assert undercut(f"export {done} --format json -o {file}")[0] == 0
