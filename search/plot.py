@@ -165,8 +165,7 @@ def _words(
     lines = []
     for item in items:
         known = designs.get(item["name"], "") if item["id"] in colours else ""
-        law = f"grows as {item['law']}" if item["law"] else "grows by no known law"
-        text = wrap(f"{item['id']}: {item['name']} ({law}{known})", width, subsequent_indent="    ")
+        text = wrap(f"{item['id']}: {item['name']} (Θ({item['law'] or '?'}){known})", width, subsequent_indent="    ")
         lines += [(part, colours.get(item["id"], KNOWN)) for part in text]
     bars = "bars: 95 % intervals for all that was measured at once, 90 % for a forecast"
     squares = "; squares: what was measured there afterwards" if result["target_size"] > result["sizes"][-1] else ""

@@ -56,7 +56,9 @@ def slope_of(
     else:
         cause = f"a call takes {tokens[0]:.2g} times the law's tokens at {small} and {tokens[1]:.2g} times at {large}"
     return Slope(
-        found, said, f"{name} grow as n^{found:.2f} from {small} to {large}, and the law says n^{said:.2f}: {cause}"
+        found,
+        said,
+        f"its cost in {name} grows as n^{found:.2f} from {small} to {large}, and the law says n^{said:.2f}: {cause}",
     )
 
 

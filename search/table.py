@@ -255,7 +255,7 @@ def _payback(result: dict[str, Any], unit: str) -> list[str]:
     names = {item["id"]: item["name"] for item in (*result["front"], *result["baselines"])}
     if names[found["id"]] == names[found["against"]]:
         return [f"{found['id']} is the {found['against']} known design"]
-    many = f"{_number(abs(found['saving']))} {unit}"
+    many = f"{_number(abs(found['saving']))} {'sequential passes' if unit == 'latency' else unit}"
     if found["saving"] == 0:
         return [f"{found['id']} and the {found['against']} known design cost the same at n = {found['size']}"]
     if found["saving"] < 0:

@@ -67,7 +67,7 @@ def test_each_panel_holds_what_is_known_there(monkeypatch: pytest.MonkeyPatch, t
     assert {(8, 20), (16, 40), (32, 80), (8, 10), (16, 20), (8, 30), (16, 60)} == points(growth, ".")
     assert [axis.get_title() for axis in figure.axes] == ["n = 16, measured", "n = 32, forecast", "how it grows"]
     words = [text.get_text() for text in figure.texts]
-    assert "b: b → sort (grows as n, one call)" in words and "fold: fold → sort (grows as n)" in words
+    assert "b: b → sort (Θ(n), one call)" in words and "fold: fold → sort (Θ(n))" in words
     assert not any(text.startswith("one call:") for text in words)
 
 

@@ -26,8 +26,8 @@ def test_a_law_that_holds_is_not_flagged(power: float) -> None:
 def test_more_calls_than_the_law_says_are_named() -> None:
     found = slope_of(costs(1, 1.5), costs(1, 1).__getitem__, TOKENS, "tokens")
     assert found.flag == (
-        "tokens grow as n^1.50 from 8 to 32, and the law says n^1.00: it takes 2.8 times the expected calls at 8 and "
-        "5.7 times at 32"
+        "its cost in tokens grows as n^1.50 from 8 to 32, and the law says n^1.00: it takes 2.8 times the expected "
+        "calls at 8 and 5.7 times at 32"
     )
 
 
