@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -52,7 +53,10 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     settings = replace(search.settings, samples=count)
     held, further = held_out(settings), held_beyond(settings, search.task)
     search.candidates.refit()
-    items = {genome: _item(search, genome, search.bench.shown(genome, "test")) for genome in parts}
+    items = {
+        genome: {"name": name, **_item(search, genome, search.bench.shown(genome, "test"))}
+        for genome, name in named(parts).items()
+    }
     try:
         await _run(search, parts, further)
     except BudgetError:
@@ -89,6 +93,12 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         best = picked(result, "best")
         result["payback"] = payback(best, baselines, spent, settings.cost, settings.sizes[-1])
     return result
+
+
+def named(genomes: Collection[Genome]) -> dict[Genome, str]:
+    """What genomes are called beside each other: those that read alike, by all that they read."""
+    alike = Counter(map(str, genomes))
+    return {genome: str(genome) if alike[str(genome)] == 1 else genome.spelled() for genome in genomes}
 
 
 def _affordable(
@@ -239,7 +249,6 @@ def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, A
     law = growth(lambda size: unit(forecaster.at(genome, size).cost))
     slope = slope_of(evaluation.cost, lambda size: forecaster.bill(genome, size), unit, search.settings.cost)
     return {
-        "name": str(genome),
         "genome": genome.to_dict(),
         "predicted": {str(target): forecaster.given(genome, target, _together(search, genome, evaluation)).to_dict()},
         "law": None if law is None else str(law),

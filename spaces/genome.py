@@ -164,6 +164,10 @@ class Genome:
         """One line that reads from the input to the output."""
         return _describe(self.output)
 
+    def spelled(self) -> str:
+        """The same line with the inputs that each operator reads, `x0` the first: `str` leaves these out."""
+        return _describe(self.output, inputs=True)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON form, as plain data."""
         return {"undercut": SCHEMA, **_body_to_dict(self)}
@@ -331,7 +335,7 @@ def _add_to_graph(graph: nx.DiGraph[str], genome: Genome, body: str) -> None:
             graph.add_edge(f"{path}{inner.output.key}", name(node), position=-1 - position)
 
 
-def _describe(expression: Expression) -> str:
+def _describe(expression: Expression, inputs: bool = False) -> str:
     if isinstance(expression, Input):
         return expression.key
     if expression.op == "call":
@@ -345,14 +349,17 @@ def _describe(expression: Expression) -> str:
         label += f" ({', '.join(notes)})" if notes else ""
     else:
         label = f"{expression.op} {_describe_genes(expression)}".strip()
+    read = [source.key for source in expression.inputs if isinstance(source, Input)]
+    if inputs and read:
+        label += f" of {', '.join(read)}"
     if expression.bodies:
-        label += "(" + "; ".join(_describe_body(body) for body in expression.bodies) + ")"
+        label += "(" + "; ".join(_describe(body.output, inputs) for body in expression.bodies) + ")"
     sources = [source for source in expression.inputs if isinstance(source, Node)]
     if not sources:
         return label
     if len(sources) == 1:
-        return f"{_describe(sources[0])} → {label}"
-    return f"[{', '.join(_describe(source) for source in sources)}] → {label}"
+        return f"{_describe(sources[0], inputs)} → {label}"
+    return f"[{', '.join(_describe(source, inputs) for source in sources)}] → {label}"
 
 
 def _describe_genes(node: Node) -> str:
@@ -370,7 +377,3 @@ def _describe_genes(node: Node) -> str:
         named = [f"{name} {genes[name]}" for name in ("read", "first") if 0 < int(genes.get(name, 0)) < LARGEST]
         return " ".join([f"by {genes['pick']}"] * (genes.get("pick") != "branch") + named)
     return " ".join(str(value) for value in genes.values())
-
-
-def _describe_body(body: Genome) -> str:
-    return _describe(body.output)

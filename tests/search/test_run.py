@@ -239,6 +239,13 @@ def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, A
         assert (max(measured) < SETTINGS.samples) == ("left room for" in result["stopped"])
 
 
+def test_names_tell_decompositions_apart() -> None:
+    one, other = (Genome(call("intersect", *map(Input, order))) for order in ((0, 1), (1, 0)))
+    sort = Genome(call("sort", Input(0)))
+    names = conclude.named([one, other, sort])
+    assert list(names.values()) == ["intersect of x0, x1", "intersect of x1, x0", "sort"]
+
+
 def test_under_a_limit_known_designs_may_stand_on_the_front(tmp_path: Path) -> None:
     """They are measured anyway: what there was no room to race is not held back for that."""
     settings = replace(SETTINGS, task="maximum", models=("simulated/noisy",), sizes=(16, 32), target_size=64)

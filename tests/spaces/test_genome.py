@@ -114,6 +114,13 @@ def test_a_line_of_text_reads_from_input_to_output() -> None:
     assert str(genome) == "split into 2 → map(sort) → reduce 2 tree(merge (T 0.7, shuffled))"
 
 
+def test_spelled_out_it_names_what_is_read_as_well() -> None:
+    pieces = Node("map", [Node("split", [Y], {"parts": 3}), X], {}, [Genome(call("intersect", Y, X))])
+    genome = Genome(Node("join", [pieces]))
+    assert str(genome) == "split into 3 → map(intersect) → join"
+    assert genome.spelled() == "split into 3 of x1 → map of x0(intersect of x1, x0) → join"
+
+
 BAD: dict[str, tuple[Any, str]] = {
     "not JSON": ("{", "must hold JSON"),
     "not an object": ("[1]", "found 'list'"),
