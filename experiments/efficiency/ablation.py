@@ -1,6 +1,6 @@
 """What each part of a search is worth: the same search without it, until 95 % of the true front and to its end.
 
-    python experiments/efficiency/ablation.py             three seeds of every task
+    python experiments/efficiency/ablation.py             ten seeds of every task
     python experiments/efficiency/ablation.py --small     one seed of `sum`
 
 A part is taken out by putting something in its place for the time of the run: for the calibration one that has measured
@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from contest import Judge
 from oracle import PROBLEMS
-from results import keep, say, table
+from results import keep, quartiles, say, table
 from run import our_run
 from summary import median_of
 
@@ -65,7 +65,7 @@ def main() -> None:
     """Search without each part, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--small", action="store_true", help="one seed of `sum`")
     asked = parser.parse_args()
     tasks, seeds = (["sum"], 1) if asked.small else (asked.tasks, asked.seeds)
@@ -79,13 +79,19 @@ def main() -> None:
                     runs.append(our_run(PROBLEMS[name], judge, seed))
                 say(f"{name}, without {part}, seed {seed}: {runs[-1]['found']}, {runs[-1]['sent']:,}")
             found[part] = {
-                "calls_to_find": median_of([each["found"] for each in runs])[1],
-                "calls_in_all": median_of([each["sent"] for each in runs])[1],
-                "share_at_the_end": median_of([each["share"] for each in runs])[1],
+                "calls_to_find": median_of([each["found"] for each in runs]),
+                "calls_in_all": quartiles([each["sent"] for each in runs]),
+                "share_at_the_end": quartiles([each["share"] for each in runs]),
             }
-            rows.append((name, part, *("not reached" if x is None else f"{x:,.4g}" for x in found[part].values())))
+            rows.append((name, part, *(_told(*three) for three in found[part].values())))
         keep("ablation", {name: {"seeds": seeds, **found}})
     print(table(("task", "without", "calls until found", "calls in all", "share at the end"), rows))
+
+
+def _told(low: float | None, middle: float | None, high: float | None) -> str:
+    """A median, with the quartiles around it."""
+    ends = ["not reached" if x is None else f"{x:,.0f}" if x > 10 else f"{x:.2f}" for x in (low, middle, high)]
+    return "{1} ({0}–{2})".format(*ends)
 
 
 if __name__ == "__main__":
