@@ -1,7 +1,7 @@
 """Structures found against those that people designed, at n = 32, 64 and 128: true accuracy and tokens side by side.
 
-    python experiments/efficiency/structures.py             sorting and set intersection
-    python experiments/efficiency/structures.py --small     sorting at 32
+    python experiments/efficiency/structures.py             sorting and set intersection, ten searches each
+    python experiments/efficiency/structures.py --small     sorting at 32, two searches
 
 The designs of Graph of Thoughts are written as genomes with its chunks of 16 and its numbers of samples. Where it keeps
 the best sample by a scorer that knows the answer, the commonest sample is kept here, since nobody has such a scorer
@@ -22,6 +22,7 @@ from typing import Any
 
 from metered import Metered, simulated
 from results import keep, say, table
+from summary import median_of
 from world import World
 
 from undercut.evaluators.tasks import open_task
@@ -97,8 +98,8 @@ def found_at(name: str, n: int, seed: int, evaluations: int) -> list[Genome]:
     return [Genome.from_dict(item["genome"]) for item in found["front"]]
 
 
-def compared(name: str, n: int, seed: int, evaluations: int) -> dict[str, Any]:
-    """All structures at one size; and the cheapest found one that equals the most accurate design."""
+def compared(name: str, n: int, seeds: int, evaluations: int) -> dict[str, Any]:
+    """All structures at one size; and of each search the cheapest one that equals the most accurate design."""
     world = World(open_task(name), MODEL)
 
     def row(kind: str, genome: Genome) -> dict[str, Any]:
@@ -106,33 +107,42 @@ def compared(name: str, n: int, seed: int, evaluations: int) -> dict[str, Any]:
         return {"kind": kind, "structure": str(genome), "accuracy": accuracy, "tokens": tokens}
 
     rows = [row(kind, genome) for kind, genome in DESIGNS[name]().items()]
-    found = [row("found", genome) for genome in found_at(name, n, seed, evaluations)]
     most = max(each["accuracy"] for each in rows)
     best = min((each for each in rows if each["accuracy"] >= most - SLACK), key=lambda each: each["tokens"])
-    equals = [each for each in found if each["accuracy"] >= best["accuracy"] - SLACK]
-    equal = min(equals, key=lambda each: each["tokens"], default=None)
+    shares: list[float | None] = []
+    for seed in range(seeds):
+        found = [row("found", genome) for genome in found_at(name, n, seed, evaluations)]
+        equals = [each["tokens"] for each in found if each["accuracy"] >= best["accuracy"] - SLACK]
+        shares.append(min(equals) / best["tokens"] if equals else None)
+        rows += found if seed == 0 else []
+        say(f"{name}, n = {n}, seed {seed}: {told(shares[-1])}")
     return {
         "task": name,
         "n": n,
-        "rows": rows + found,
+        "rows": rows,
         "best_design": best["kind"],
-        "tokens_at_equal_accuracy": None if equal is None else equal["tokens"] / best["tokens"],
+        "tokens_at_equal_accuracy": median_of(shares),
+        "tokens_at_equal_accuracy_by_seed": shares,
     }
+
+
+def told(share: float | None) -> str:
+    """A share of the best design's tokens."""
+    return "none is as accurate" if share is None else f"{share:.2f}"
 
 
 def main() -> None:
     """Search, measure, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=10, help="searches of each task and size")
     parser.add_argument("--evaluations", type=int, default=16, help="genomes that a search runs")
-    parser.add_argument("--small", action="store_true", help="sorting at 32")
+    parser.add_argument("--small", action="store_true", help="sorting at 32, two searches")
     asked = parser.parse_args()
     for name, n in [("sort", 32)] if asked.small else [(name, n) for n in SIZES for name in DESIGNS]:
-        say(f"{name}, n = {n}")
-        part = compared(name, n, asked.seed, asked.evaluations)
+        part = compared(name, n, 2 if asked.small else asked.seeds, asked.evaluations)
         keep("structures", {f"{name} {n}": part})
-        ratio = part["tokens_at_equal_accuracy"]
-        share = "none found is as accurate" if ratio is None else f"{ratio:.2f} of its tokens at equal accuracy"
+        low, middle, high = map(told, part["tokens_at_equal_accuracy"])
+        share = f"share of its tokens at equal accuracy {middle} (quartiles {low}, {high})"
         rows = [(r["kind"], f"{r['accuracy']:.2f}", f"{r['tokens']:,.0f}", r["structure"]) for r in part["rows"]]
         print(f"\n{name}, n = {n}: against {part['best_design']}, {share}\n")
         print(table(("", "accuracy", "tokens", "structure"), rows), flush=True)
