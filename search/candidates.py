@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from statistics import fmean
 from typing import TypeAlias
 
@@ -17,7 +17,7 @@ from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim, unit_of
-from undercut.search.front import TWIN, adds, front, thinned
+from undercut.search.front import TWIN, Point, adds, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import Proposer
 from undercut.search.settings import Settings
@@ -79,7 +79,7 @@ class Candidates:
         self.known: dict[Genome, tuple[float, float]] = {}
         self._places: dict[Genome, Place] = {}
         self._ranked: list[Place] = []  # all places in order
-        self._front: list[tuple[Genome, float, float]] | None = None  # until the next forecast
+        self._front: list[Point[Genome]] | None = None  # until the next forecast
         self._current: set[Genome] = set()  # what was forecast since the last refit
         self._around: dict[Genome, list[Genome]] = {}  # neighbours of what was polished
         self._spoiling: dict[tuple[Genome, int], float] = {}  # kept from forecaster to forecaster
@@ -112,13 +112,10 @@ class Candidates:
         What is best of its own size may be a step that pays only with the next one, such as cutting up one list where
         two have to be cut up.
         """
-        of_size: dict[int, list[tuple[Genome, float, float]]] = {}
-        for point in self._affordable_known():
-            of_size.setdefault(point[0].size, []).append(point)
-        best: list[tuple[Genome, float, float]] = []
+        of_size = self._fronts(lambda genome: genome.size)
+        best: list[Point[Genome]] = []
         found: dict[Genome, None] = {}
-        for size in sorted(of_size):
-            alone = front(of_size[size])
+        for _, alone in sorted(of_size.items()):
             best = front([*best, *alone])
             found |= dict.fromkeys(genome for genome, _, _ in [*thinned(best), *thinned(alone)])
         return list(found)
@@ -186,18 +183,20 @@ class Candidates:
         senseless = (ran.total + LUCK) / (ran.runs + 1) if ran else 0.0
         return sound * accuracy + (1 - sound) * min(accuracy, senseless)
 
-    def front(self) -> list[tuple[Genome, float, float]]:
+    def front(self) -> list[Point[Genome]]:
         """The front of what is known."""
         if self._front is None:
-            best: list[tuple[Genome, float, float]] = []
-            for cost, lost, _, genome in self._ranked:
-                if -lost > (best[-1][1] if best else 0.0) and self.allows(genome):
-                    best.append((genome, -lost, cost))
-            self._front = thinned(best)
+            self._front = thinned(self._fronts(lambda genome: 0).get(0, []))
         return self._front
 
-    def _affordable_known(self) -> list[tuple[Genome, float, float]]:
-        return [(genome, *worth) for genome, worth in self.known.items() if worth[0] > 0 and self.allows(genome)]
+    def _fronts(self, group: Callable[[Genome], int]) -> dict[int, list[Point[Genome]]]:
+        """By group, the front of those known genomes that are cheap enough and right at least at times."""
+        found: dict[int, list[Point[Genome]]] = {}
+        for cost, lost, _, genome in self._ranked:
+            best = found.setdefault(group(genome), [])
+            if -lost > (best[-1][1] if best else 0.0) and self.allows(genome):
+                best.append((genome, -lost, cost))
+        return found
 
     def near_front(self) -> list[Genome]:
         """Genomes that some news could bring onto the front.

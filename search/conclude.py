@@ -14,7 +14,7 @@ from undercut.evaluators.statistics import guaranteed
 from undercut.search.budget import SPARE, Room
 from undercut.search.explore import Search
 from undercut.search.forecast import Seen, field_of
-from undercut.search.front import front, letter, thinned
+from undercut.search.front import Point, front, letter, thinned
 from undercut.search.payback import payback
 from undercut.search.picking import picked
 from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out
@@ -101,9 +101,7 @@ def named(genomes: Collection[Genome]) -> dict[Genome, str]:
     return {genome: str(genome) if alike[str(genome)] == 1 else genome.spelled() for genome in genomes}
 
 
-def _affordable(
-    search: Search, points: Sequence[tuple[Genome, float, float]], designs: Collection[Genome]
-) -> list[Genome]:
+def _affordable(search: Search, points: Sequence[Point[Genome]], designs: Collection[Genome]) -> list[Genome]:
     """Those points of a front that can be measured beside the known designs; one at least.
 
     What is left out first is what adds least to the next cheaper one, for what it takes to measure it.

@@ -18,7 +18,7 @@ from undercut.search.calibration import ask_again, ask_ahead, calibrate
 from undercut.search.candidates import AT_ONCE, WRONG, Candidates
 from undercut.search.checks import Checks
 from undercut.search.forecast import known_unit
-from undercut.search.front import STEP, thinned
+from undercut.search.front import STEP, Point, thinned
 from undercut.search.plan import Plan
 from undercut.search.progress import Progress
 from undercut.search.proposers import open_proposer
@@ -208,7 +208,7 @@ class Search:
             if genome not in ran and self._asked_ahead[genome] < LOOKS and not forecaster.unjudged(genome):
                 best = forecaster.hoped(genome, self.settings.target_size)
                 points.append((genome, best.accuracy or 0.0, self.bench.unit(best.cost)))
-        hoped: list[tuple[Genome, float, float]] = []
+        hoped: list[Point[Genome]] = []
         for point in sorted(points, key=lambda point: (point[2], -point[1])):  # a front, since doubts take time
             if (not hoped or point[1] > hoped[-1][1]) and (point[0] in ran or self._in_doubt(point[0])):
                 hoped.append(point)
@@ -296,7 +296,7 @@ class Search:
             if forecaster.unjudged(genome) or forecaster.chance(genome, size, seen(genome)) < SURE
         ]
 
-    def _hopeless(self, genome: Genome, known: Sequence[tuple[Genome, float, float]]) -> bool:
+    def _hopeless(self, genome: Genome, known: Sequence[Point[Genome]]) -> bool:
         """Whether even the upper end of what a genome's runs leave possible is below something known that is no dearer.
 
         That end holds however often one looks (see `anytime`). One whose runs cost far more than was forecast may turn

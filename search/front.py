@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 Named = TypeVar("Named")
+Point: TypeAlias = tuple[Named, float, float]
+"""What it is, its accuracy in [0, 1] and its cost."""
 
 STEP = 0.02
 """Accuracy that a dearer genome must add to stand on a reported front: less is within the noise of any measurement."""
@@ -16,9 +18,9 @@ TWIN = 1.01
 """Two costs are next to equal where neither is more than so many times the other."""
 
 
-def front(worths: Iterable[tuple[Named, float, float]]) -> list[tuple[Named, float, float]]:
-    """The non-dominated of (what, accuracy, cost), cheapest first; of equals the first given."""
-    kept: list[tuple[Named, float, float]] = []
+def front(worths: Iterable[Point[Named]]) -> list[Point[Named]]:
+    """The non-dominated ones, cheapest first; of equals the first given."""
+    kept: list[Point[Named]] = []
     for what, accuracy, cost in sorted(worths, key=lambda worth: (worth[2], -worth[1])):
         if not kept or accuracy > kept[-1][1]:
             kept.append((what, accuracy, cost))
@@ -31,12 +33,12 @@ def adds(accuracy: float, cost: float, known: float, price: float, step: float =
     return gained >= step or (gained >= max(step, 1 - known) / 2 and cost <= HALVED * price)
 
 
-def thinned(found: Sequence[tuple[Named, float, float]], step: float = STEP) -> list[tuple[Named, float, float]]:
+def thinned(found: Sequence[Point[Named]], step: float = STEP) -> list[Point[Named]]:
     """A front without the points that add too little to a cheaper one, and without near twins; see `adds`.
 
     Of points whose costs are next to equal the most accurate stays.
     """
-    kept: list[tuple[Named, float, float]] = []
+    kept: list[Point[Named]] = []
     for point in found:
         if point[1] > 0 and (not kept or adds(*point[1:], *kept[-1][1:], step)):
             if kept and point[2] <= kept[-1][2] * TWIN:
