@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 import click
 
-from undercut.search.genome_commands import cost, eval_, free_folder, run, stream
-from undercut.search.options import (
-    concurrency_option,
-    json_option,
-    models_options,
-    search_limit_options,
-    sizes_option,
-    timeout_option,
-    with_sheet,
-)
+from undercut.search.genome_commands import cost, eval_, run
+from undercut.search.options import json_option
+from undercut.search.run_commands import Stopped, export, front, resume, search
 from undercut.search.serve import serve
 from undercut.search.stopping import terminated_like_interrupted
 from undercut.search.task_commands import check, init
-from undercut.spaces.errors import BudgetError, ModelError, UndercutError, UsageError
-
-if TYPE_CHECKING:
-    from undercut.evaluators.task import Task
-    from undercut.search.settings import Settings
-    from undercut.search.store import Store
-
-FORMATS = ("python", "json", "mermaid")
+from undercut.spaces.errors import UndercutError, UsageError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -43,194 +26,6 @@ def commands() -> None:
     undercut search sort --sizes 8,16,32 --target-size 64    search on the model that comes with undercut
     undercut export runs/sort-1 --pick best -o sort.py       take the best one away as code
     """  # noqa: D301 - click wants the control character
-
-
-@commands.command(short_help="Search for decompositions and print the front.")
-@click.argument("task")
-@models_options
-@click.option(
-    "--strategy", default="auto", show_default=True, metavar="NAME",
-    help="What proposes: auto (a mixture), evolution, bayes, gp (needs torch), random or exhaustive.",
-)  # fmt: skip
-@sizes_option("Problem sizes to run at, ascending.  [default: the task's own]")
-@click.option(
-    "--target-size", type=int, help="Problem size to optimise for, by forecast.  [default: twice the largest]"
-)
-@click.option(
-    "--cost", default="tokens", show_default=True, metavar="UNIT",
-    help="What to save: tokens, passes, flops, aalp, usd or latency.",
-)  # fmt: skip
-@search_limit_options
-@click.option(
-    "--unlimited", is_flag=True,
-    help="Set no limit on the bill.  [default: a fifth more tokens than `undercut check` foretells, unless all models "
-    "run in this process]",
-)  # fmt: skip
-@click.option(
-    "--evaluations", type=int, default=32, show_default=True, help="Most decompositions run before the front is chosen."
-)
-@click.option(
-    "--samples",
-    type=int,
-    default=50,
-    show_default=True,
-    help="Held-out problems of the largest size for the final front, half as many of others; for what is dear, fewer.",
-)
-@click.option("--max-size", type=int, default=9, show_default=True, help="Most nodes of a decomposition.")
-@click.option(
-    "--ceiling", type=float, default=32, show_default=True,
-    help="Leave out what costs more than so many times what a right answer costs with the best known.",
-)  # fmt: skip
-@click.option(
-    "--until", type=float, metavar="ACCURACY", help="Look no further once this accuracy is reached at the target size."
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Everything random follows from it.")
-@click.option("--allow-code", is_flag=True, help="Let decompositions use the task's functions in code.")
-@click.option("--data", type=click.Path(), help="JSONL, JSON or CSV file with the problems.  [default: generated]")
-@click.option(
-    "--reuse", type=click.Path(path_type=Path), metavar="DIR", multiple=True,
-    help="An earlier run whose answers are not asked for again; may be repeated.",
-)  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.  [default: runs/TASK-N]")
-@click.option("--storage", metavar="URL", help="Database for the trials.  [default: a journal in DIR]")
-@concurrency_option
-@json_option
-def search(
-    task: str,
-    models: tuple[str, ...],
-    sizes: tuple[int, ...] | None,
-    target_size: int | None,
-    out: Path | None,
-    storage: str | None,
-    reuse: tuple[Path, ...],
-    concurrency: int,
-    as_json: bool,
-    unlimited: bool,
-    **options: Any,
-) -> None:
-    """Search for decompositions of TASK and print the Pareto front.
-
-    TASK is the name of a built-in (see `undercut tasks`), a task file (see `undercut init`), module:attribute for one
-    of your own in code, or an installed package's entry point. The run is kept in DIR and goes on with `undercut
-    resume DIR` if it was cut off.
-    """
-    from undercut.evaluators.tasks import open_task
-    from undercut.search.settings import Settings
-
-    found = open_task(task, options["data"])
-    wanted = sizes or found.sizes
-    target = 2 * wanted[-1] if target_size is None else target_size
-    settings = Settings(task=task, models=models, sizes=wanted, target_size=target, **with_sheet(models, options))
-    if found.blind and "embedded" in models:
-        click.echo(
-            "embedded knows operations on numbers alone and reads no texts; -m names a model that does", err=True
-        )
-    folder = out or free_folder(found)
-    _run(settings, folder, storage, concurrency, as_json, reuse=reuse, task=found, held=not unlimited)
-
-
-@commands.command(short_help="Go on with a run that was cut off.")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@search_limit_options
-@click.option("--unlimited", is_flag=True, help="Lift the limits that the run has.")
-@timeout_option
-@click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
-@concurrency_option
-@json_option
-def resume(
-    folder: Path,
-    storage: str | None,
-    timeout: float | None,
-    concurrency: int,
-    as_json: bool,
-    unlimited: bool,
-    **limits: int | float | None,
-) -> None:
-    """Go on with the run in DIR; what was answered already is not asked again. Limits may be raised.
-
-    The front of a run that has ended is printed.
-    """
-    from undercut.search.settings import Settings
-    from undercut.search.store import Store
-    from undercut.search.streaming import holds_stream, work_of
-
-    if holds_stream(folder):
-        work = work_of(folder)
-        work = work if timeout is None else replace(work, timeout=timeout)
-        stream(work, folder, as_json, concurrency=concurrency, **limits)
-        return
-    store = Store.open(folder, storage)
-    raised = {name: value for name, value in {**limits, "timeout": timeout}.items() if value is not None}
-    lifted = dict.fromkeys(limits) if unlimited else {}
-    strict = {"untold": 1.0} if "max_tokens" in raised else {}  # a limit of the user's own is never exceeded
-    settings = Settings.from_dict({**store.settings.to_dict(), **lifted, **raised, **strict})
-    _tell_of_others(store)
-    ended = store.result if settings == store.settings else None
-    store.close()
-    if ended is None:
-        _run(settings, folder, storage, concurrency, as_json, resume=True)
-    else:
-        _show(ended, folder, storage, as_json)
-
-
-@commands.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
-@click.option("--constants", is_flag=True, help="Print the fitted constants of the law instead, with intervals.")
-@click.option(
-    "--plot", type=click.Path(path_type=Path), metavar="FILE",
-    help="Draw it as well, into a file such as front.svg or front.png (needs matplotlib).",
-)  # fmt: skip
-@json_option
-def front(folder: Path, storage: str | None, constants: bool, plot: Path | None, as_json: bool) -> None:
-    """Print the front of the run in DIR."""
-    from undercut.search.table import show, show_constants
-
-    result = _result(folder, storage)[0]
-    if plot is not None:
-        from undercut.search.plot import draw
-
-        draw(result, plot)
-        click.echo(f"{plot} shows the front of {folder}", err=True)
-    if as_json:
-        click.echo(json.dumps(result["constants"] if constants else result, indent=1))
-    elif constants:
-        show_constants(result)
-    else:
-        show(result)
-
-
-@commands.command(short_help="Write one decomposition as Python, JSON or Mermaid.")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option(
-    "--pick",
-    default="best",
-    show_default=True,
-    help="best (most accurate, but for what adds next to nothing to a cheaper one), cheapest, or an ID of the front.",
-)
-@click.option("--format", "form", default="python", show_default=True, help="python, json or mermaid.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to.  [default: standard output]"
-)
-@click.option("--storage", metavar="URL", help="Database for the trials, if the run has one.")
-def export(folder: Path, pick: str, form: str, output: Path | None, storage: str | None) -> None:
-    """Write one decomposition of the run in DIR as a Python file that needs only llm(prompt) -> str, or as data."""
-    from undercut.search.picking import exported, picked
-
-    if form not in FORMATS:
-        raise UsageError(f"--format must be one of {', '.join(FORMATS)}, and {form!r} is not")
-    result, digests, home = _result(folder, storage)
-    text = exported(result, picked(result, pick), form, digests, home)
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"-o must be a file that can be written, and {str(output)!r} is not: {error.strerror}"
-        ) from error
-    click.echo(f"{output} holds {pick} of {folder} as {form}", err=True)
 
 
 @commands.command()
@@ -260,7 +55,7 @@ def operators(as_json: bool) -> None:
     _list([(operator.name, operator.summary) for operator in OPERATORS.values()], as_json)
 
 
-for command in (eval_, run, cost, init, check, serve):
+for command in (search, resume, front, export, eval_, run, cost, init, check, serve):
     commands.add_command(command)
 
 
@@ -271,113 +66,6 @@ def _list(rows: Sequence[tuple[str, str]], as_json: bool) -> None:
     width = max(len(name) for name, _ in rows)
     for name, summary in rows:
         click.echo(f"{name:<{width}}  {summary}")
-
-
-def _held(settings: Settings, task: Task, begin: Callable[[], None]) -> Settings:
-    """The settings with the limit that stands where the user gave none, which is said."""
-    from undercut.search.expense import limited
-
-    known = limited(settings, task, begin)
-    if known != settings:
-        click.echo(
-            f"held to {known.max_tokens:,} tokens, a fifth more than `undercut check` foretells; --max-tokens, "
-            "--max-calls or --max-usd sets another limit, --unlimited none",
-            err=True,
-        )
-    return known
-
-
-def _run(
-    settings: Settings,
-    folder: Path,
-    storage: str | None,
-    concurrency: int,
-    as_json: bool,
-    *,
-    reuse: Sequence[Path] = (),
-    resume: bool = False,
-    task: Task | None = None,
-    held: bool = False,
-) -> None:
-    from undercut.search.progress import Bar
-    from undercut.search.run import run_search
-    from undercut.search.store import resuming
-    from undercut.search.table import headline
-
-    with Bar(f"{headline(settings.to_dict())} · {folder}") as bar:
-        try:
-            if held and task is not None:
-                settings = _held(settings, task, bar.begin)
-            result = run_search(
-                settings,
-                folder,
-                storage=storage,
-                reuse=reuse,
-                concurrency=concurrency,
-                progress=bar.update,
-                resume=resume,
-                task=task,
-            )
-        except (ModelError, BudgetError) as error:
-            raise type(error)(f"{error}; {resuming(folder, storage)} goes on") from error
-        except KeyboardInterrupt as error:
-            raise _Stopped(_going_on(folder, storage)) from error
-    _show(result, folder, storage, as_json)
-
-
-def _show(result: dict[str, Any], folder: Path, storage: str | None, as_json: bool) -> None:
-    """Print the front of a run that has ended, and what can be done with it."""
-    from undercut.search.table import show
-
-    if as_json:
-        click.echo(json.dumps(result, indent=1))
-        return
-    show(result)
-    if result["front"]:
-        database = "" if storage is None else " --storage URL"
-        file = f"{folder.name.rsplit('-', 1)[0]}.py"
-        click.echo(f"\nNext: undercut export {folder}{database} --pick best --format python -o {file}")
-
-
-def _tell_of_others(store: Store) -> None:
-    """Say what stands on the bill of a run although nobody can tell whether it was spent."""
-    from undercut.evaluators.ledger import Ledger
-
-    others = Ledger(journal=store.answers.journal).elsewhere
-    if others.calls:
-        click.echo(
-            f"another process is at work on this run, or was killed with up to {others.calls:,} calls under way: these "
-            f"stay on the bill at their most, {others.tokens:,} tokens",
-            err=True,
-        )
-
-
-class _Stopped(KeyboardInterrupt):
-    """A run that was interrupted, with what can be said of it."""
-
-
-def _going_on(folder: Path, storage: str | None) -> str:
-    """What can be said of a run that was interrupted: it may have been before anything of it was kept."""
-    from undercut.search.store import Store, resuming
-    from undercut.spaces.errors import RunFolderError
-
-    try:
-        Store.open(folder, storage, reading=True).close()
-    except RunFolderError:
-        return "stopped before the run had begun; start it again"
-    return f"stopped; {resuming(folder, storage)} goes on"
-
-
-def _result(folder: Path, storage: str | None) -> tuple[dict[str, Any], list[str] | None, str | None]:
-    """A run's front, what tells whether its task has changed since, and the folder where it began."""
-    from undercut.search.store import Store, resuming
-
-    store = Store.open(folder, storage, reading=True)
-    result, digests, home = store.result, store.digests, store.settings.home
-    store.close()
-    if result is None:
-        raise UsageError(f"the run in {str(folder)!r} has not ended; {resuming(folder, storage)} goes on with it")
-    return result, digests, home
 
 
 def _sentence(error: click.ClickException) -> str:
@@ -402,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         stopped = error.__cause__ if isinstance(error, click.Abort) else error  # click makes the one of the other
         usual = "stopped; `undercut resume DIR` goes on with a run that was kept in a folder"
-        click.echo(stopped if isinstance(stopped, _Stopped) else usual, err=True)
+        click.echo(stopped if isinstance(stopped, Stopped) else usual, err=True)
         return 1
     except UsageError as error:
         click.echo(f"undercut: {error}", err=True)

@@ -69,7 +69,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_search_of_texts_on_a_model_that_reads_none_says_so(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("undercut.search.cli._run", lambda *_, **__: None)
+    monkeypatch.setattr("undercut.search.run_commands._run", lambda *_, **__: None)
     assert (
         main(["search", "task.toml"]) == main(["search", "task.toml", "-m", "chat", "--api-base", "http://x/v1"]) == 0
     )
