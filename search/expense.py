@@ -25,6 +25,7 @@ from undercut.search.designs import known_designs
 from undercut.search.rehearse import rehearse
 from undercut.search.rounds import problems_of, shares
 from undercut.search.settings import Settings
+from undercut.spaces.cost import NO_COST, UNKNOWN, Cost
 from undercut.spaces.genome import Genome
 from undercut.spaces.space import Space
 
@@ -60,33 +61,15 @@ searches in experiments/tasks and to some on the tasks that come with us."""
 
 
 @dataclass(frozen=True, slots=True)
-class Spend:
-    """Calls, tokens, and US dollars where the models have prices."""
-
-    calls: float = 0.0
-    tokens: float = 0.0
-    usd: float | None = 0.0
-
-    def __add__(self, other: Spend) -> Spend:
-        """Both together."""
-        usd = None if self.usd is None or other.usd is None else self.usd + other.usd
-        return Spend(self.calls + other.calls, self.tokens + other.tokens, usd)
-
-    def __mul__(self, times: float) -> Spend:
-        """So many times as much."""
-        return Spend(self.calls * times, self.tokens * times, None if self.usd is None else self.usd * times)
-
-
-@dataclass(frozen=True, slots=True)
 class Expense:
     """What a search is expected to spend, between the least and the most.
 
     `share` is how much of the tokens that its calls may take at their most they are expected to take, in (0, 1].
     """
 
-    low: Spend
-    mean: Spend
-    high: Spend
+    low: Cost
+    mean: Cost
+    high: Cost
     share: float = 1.0
 
 
@@ -114,10 +97,10 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
     for name, genome in known_designs(task, settings.sizes[0], len(models)):
         if name not in designs and rehearse(genome, few[settings.sizes[0]][:1], task, toolbox).right is not False:
             designs[name] = genome
-    together, alone = dict[int, Spend](), dict[int, Spend]()
-    each_bill = dict.fromkeys(designs, Spend())
+    together, alone = dict[int, Cost](), dict[int, Cost]()
+    each_bill = dict.fromkeys(designs, NO_COST)
     for size, problems in few.items():
-        shared, total = engine(), Spend()
+        shared, total = engine(), NO_COST
         for name, genome in designs.items():
             own = engine()
             for each in (own, shared):
@@ -127,14 +110,14 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         alone[size] = total * (1 / (len(problems) * max(1, len(designs))))
         together[size] = _spent(shared) * (1 / len(problems))
     bills = list(each_bill.values())
-    paid = sum((bill * share for bill, share in zip(bills, shares(bills, [0.5] * len(bills)), strict=True)), Spend())
-    measured = paid.tokens / (sum(bills, Spend()).tokens or 1.0)  # what is dear is measured on fewer problems
+    paid = sum((bill * share for bill, share in zip(bills, shares(bills, [0.5] * len(bills)), strict=True)), NO_COST)
+    measured = paid.tokens / (sum(bills, NO_COST).tokens or 1.0)  # what is dear is measured on fewer problems
 
-    def phase(split: Split, each: Mapping[int, Spend]) -> Spend:
+    def phase(split: Split, each: Mapping[int, Cost]) -> Cost:
         """What a phase of the search takes, a problem of each size taking so much."""
-        return sum((each[size] * count for size, count in counts[split].items()), Spend())
+        return sum((each[size] * count for size, count in counts[split].items()), NO_COST)
 
-    def whole(further: Further) -> Spend:
+    def whole(further: Further) -> Cost:
         most = settings.evaluations - (len(designs) if blind else 0)
         run = phase("search", together) * blind + phase("search", alone) * max(0.0, min(further.tried, most))
         again = phase("select", alone) * further.finalists
@@ -146,9 +129,11 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
     return Expense(low, mean, high, min(1.0, used / most) if used else 1.0)
 
 
-def _spent(engine: Engine) -> Spend:
+def _spent(engine: Engine) -> Cost:
+    """What an engine has sent, of which the bill tells no more than calls, tokens and US dollars."""
     spent = engine.ledger.spent
-    return Spend(spent.calls, spent.tokens, spent.usd)
+    usd = UNKNOWN if spent.usd is None else spent.usd
+    return Cost(calls=spent.calls, prefill=spent.prompt_tokens, decode=spent.completion_tokens, usd=usd)
 
 
 def foretold(settings: Settings, task: Task, models: Sequence[Model], judges: Sequence[Model] = ()) -> Expense:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
 from undercut.evaluators.task import Split, Task
 from undercut.search.settings import Settings
+from undercut.spaces.cost import Cost
 
 FIRST = (2, 8)
 """Problems a size on which a candidate has been run after each round of its race."""
@@ -19,18 +19,6 @@ LEAST = 0.25
 """Share of the problems that anything is measured on at the least."""
 SURE = 0.95
 """Scores are taken to vary no less than those of a genome that is right so often, or wrong so often."""
-
-
-class Bill(Protocol):
-    """What something takes: calls and tokens, where these are known."""
-
-    @property
-    def calls(self) -> float:
-        """Calls."""
-
-    @property
-    def tokens(self) -> float:
-        """Tokens in and out."""
 
 
 def held_out(settings: Settings) -> dict[int, int]:
@@ -55,7 +43,7 @@ def problems_of(settings: Settings, task: Task, split: Split) -> dict[int, int]:
     return {size: len(task.instances(size, most, split, settings.seed)) for size, most in wanted.items()}
 
 
-def shares(bills: Sequence[Bill], accuracies: Sequence[float]) -> list[float]:
+def shares(bills: Sequence[Cost], accuracies: Sequence[float]) -> list[float]:
     """Which share of the problems genomes are measured on whose runs on all of them take so much: `LEAST` to 1.
 
     All intervals together are tightest for the bill where the samples of each are as the standard deviation of its

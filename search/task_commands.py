@@ -121,7 +121,7 @@ def checked(
             for primitive in (*task.primitives, *([] if task.judge is None else [task.judge]))
         ],
         "cost": {
-            field: {end: getattr(getattr(cost, end), field) for end in ("low", "mean", "high")}
+            field: {end: getattr(cost, end).to_dict()[field] for end in ("low", "mean", "high")}
             for field in ("calls", "tokens", "usd")
         },
         "limit": limit_of(cost),
