@@ -43,8 +43,8 @@ def optimize(
         reuse: folders of earlier runs, or the folder of one, whose answers need not be asked for again.
         concurrency: most calls under way at once; the front does not depend on it.
         progress: called with phase, done, total and words.
-        unlimited: set no limit on the bill where none is given; else that is a fifth more tokens than are foretold,
-            unless all models run in this process.
+        unlimited: leave the bill without a limit where none is given; otherwise it is held to a fifth more tokens than
+            are foretold, unless all models run in this process.
         **settings: any other field of `Settings`, such as `strategy`, `seed`, `max_calls`.
 
     Raises:

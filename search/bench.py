@@ -49,11 +49,11 @@ class Bench:
         return seen_of(self.outcomes.get(genome, ()))
 
     def credit(self) -> float:
-        """What a result that is not right is still worth, in [0, 1], by all that was run; see `credit`."""
+        """What a result that is not fully right is worth, in [0, 1], by all runs so far; see `credit`."""
         return credit(outcome.score for each in self.outcomes.values() for outcome in each)
 
     async def measure(self, problems: Mapping[Genome, int], split: Split, size: int) -> None:
-        """Run each genome on so many problems of a size, but for those that it was run on.
+        """Run each genome on the first so many problems of a size, except those that it was run on before.
 
         Raises:
             ModelError: a model could not answer.

@@ -13,11 +13,11 @@ from undercut.spaces.cost import Cost
 SPARE = 1.15
 """What is yet to be sent is taken to cost so many times its forecast."""
 KEPT = 0.4
-"""Share of the last measurement that races leave room for, where limits are close: what was never found is not made up
-for by measuring the rest better."""
+"""Share of the last measurement that races must leave room for where limits are close: no measurement makes up for what
+was never found."""
 UNLIKE = 0.25
-"""At least this share of the calls to come is taken to be unlike all before: the first runs may share most of theirs
-with the calibration."""
+"""At least this share of the calls to come is taken to be new: the first runs may share most of their calls with the
+calibration."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,13 @@ class Budget:
     def room(self, answers: int, unlike: float = 1.0, untold: float = 0.0) -> Room:
         """What is left when the search has had so many different answers.
 
-        What was sent beside them, to judges or because calls failed, is expected to go on at the same rate, in tenths:
-        a call that failed before a run was resumed is to change nothing.
+        Calls sent beside these, to judges or because others failed, are expected to go on at the same rate. The rate is
+        rounded to tenths, so that one call that failed before a run was resumed changes nothing.
 
         Args:
-            answers: so many.
-            unlike: share of the calls of the search's runs that are unlike.
-            untold: share of the answers whose usage no model told; the bill takes such calls at their most.
+            answers: how many different answers the search has had.
+            unlike: share of the runs' calls that were asked for the first time.
+            untold: share of the answers whose usage no model told; the bill counts such calls at their most.
         """
         limits = self._ledger.limits
         if not limits:

@@ -48,15 +48,15 @@ GROUPS, AHEAD, TELLING = 3, 8, 0.1
 these sizes, as a share of what hangs on the first."""
 WIDE, HOPELESS = 0.4, 0.05
 """Standard deviation of its log-odds up to which a small chance is known well enough for votes, which cost the more the
-smaller it is, and the chance below which they are of no use."""
+smaller it is; and the chance below which votes are of no use."""
 
 
 def gather_questions(
     space: Space, task: Task, sizes: Sequence[int], seed: int
 ) -> tuple[dict[str, dict[int, list[tuple[Any, ...]]]], list[Genome]]:
-    """Inputs of calls, by primitive and total size, as they occur inside genomes that would be right; and those.
+    """The inputs that calls get inside genomes that would be right, by primitive and total size; and these genomes.
 
-    What these hardly ever ask is asked about the problems themselves.
+    A primitive that they hardly ever ask is asked about the problems themselves.
     """
     generator = random.Random(f"calibrate/{seed}")
     instances = [instance for size in sizes for instance in task.instances(size, INSTANCES, seed=seed)]
@@ -90,7 +90,7 @@ def gather_questions(
 
 
 def _content(values: tuple[Any, ...]) -> bytes | str:
-    """What tells inputs apart: JSON takes a fraction of the time where it can say it, and there are many."""
+    """What tells inputs apart: their JSON where they have one, in a fraction of the time of their `repr`."""
     try:
         return msgspec.json.encode(values)
     except (TypeError, ValueError, OverflowError):
@@ -112,7 +112,7 @@ def _on_problems(
 
 
 def spread(inputs: Mapping[int, Sequence[Any]], count: int) -> list[int]:
-    """At most `count` sizes, about evenly apart in their logarithms; of near ones that with the most inputs."""
+    """At most `count` sizes, about evenly spaced in their logarithms; of near ones, that with the most inputs."""
     sizes = sorted(inputs)
     if len(sizes) <= count:
         return sizes
@@ -134,7 +134,7 @@ async def calibrate(
     """Ask every model every primitive with a reference, at times in all its wordings, greedily, at sizes of its inputs.
 
     First on a grid of sizes, then at those where the chance of being right is least known: where it changes.
-    Gives what was counted, and the small or random genomes whose calls these were: they would be right.
+    Gives the counts, and those small and random genomes that would be right, whose calls these were.
 
     Raises:
         ModelError: a model could not answer.
@@ -187,10 +187,10 @@ async def calibrate(
 async def ask_ahead(
     genome: Genome, problems: Sequence[Instance], task: Task, space: Space, engine: Engine, table: Calibration
 ) -> bool:
-    """Ask some calls of a genome on some problems: those that its forecast hangs on most for what is not known of them.
+    """Ask those calls of a genome on some problems whose uncertain chances its forecast depends on most.
 
-    On what they would be asked if all were right. Gives whether there were any. A few calls tell what runs of the whole
-    genome would cost many to find out.
+    They get the inputs that they would get if every call were right. Gives whether any were asked. A few such calls
+    tell what it would take many to find out by running the whole genome.
 
     Raises:
         ModelError: a model could not answer.
@@ -218,7 +218,7 @@ def least_known(
 ) -> list[int]:
     """At most `MORE` sizes that have inputs left and whose chance of being right is known least, the worst first.
 
-    By the first wording: others are asked ahead of the runs of what looks promising with them.
+    Judged by the first wording: the others are asked ahead of the runs of genomes that look promising with them.
     """
     successes = table.successes(primitive.name)
     if successes is None:
@@ -238,7 +238,7 @@ def least_known(
 
 
 def _doubt(chance: Chance) -> float:
-    """How little is known of a chance; a small one is doubted as well for what it would make of votes."""
+    """How uncertain a chance is; for a small one, also how uncertain it leaves what votes would cost."""
     small = chance.mean < 0 and chance.at(1) > HOPELESS
     return max(chance.doubt, KNOWN * chance.spread / WIDE) if small else chance.doubt
 
@@ -269,9 +269,9 @@ async def _answered(question: Question, engine: Engine) -> Answered:
 def repeats(table: Calibration, name: str) -> list[tuple[Question, Answered, bool]]:
     """Further samples of a primitive's calls that came out wrong, with the first and whether their items are shuffled.
 
-    Half of them are those that were most likely to be right: where all answers are wrong, further ones do not tell
-    whether others would be right. They do tell how often wrong ones agree, which changes with the size: the other half
-    is spread over the rest.
+    Half of them are the calls that were most likely to be right: where every answer is wrong, further samples say
+    nothing about whether they succeed independently. They still say how often wrong answers agree, which changes with
+    the size, so the other half is spread over the rest.
     """
     successes = table.successes(name)
     assert successes is not None  # some were judged

@@ -35,7 +35,8 @@ WRONG = (0.0, math.inf)
 RAZOR = 0.002
 """Share by which each node makes a genome dearer in the search's eyes, so that of equals the simpler one is kept."""
 SENSE = 0.1
-"""Chance of making sense below which a genome is not looked at, where that is what has to be found out."""
+"""Chance of making sense below which a genome is not looked at, where nothing but runs can tell whether it makes
+any."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
 
@@ -51,7 +52,7 @@ class Candidates:
 
     Attributes:
         known: the worth of each genome when it was last worked out.
-        forecaster: works out forecasts; it knows of all calls up to the last `refit`, and is there from the first on.
+        forecaster: makes the forecasts, from all calls up to the last `refit`; missing until the first one.
     """
 
     forecaster: Forecaster
@@ -87,9 +88,10 @@ class Candidates:
     def polish(self) -> None:
         """Forecast all that is one step away from the best of each size, until nothing new comes to them.
 
-        What was forecast before the table learned of more calls is forecast again. The best of small genomes are
-        footholds: operators that add next to nothing to the best of all leave no room for a step. Where only likeness
-        to what was run tells anything, one step is taken: its slopes are too slight to be climbed to their end.
+        Forecasts from before the last `refit` are made again. The best of the smaller genomes are footholds too: the
+        best of all may be so full of operators which add next to nothing that there is no room for another. Where
+        nothing but likeness to what was run tells genomes apart, only one step is taken: such forecasts differ too
+        little to be climbed to the top.
         """
         polished: set[Genome] = set()
         while fresh := [genome for genome in self._footholds() if genome not in polished]:
@@ -129,7 +131,7 @@ class Candidates:
         self._proposer.tell(genome, *((accuracy, cost) if self.allows(genome) else WRONG))
 
     def _keep(self, genome: Genome, accuracy: float, cost: float, work: float, judged: bool = True) -> None:
-        """Keep a worth, and its place among all others: there are tens of thousands, and their front is asked often."""
+        """Keep a worth, and its place among all others: there are tens of thousands, whose front is often asked for."""
         self._ceiling.add(genome, accuracy if judged else 0.0, cost, work)
         self._front = None
         before = self._places.get(genome)
@@ -266,9 +268,9 @@ class Candidates:
     def learn_of(self, genomes: Iterable[Genome]) -> None:
         """Fit the forecaster to all calls so far, and forecast again only some genomes and those on the front.
 
-        Until the front holds nothing but what was forecast anew. That takes a fraction of the time of `learn`, and
-        misses only genomes that would rise onto the front. Genomes that were never forecast are passed over: the known
-        designs that a search begins with, where nothing can be judged, run to the end of their race.
+        This goes on until the whole front was forecast anew. It takes a fraction of the time of `learn`, and misses
+        only genomes that would rise onto the front. Genomes that were never forecast are passed over: where nothing can
+        be judged, a search begins with a race of known designs, and that goes on to its end.
         """
         self.refit()
         genomes = [genome for genome in genomes if genome in self.known]

@@ -18,12 +18,12 @@ class _Point(NamedTuple):
 class Ceiling:
     """What is too dear, by what is known so far.
 
-    It is held against the cost of a right answer, the cost of a run by how often that is right: what is cheap and next
-    to never right is no measure of what is dear. Work has a ceiling of its own: where latency is the cost, votes make
-    nobody wait, and are work nevertheless.
+    The measure is the cost of a right answer, which is the cost of a run divided by its accuracy: what is cheap and
+    hardly ever right makes nothing else dear. Work has a ceiling of its own: where latency is the cost, votes keep
+    nobody waiting and are work all the same.
 
     Args:
-        times: so many times what a right answer costs, or takes in work, is the most.
+        times: the ceiling, in multiples of the least that a right answer costs or takes in work.
     """
 
     def __init__(self, times: float) -> None:
@@ -46,7 +46,7 @@ class Ceiling:
         self._least_work = min(self._least_work, min(each.work_each_right for each in known))
 
     def would_fall(self, accuracy: float, cost: float, work: float) -> bool:
-        """Whether others would have to be cheaper than so far, if a genome were worth this."""
+        """Whether the ceiling would come down if a genome were worth this."""
         return accuracy > 0 and (cost / accuracy < self._least or work / accuracy < self._least_work)
 
     def allows(self, genome: Genome) -> bool:

@@ -26,22 +26,23 @@ from undercut.spaces.question import Question
 from undercut.spaces.toolbox import Toolbox
 
 REHEARSED, FARTHEST = max(SIZES), 1024
-"""Largest problems that all genomes are rehearsed on, and those near the front: many a rehearsal takes time and memory
-as the square of its problem, and what is right here and wrong farther off has yet to be seen."""
+"""Largest problems that all genomes are rehearsed on, and those near the front. Many a rehearsal takes time and memory
+as the square of its problem, and no genome was seen yet that is right up to here and wrong farther off."""
 CHOOSING, VARIED = ("route", "guard"), 16
-"""Operators that do not do the same on every problem, and how many small ones more are rehearsed where they occur."""
+"""Operators that do not do the same on every problem, and on how many more small problems genomes with them are
+rehearsed."""
 
 FORESEEN = 1.5
 """In a rehearsal, calls may be shown so many times the items that the walk with symbols expects."""
 
 
 class Checks:
-    """The rehearsals of one search. What differs in votes, retries and wording alone is rehearsed once.
+    """The rehearsals of one search. Genomes that differ in nothing but votes, retries and wording share one.
 
     Attributes:
-        target: the target size, or where that is farther off, `FARTHEST`.
-        sizes: those that are run and the target, as far as the task has them, `FARTHEST` in the place of larger ones.
-            Where problems come from a file, and nobody makes others, both go as far as the sizes that are run.
+        target: the target size, at most `FARTHEST`.
+        sizes: the sizes that are run and the target, those of them that the task has, at most `FARTHEST` each. Where
+            problems come from a file, both may be as large as the largest size that is run.
     """
 
     def __init__(self, task: Task, toolbox: Toolbox, settings: Settings) -> None:
@@ -74,9 +75,9 @@ class Checks:
     def holds_far(self, genome: Genome) -> bool:
         """Whether a genome that would be right so far would be so at the target and beyond it as well.
 
-        Numbers within numbers reach further than either: pieces of 12 by the 20 are one piece up to 240. Only what is
-        near the front is held against problems as large as that, since they take their time. Neither holds a genome
-        whose calls are shown far more than its forecast takes them to be: that hopes for too much.
+        Sizes multiply where operators stand in each other: of pieces of 12, taken 20 at a time, there is only one up to
+        240. Only genomes near the front are rehearsed on problems as large as that, since those take their time. Nor
+        does a genome hold whose calls are shown far more than its forecast takes them to be: it hopes for too much.
         """
         core = self._core(genome)
         if core not in self._far:
@@ -90,7 +91,7 @@ class Checks:
     def _foreseen(self, core: Genome, questions: Sequence[Question]) -> bool:
         """Whether what a rehearsal far off asked is about what the walk with symbols expects there.
 
-        How often a choice falls on what is known of the model alone, so that genomes that choose are not held to it.
+        Which way a choice goes is known of the model alone, so that genomes that choose are not held to it.
         """
         if any(node.op in CHOOSING for node in core.walk()):
             return True
@@ -118,8 +119,8 @@ class Checks:
     def _near(self) -> list[Instance]:
         """Small problems first, which most wrong genomes fail already.
 
-        The last one is beyond the target, so that nothing passes which is right up to there alone; for a target that is
-        far off, it is beyond all numbers that genes propose.
+        The last one is beyond the target, so that nothing passes that is right only up to there; where the target is
+        far off, it is beyond all sizes that genes propose.
         """
         sizes = self._held(self._settings.sizes)
         reach = min(self.target, max(sizes[-1], REHEARSED))
@@ -127,7 +128,7 @@ class Checks:
 
     @cached_property
     def _varied(self) -> list[Instance]:
-        """Small problems, so many that every way which one may go is gone by some."""
+        """Small problems, enough of them for every branch to be taken by some."""
         return self._instances(self._held(self._settings.sizes[:1]) * VARIED)
 
     @cached_property
@@ -160,7 +161,7 @@ class Checks:
 
 
 def _may_be_right(core: Genome) -> bool | None:
-    """False for what nobody has to rehearse: with a body that does not read what it is applied to, time and again."""
+    """False where a body ignores what it is applied to: no rehearsal is needed to see that. Else None."""
     for node in core.walk():
         if node.bodies and not inputs_read(node.bodies[0].output).issuperset(OPERATORS[node.op].handed(node)):
             return False

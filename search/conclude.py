@@ -40,7 +40,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         BudgetError: a limit would have been exceeded.
     """
     finalists = await _finalists(search)
-    search.bench.calibration.unrepeated.clear()  # nothing hopes for these any more
+    search.bench.calibration.unrepeated.clear()  # they will not be asked again: no more hope for them
     designs = search.candidates.designs()
     # They are measured anyway; where limits left no room to race them, their forecasts may have put them on the front.
     points = list(dict.fromkeys([*finalists, *(designs.values() if search.plan.room().left else ())]))
@@ -117,8 +117,8 @@ def _affordable(search: Search, points: Sequence[Point[Genome]], designs: Collec
 async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
     """Run genomes on their shares of the problems at all sizes run; gives how many of the largest size these were.
 
-    As many as limits leave room for beside the size beyond. Where there are limits a few are measured at once; what
-    they took tells how many more there can be, and half of these are measured before that is asked again.
+    As many as limits leave room for beside the size beyond. Under a limit a few are measured first; what they took
+    tells how many more there is room for, and half of those are measured before that is worked out again.
 
     Raises:
         ModelError: a model could not answer.
@@ -168,8 +168,9 @@ def _most_that_fit(
 ) -> int:
     """On how many problems of the largest size there is room to run genomes, of which `done` are done.
 
-    Beside those of the size beyond, with what is `left`, where runs so far took `dearer` times their forecast. There no
-    less is expected than is forecast, since small problems share more calls than large ones.
+    With what is `left`, from which the problems of the size beyond take their part. Runs so far took `dearer` times
+    their forecast; those at the size beyond are not taken to need less than theirs, since small problems share more
+    calls than large ones.
     """
     room = Room(left, SPARE * dearer)
     for count in range(search.settings.samples, done, -1):
@@ -219,10 +220,10 @@ def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:
 
 
 async def _finalists(search: Search) -> list[Genome]:
-    """Race what may be on the front on one fresh set; what that puts on the front is raced there too.
+    """Race the genomes that may be on the front on one fresh set, and then those that this puts onto the front.
 
-    What is dear waits for the last look: by then something cheaper may do. What there is no room to race stands as it
-    is; where there was none to run anything, that is what is hoped for most.
+    Dear ones wait for the last look: by then something cheaper may do. One that there is no room to race stands as it
+    is; where there was no room to run anything at all, the most promising forecasts are taken.
     """
     runs = [(genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes]
     left = [genome for genome, _, _ in thinned(front(runs))]

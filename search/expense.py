@@ -1,8 +1,8 @@
-"""What a search will cost before it starts: the known designs are played through on the task's own problems, unasked.
+"""What a search will cost, before it starts: the known designs are played through without a call.
 
 Every prompt is written as the search will write it and counted; answers are made up, of the size that the primitives
-declare. What the search will find cannot be known, so that what it runs besides takes the designs' mean, as often as
-searches usually do.
+declare. What the search will find cannot be known: the other genomes that it runs are taken to cost what designs cost
+on average, and to be as many as searches usually run.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ HELD = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """What a search takes besides the known designs, in whole designs' worths: what is found shares many calls.
+    """What a search takes besides the known designs, in multiples of one design: genomes found share many calls.
 
     Attributes:
         tried: genomes run.
         finalists: genomes raced again.
         chosen: genomes measured at last.
         calibrated: times the first calibration that single calls are asked by themselves.
-        known: share of what the known designs' last measurement takes, most of which are outdone by cheaper ones.
+        known: how much of the known designs' last measurement is made: most of them are outdone by cheaper ones.
     """
 
     tried: float
@@ -144,8 +144,8 @@ def foretold(settings: Settings, task: Task, models: Sequence[Model], judges: Se
 def limited(settings: Settings, task: Task, begin: Callable[[], None] = lambda: None) -> Settings:
     """The settings with a limit on tokens where the bill has none: so many times what is foretold.
 
-    Of calls whose usage no model tells it counts what they are foretold to take, and not what they may at their most:
-    that is many times as much, and would end the search soon after its first calls.
+    A call whose usage no model tells counts as foretold and not at its most: that is many times as much, and would end
+    the search soon after its first calls.
 
     A search whose models all run in this process, judges included, is left as it is: there is no bill. `begin` is
     called when all is found to be there that is needed to foretell one, which takes a while.

@@ -166,10 +166,11 @@ class Search:
         return QUIET if any(accuracy >= HARD for _, accuracy, _ in self.candidates.front()) else HARD_QUIET
 
     async def vetted(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
-        """Candidates that still look promising once the calls were asked that they hang on most and are known least.
+        """Candidates that still look promising once the least known of the calls that they depend on were asked.
 
-        These are calls as they would be made at the target. Candidates that hang on how alike answers to one prompt are
-        wait until no others are promising; then that is measured. No calls are asked for what there is no room to run.
+        These are calls as they would be made at the target. Candidates that depend on how alike answers to one prompt
+        are wait until no others are promising; then that is measured. No calls are asked for genomes that there is no
+        room to run.
 
         Raises:
             ModelError: a model could not answer.
@@ -201,7 +202,7 @@ class Search:
         return False
 
     def _hoped(self, most: int = AT_ONCE) -> list[Genome]:
-        """Genomes not run that would be on the front if all calls were right a bit more often, and may well be."""
+        """Genomes not run that would be on the front if all calls were right a bit more often, which may well be so."""
         forecaster, known, ran = self.candidates.forecaster, self.candidates.known, self.bench.outcomes
         points = [(genome, *known[genome]) for genome in ran if known[genome] != WRONG]
         for genome in self.candidates.near_front():
@@ -220,7 +221,7 @@ class Search:
         return self._asked_ahead[genome] < LOOKS and forecaster.doubt(genome, self.checks.target) > DOUBTFUL
 
     async def _ask_for(self, genomes: Sequence[Genome]) -> bool:
-        """Ask calls that genomes hang on, before all others how alike answers are; gives whether there were any."""
+        """Ask calls that genomes depend on, first of all how alike answers are; gives whether any were asked."""
         table, forecaster = self.bench.calibration, self.candidates.forecaster
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True

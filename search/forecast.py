@@ -142,9 +142,9 @@ class Forecaster:
     inputs are not like those that were measured. λ is 1 until the genome itself was run, and then what its runs and h
     at their sizes say. No forecast is above what the runs at smaller sizes leave possible.
 
-    `credit`, in [0, 1], is what a result that is not right is still worth, where a task's scores know more than right
-    and wrong: the accuracy is the chance of being right, and that much of the rest. `spoiling` keeps, by genome and
-    size, what was found of that, for forecasters of the same run to come.
+    `credit`, in [0, 1], is what a result that is not fully right is worth, where a task's scores know more than right
+    and wrong: the accuracy is the chance of being right plus that share of the rest. `spoiling` holds, by genome and
+    size, which share of wrong calls spoils the result, and is handed on to later forecasters of the same run.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class Forecaster:
         return [Estimator(self._rates.shifted(shift), self._toolbox) if shift else self._middle for shift in SHIFTS]
 
     def at(self, genome: Genome, size: int) -> Forecast:
-        """Cost and accuracy at a size as the calls alone make one expect them, without an interval."""
+        """Cost and accuracy at a size by the calls alone, without an interval."""
         estimate = self._middle.apply(genome, self._task.extents(size))
         return Forecast(estimate.cost, self._scored(genome, math.exp(estimate.log_right)))
 
@@ -189,7 +189,7 @@ class Forecaster:
         return Forecast(cost, mean, low, high, BY_RESULTS if unknown else note)
 
     def doubt(self, genome: Genome, size: int) -> float:
-        """How far the accuracy at a size may well lie from its forecast, for what is not known of the calls' chances.
+        """How far the accuracy at a size may well be off its forecast, as the calls' chances are not known exactly.
 
         Half of what one standard deviation either way spans, all chances moved together.
         """
@@ -247,7 +247,7 @@ class Forecaster:
         return min(below, default=1.0)
 
     def _scored(self, genome: Genome, right: float) -> float:
-        """The accuracy where results are right with this chance; calls that nobody can judge are told scores."""
+        """The accuracy where results are right with this chance; it is a score already where nobody can judge calls."""
         return right if self.unjudged(genome) else right + (1 - right) * self._credit
 
     def _hazards(self, genome: Genome, size: int) -> np.ndarray:

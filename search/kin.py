@@ -1,4 +1,4 @@
-"""Whether a decomposition that nobody can rehearse makes sense: as those do that are most like it."""
+"""Whether a decomposition that nobody can rehearse makes sense, by whether those do that are most like it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from undercut.evaluators.attribution import PRIOR
 from undercut.spaces.genome import GeneValue, Genome, Input, Node
 
 NEAR = 2.0
-"""With each so many traits in which two decompositions differ, one says e times less about the other."""
+"""For every so many traits in which two decompositions differ, one says e times less about the other."""
 DOUBT = 0.25
 """Weight of the mean over all that was run and one more at `PRIOR`; a decomposition with the same traits weighs 1."""
 

@@ -44,7 +44,7 @@ class Plan:
         return sum((bill(genome, size) * many for genome in genomes for size, many in problems.items()), NO_COST)
 
     def in_step(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
-        """Those genomes that a race costs no more for than all calls so far, or the cheapest if there is none.
+        """Those genomes whose race costs no more than all calls so far, or the cheapest if there is none.
 
         What is learned on the way often makes the dear ones needless, and no bill grows by leaps.
         """
@@ -68,7 +68,7 @@ class Plan:
         return found
 
     def closing(self) -> Cost:
-        """What races leave for the last measurement, of the front of what was run and of the known designs."""
+        """What races must leave for the last measurement, of the front of what was run and of the known designs."""
         known = self._candidates.known
         ran = front((genome, *known[genome]) for genome in self._bench.outcomes if genome in known)
         parts = self.parts([genome for genome, _, _ in thinned(ran)])
@@ -87,7 +87,7 @@ class Plan:
         return self._held[samples]
 
     def parts(self, chosen: Sequence[Genome]) -> dict[Genome, float]:
-        """Which share of its problems the last measurement runs each genome on: chosen ones and known designs.
+        """On which share of its problems the last measurement runs each genome: those chosen and the known designs.
 
         A known design gets few where another one that costs less is forecast to be as accurate: it cannot be the best.
         What the measurement itself shows has no say in that, so that its intervals hold.
@@ -102,7 +102,7 @@ class Plan:
         return found
 
     def shares(self, genomes: Sequence[Genome], problems: Mapping[int, int]) -> dict[Genome, float]:
-        """Which share of so many problems genomes are run on for all that they are worth to be known about as well."""
+        """On which share of so many problems each genome is run, so that for the bill all accuracies are known best."""
         bills = [self.bill([genome], problems) for genome in genomes]
         rights = [self._candidates.worth(genome)[0] for genome in genomes]
         return dict(zip(genomes, shares(bills, rights), strict=True))

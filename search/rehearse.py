@@ -32,14 +32,14 @@ from undercut.spaces.types import Type, size_of
 MOST_CALLS, CALLS_PER_ITEM = 200, 20
 """Most calls on one instance: so many, and so many more for each item of it. A genome that asks more is wasteful."""
 STEPS_PER_CALL = 5
-"""Functions in code may run so many times as often as that."""
+"""Functions in code may run so many times as often as calls are made."""
 MOST_ITEMS = 8
 """One call, or one function in code, may be shown so many times the items of the instance."""
 SLIPS = 8
 """Wrong answers of which a check has to refuse one, on any of the instances."""
 LONG, FAR_TOO_MANY = 256, 2.0
-"""Size of instances beyond which a genome is not run that is foreseen to ask so many times what it may at the most: it
-would take seconds to find that out."""
+"""On instances larger than the first, a genome is not run at all that is foreseen to ask more than so many times the
+most calls it may: it would take seconds to find that out."""
 PLAIN = ("call", "code", "split", "join", "map", "reduce", "fold", "merge_blocks")
 """Operators whose calls can be foreseen exactly where every answer is right."""
 FAULTS = 24
@@ -111,7 +111,7 @@ def rehearse(genome: Genome, instances: Sequence[Instance], task: Task, toolbox:
 
 
 def _most_calls(size: int) -> int:
-    """Calls on an instance of this size from which on a genome is not worth a look."""
+    """Most calls that a genome worth a look makes on an instance of this size."""
     return MOST_CALLS + CALLS_PER_ITEM * size
 
 
@@ -146,10 +146,11 @@ def spoiling(
     doubt: Callable[[Question], float],
     generator: random.Random,
 ) -> float:
-    """Share of wrong calls that make the result wrong, in (0, 1]: the largest of parts is right though others are not.
+    """Share of wrong calls that make the result wrong, in (0, 1]: a maximum may be right though one of its parts is
+    not.
 
-    Calls go wrong one at a time, those more often of which `doubt` is larger, in the small ways of `plausible`. A
-    fault that a check sees is counted neither way. 1 where nothing can be told.
+    Calls go wrong one at a time, in the small ways of `plausible`, and the more often the larger their `doubt`. A fault
+    that a check sees is counted neither way. 1 where nothing can be told.
     """
     walk = _Walk(genome, toolbox)
     places: list[tuple[Instance, int]] = []
@@ -182,7 +183,7 @@ def spoiling(
 
 
 def _faulty(primitive: Primitive, values: Sequence[Any], truth: Any, draw: random.Random) -> Any:
-    """A wrong answer, with other items where that can be had: to some tasks another order makes no difference."""
+    """A wrong answer, with other items if possible: another order alone makes no difference to some tasks."""
     wrong = truth
     for _ in range(SLIPS):
         found = plausible(primitive, values, truth, draw)

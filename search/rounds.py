@@ -14,9 +14,9 @@ FIRST = (2, 8)
 SELECT = (8, 16, 24)
 """Problems a size on which finalists have been run after each round of their race."""
 FEWEST = 5
-"""Problems of the largest size that a result is measured on at the least, where limits leave no room for all."""
+"""Fewest problems of the largest size that a result is measured on, where limits leave no room for all."""
 LEAST = 0.25
-"""Share of the problems that anything is measured on at the least."""
+"""Least share of the problems that anything is measured on."""
 SURE = 0.95
 """Scores are taken to vary no less than those of a genome that is right so often, or wrong so often."""
 
@@ -44,11 +44,11 @@ def problems_of(settings: Settings, task: Task, split: Split) -> dict[int, int]:
 
 
 def shares(bills: Sequence[Cost], accuracies: Sequence[float]) -> list[float]:
-    """Which share of the problems genomes are measured on whose runs on all of them take so much: `LEAST` to 1.
+    """On which share of the problems each genome is measured, `LEAST` to 1, by what its runs on all of them would take.
 
-    All intervals together are tightest for the bill where the samples of each are as the standard deviation of its
-    scores, and as the inverse root of its cost. What costs no more than the mean is measured on all, if it is right
-    half of the time.
+    For a given bill all intervals together are tightest where the samples of each genome are proportional to the
+    standard deviation of its scores and to the inverse root of its cost. One that costs no more than the mean and is
+    right half of the time is measured on all.
 
     Source: Neyman 1934 (JRSS 97), with costs as in Cochran 1977, Sampling Techniques, section 5.5.
     """

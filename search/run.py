@@ -87,7 +87,7 @@ def run_search(
 
 
 def _check(settings: Settings, task: Task, models: Sequence[Model]) -> None:
-    """Refuse what no search could begin with: a folder that was made for it would be left behind.
+    """Refuse what no search could begin with, before a folder is made for it that would be left behind.
 
     Raises:
         UsageError: the unit of cost is not known for a model, or the task lacks problems of a size.

@@ -56,19 +56,20 @@ class Settings:
         api_base: where the models are served; None for their own provider.
         timeout: longest wait for one answer, in seconds; None is the models' own. No result depends on it.
         data: a file with the task's instances; None generates them.
-        home: the folder in which a run that is kept was begun, where `task` and `data` were called so; None is the
+        home: the folder in which a run that is kept was begun, from which `task` and `data` are named; None is the
             current one. No result depends on it.
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
-        untold: share of its most, above 0 and up to 1, that a call whose usage no model tells takes of `max_tokens`: 1
-            where a user set that limit, so that it is never exceeded; else what such a call is foretold to use.
-        max_minutes: limit of the time from one start or resumption to the next; None is no limit.
+        untold: how much of `max_tokens` a call takes whose usage no model tells, as a share of the most that it may
+            use, above 0 and up to 1: 1 where the user set that limit, so that it is never exceeded; else the share that
+            calls are foretold to use.
+        max_minutes: how many minutes a run may take, counted anew each time that it is resumed; None is no limit.
         evaluations: most genomes run on the model before the front is chosen; up to a dozen may join while it is.
-        samples: instances of the largest size in that last measurement, half as many of others; for what is dear, down
-            to a quarter of them.
+        samples: instances of the largest size in the last measurement, with half as many of each other size; a dear
+            genome gets down to a quarter of them.
         max_size: most nodes of a genome.
-        ceiling: genomes that cost more than so many times what a right answer costs at the least, which is a run's cost
-            by how often it is right, are not looked at; where latency is the cost, nor those that take so many times
-            the fewest forward passes for one.
+        ceiling: a genome is not looked at where its cost is more than so many times that of the cheapest right answer,
+            which is a run's cost divided by its accuracy; where latency is the cost, also where its forward passes are
+            more than so many times the fewest that a right answer takes.
         until: accuracy in [0, 1], at the target, at which the search for more ends; None goes on.
 
     Raises:

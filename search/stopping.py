@@ -21,8 +21,8 @@ Result = TypeVar("Result")
 def run_to_end(work: Coroutine[Any, Any, Result], engine: Engine, models: Iterable[Model]) -> Result:
     """Run work in an event loop, and close the engine and the models that it asks; nothing is left reserved.
 
-    Ctrl-C lets calls under way come to their end. A second one cuts that off: what was sent is on the bill at its most,
-    and was reserved as well until it is given back.
+    Ctrl-C lets calls under way come to their end. A second one cuts that off: what was sent stands on the bill at its
+    most, and its reservation is given back, so that it does not count twice.
     """
     import asyncio  # not needed by `undercut --help`
 

@@ -164,7 +164,7 @@ class Store:
     def spent_by(self, answers: int, spent: Spent, lost: int) -> tuple[Spent, int]:
         """What the run had spent when it first had so many different answers, and how many calls of it were lost.
 
-        That is what is given, if it is now.
+        If it has them only now, that is what is given, and it is kept.
         """
         name = f"spent/{answers}"
         known = self.study.user_attrs.get(name)

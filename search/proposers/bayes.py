@@ -18,7 +18,7 @@ TOGETHER = 64
 EVERY = 60
 """Genomes between two directions of search."""
 SPREAD = 4
-"""Genomes to each one that the sampler makes: the others keep some of its choices, for a thirtieth of the time."""
+"""One in so many genomes is made by the sampler: the others keep some of its choices, for a thirtieth of the time."""
 
 
 class Bayes:

@@ -21,7 +21,7 @@ Made: TypeAlias = dict[str, int]
 
 
 class Builder:
-    """Builds genomes of a space from choices, and lets go of some where these come to what is known.
+    """Builds genomes of a space from choices, and lets go of some choices where the genome is known already.
 
     Args:
         space: what the genomes are to be of.
@@ -39,7 +39,7 @@ class Builder:
         self._together = together
 
     def built(self, pick: Callable[[str], int]) -> tuple[Genome, Made]:
-        """A genome, given what makes a choice by its name; and all choices that were made."""
+        """A genome whose choices `pick` makes by their names; and all choices that were made."""
         made: Made = {}
 
         def choose(name: str, values: list[Any]) -> Any:

@@ -81,7 +81,7 @@ class Evolution:
             self._elite = [point[0] for point in thinned(front(worths))]
 
     def _parts(self) -> Library:
-        """What was kept last is made of, by what it gives and uses."""
+        """The parts of the genomes kept last, by what each gives and uses."""
         parts: dict[tuple[Type, Types], dict[tuple[Expression, Want], None]] = {}
         for genome in self._kept:
             for place in self._space.places(genome):

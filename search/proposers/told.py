@@ -16,7 +16,7 @@ Made = TypeVar("Made")
 
 
 def worth_of(accuracy: float, cost: float) -> Worth:
-    """Accuracy and the logarithm of cost; what is free is as good as what is wrong."""
+    """Accuracy and the logarithm of cost; a genome that costs nothing counts as a wrong one."""
     return accuracy, math.log(cost) if 0 < cost < math.inf else math.inf
 
 
