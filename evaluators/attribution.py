@@ -33,14 +33,14 @@ from undercut.spaces.normal import SAMPLING, bare
 PRIOR = 0.5
 """Chance that a decomposition makes sense, before it was run."""
 LUCK = 0.05
-"""Chance that one which makes none is right nevertheless."""
+"""Chance that a decomposition which makes no sense is right nevertheless."""
 ROUNDS, EARLY = 6, 3
-"""Rounds in which results are put down to calls and chances fitted to that; and for how many of them a decomposition
-that was right at least once is taken to make sense: until then too little is known of its calls."""
+"""Rounds in which wrong results are put down to calls and chances are fitted to that. In the first `EARLY` of them a
+decomposition that was right at least once is taken to make sense: too little is known of its calls yet."""
 CERTAIN = 0.99
-"""A call to which more than this share of a wrong result is put down is taken for wrong."""
+"""A call that bears more than this share of the blame for a wrong result is taken for wrong."""
 RIGHT, WRONG, EXACT = Chance(math.inf, 0.0), Chance(-math.inf, 0.0), 1e-9
-"""What is known of a call that was right, or wrong; chances that are not known for sure keep so far from 0 and 1."""
+"""What is known of a call that was right, and of one that was wrong; all other chances keep so far from 0 and 1."""
 HIDING = (*SAMPLING, "guard")
 """Operators that may be right although a call was wrong: their results tell little of single calls."""
 
@@ -54,7 +54,7 @@ class Place(NamedTuple):
 
 
 class Run(NamedTuple):
-    """One result: its score in [0, 1], the keys of the calls that it took, and of those that a red flag ended it at."""
+    """One result: its score in [0, 1], the keys of the calls that it took, and of those whose red flag ended it."""
 
     score: float
     calls: frozenset[str]
@@ -140,7 +140,7 @@ class Attribution:
         return found.values()
 
     def _judged(self) -> Iterator[tuple[Hashable, CallRecord]]:
-        """Calls about a whole problem, if it makes sense to ask them: right is what some right result was."""
+        """Calls about a whole problem, where it makes sense to ask them; right are answers equal to a right result."""
         known: dict[str, tuple[Hashable, CallRecord]] = {}
         for place, records in self._whole.items():
             if self._sound.get(place, 0.0) > PRIOR:
@@ -193,9 +193,9 @@ class Attribution:
         return found
 
     def _told(self, chances: Mapping[str, float], before: Told) -> Told:
-        """What each wrong result says of each of its calls: the more, the likelier all the others were right.
+        """How much each wrong result speaks against its calls: the more, the likelier all the others were right.
 
-        How likely each of those was follows from its chance and from what other results said of it the round before.
+        How likely each call was right follows from its chance and from what other results said of it the round before.
         """
         against = _against(before)
         told: Told = {}
@@ -230,9 +230,9 @@ def _hiding(genome: Genome) -> bool:
 def _soundness(
     runs: Mapping[tuple[Genome, int], Sequence[Run]], known: Mapping[str, Chance]
 ) -> dict[tuple[Genome, int], float]:
-    """Chance that a decomposition makes sense at a size, by its runs there; a single call does at every size or none.
+    """Chance that a decomposition makes sense at a size, by its runs there; a single call does at all sizes or none.
 
-    Where it does, all chances of its calls may be better or worse than they seem, by as much for each.
+    Where it does, the chances of its calls may be better or worse than they seem, all by as many standard deviations.
     """
     found: dict[tuple[Genome, int], float] = {}
     most: dict[Genome, float] = {}
@@ -276,6 +276,6 @@ def _blamed(chances: Mapping[str, float], told: Told) -> dict[str, float]:
 
 
 def _wrong(chance: float, against: float) -> float:
-    """Chance that a call was wrong which is right with some chance, with so much evidence against it, in log-odds."""
+    """Chance that a call was wrong, by its chance of being right and the evidence against it in log-odds."""
     wrong = (1 - chance) * math.exp(min(40.0, against))
     return wrong / (wrong + chance) if wrong + chance else 1.0

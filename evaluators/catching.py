@@ -19,10 +19,11 @@ class Slip(NamedTuple):
 
 
 def caught(check: Genome, body: Genome, slips: Mapping[str, Sequence[Slip]], toolbox: Toolbox) -> float:
-    """Share, in (0, 1], of a body's wrong answers that a check refuses whose own answers are all right.
+    """Share, in (0, 1], of a body's wrong answers that a check refuses if its own answers are all right.
 
-    It is held against the wrong answers of the body's calls, by primitive: one of them makes most wrong results, and
-    what a check sees in a part it sees in the whole. Until some were seen it is taken to catch all.
+    The check is tried on wrong answers that the body's calls were seen to give, by primitive: most wrong results come
+    from a single one of these, and what a check sees in a part it sees in the whole. Until some were seen it is taken
+    to catch all.
     """
     refused = held = 0
     for inputs in _wrong(body, slips, 1 + max(map(_last_input, check.nodes), default=0)):

@@ -48,7 +48,7 @@ LEAST_TOKENS, TOKENS_PER_ITEM, MOST_TOKENS = 16, 8, 1024
 REFUSED = Samples((Completion("", Usage(0, 0), "length"),))
 """What stands for the answer to a prompt that is refused: nothing was computed."""
 SEEDS = 2**31
-"""So many seeds there are: the most that every provider takes."""
+"""How many seeds there are: as many as every provider takes."""
 
 
 class _Call(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -381,7 +381,7 @@ def question_key(question: Question, prompt: str) -> str:
 
 
 def answer_digest(value: Any) -> str:
-    """What an answer is told from others by."""
+    """Digest by which an answer is told from others."""
     return _digest(in_json(value))
 
 

@@ -88,7 +88,7 @@ class Evaluation:
 
 
 def credit(scores: Iterable[float]) -> float:
-    """What a result that is not right is still worth, in [0, 1]: the mean of those seen and of one worth nothing."""
+    """What a result that is not fully right is worth, in [0, 1]: the mean of those seen and of one worth nothing."""
     partly = [score for score in scores if score < 1]
     return math.fsum(partly) / (len(partly) + 1)
 

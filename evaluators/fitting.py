@@ -25,7 +25,7 @@ most so many groups."""
 
 
 ANYONE = Asked(0, 0, 0.0)
-"""What is asked about a choice is the same however it is asked: which options are due."""
+"""The one way of asking under which choices are counted: which option is due does not depend on the wording."""
 
 
 class Key(NamedTuple):
@@ -161,7 +161,7 @@ class OutcomeFit:
         return self._successes(counts, LEVEL, FALL, FALL_SPREAD)
 
     def valid(self, asked: Asked, sizes: Sequence[float]) -> Chance:
-        """What is known of first samples raising no red flag; where none ever did, that is alike at all sizes."""
+        """What is known of first samples raising no red flag; the same at all sizes where none ever raised one."""
         if self._valid is None:
             return Chance(math.inf, 0.0)
         return self._valid.chance(asked, sizes if self._flagged else self._edge)

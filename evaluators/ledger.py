@@ -65,8 +65,8 @@ class Ledger:
         max_usd: most US dollars; models without a price are refused then.
         max_minutes: most minutes from now on; what is under way then is waited for, and nothing more is sent.
         spent: what was spent before; with a journal, the journal tells.
-        untold: share of its most, in [0, 1], that a call whose usage nobody told takes of `max_tokens`. With less than
-            1 that limit holds for what was told, and for an estimate of the rest.
+        untold: how much of `max_tokens` a call takes whose usage nobody told, as a share in [0, 1] of the most that it
+            may have used. Below 1, that limit holds for what was told and for an estimate of the rest.
         journal: where the bill is kept. What another ledger has reserved there, be it another process's or that of one
             that was killed, counts as spent at its most.
         clock: the time in seconds, from any beginning.
@@ -125,7 +125,7 @@ class Ledger:
         return self._base + self._unwritten + self._elsewhere
 
     def taken(self, unit: str, spent: Spent) -> float | None:
-        """How much of a unit's limit so much takes: all of it, but for tokens that are only known at their most."""
+        """How much of a unit's limit is taken by what is spent: all of it, but a share of tokens that nobody told."""
         beyond = (1 - self.untold) * spent.uncertain if unit == "tokens" else 0
         known: float | None = getattr(spent, unit)
         return known if known is None else known - beyond

@@ -21,7 +21,7 @@ LEVEL = 0.95
 
 
 class Again(NamedTuple):
-    """Further samples of a question whose first answer was wrong: how often such are right at all, and what came."""
+    """Further samples of a question whose first answer was wrong: how often such are right, and how many were."""
 
     usual: Chance
     right: int
@@ -32,11 +32,11 @@ def likeness(asked: Mapping[Again, int]) -> Accuracy:
     """How alike samples are, in [0, 1], from how many questions did how well when they were asked again.
 
     A share d of all questions is taken to give every sample the same answer, and the others independent ones: of those
-    whose first answer was wrong, d are never right. 0 where it is likelier than not that d is. Chances that are not
-    known are averaged over, all moved together: next to a cliff they may say anything.
+    whose first answer was wrong, a share d is never right. The mean is 0 where d = 0 is likelier than not. Chances that
+    are not known are averaged over, all moved together: next to a cliff they may say anything.
 
     Args:
-        asked: questions whose first answer was wrong, and how many of them are the same to the last number.
+        asked: what came of questions whose first answer was wrong, and for how many of them just that.
 
     Raises:
         ValueError: nothing was asked again.

@@ -26,7 +26,7 @@ ALIKE = 0.85
 ALIKE_SHUFFLED = 0.5
 """How alike two samples of one prompt, or of one prompt with its items shuffled, are taken to be until measured."""
 SAME = 3.0
-"""Log-odds that two wrong answers to a prompt of no size are the same, expected before any was seen."""
+"""Log-odds that two wrong answers to a prompt of size 0 are the same, expected before any was seen."""
 
 
 class FittedRates:
@@ -187,7 +187,7 @@ class FittedRates:
         return same.chance(_way(model, shuffled), [min(size, largest)]).at()
 
     def catches(self, check: Genome, body: Genome) -> float:
-        """How many of the wrong answers of a body's calls, as far as seen, a check refuses; see `caught`."""
+        """Share of the wrong answers seen of a body's calls that a check refuses; see `caught`."""
         return self._calibration.catches(check, body, self._toolbox)
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:

@@ -18,8 +18,8 @@ LEVEL, FALL = 4.0, -2.0
 LEVEL_SPREAD, FALL_SPREAD, BUMP_SPREAD = 2.0, 4.0, 2.5
 """Standard deviations around that, in log-odds: of the level, of the fall, and of what is neither (cliffs, bumps)."""
 SHAPE = 0.5
-"""Share of the variance of what is neither that hangs on the sizes of the inputs one by one, not on their sum alone:
-one item merged into forty is not as hard as twenty into twenty."""
+"""Share of the last of these variances that depends on the size of each input and not on their sum alone: one item
+merged into forty is not as hard as twenty into twenty."""
 REACH = 0.5
 """How far in the logarithm of the size one count speaks for another: the length scale of a Matérn 3/2 kernel, which
 lets a success fall off a cliff and yet carries on smoothly."""
@@ -58,8 +58,8 @@ class Chance(NamedTuple):
 class Successes:
     """Successes among calls of one primitive, by how it was asked and by size.
 
-    Calls that differ only in the temperature, in the prompt or in the model are taken to be the less alike in that
-    order, so that a way of asking which was never tried is known a little from the others.
+    Calls that differ in nothing but the temperature are taken to be most alike, less so those with another prompt,
+    least those of another model. So something is known of a way of asking that was never tried, from the others.
 
     Args:
         asked: how each group of calls was asked.

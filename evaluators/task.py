@@ -173,7 +173,7 @@ class Task:
             raise ValueError(f"the target must be of type {self.output}, and {_odd(target, self.output)}")
 
     def _made(self, size: int, generator: random.Random) -> tuple[tuple[Any, ...], Any]:
-        """A random problem, of any split, that has its types."""
+        """A random problem of any split, held against the task's types."""
         try:
             inputs, target = self.make(size, generator)
         except Exception as error:  # the user's code

@@ -19,9 +19,9 @@ STRIDE = 4
 def cut_up(space: Space, genome: Genome) -> Iterator[Genome]:
     """The genome with a node that reads several lists asked about every combination of their pieces instead.
 
-    What is done to one list is done to the others: all are cut into pieces of one size, or into as many. To cut up one
-    of them alone may be worse than to cut up none, as there are more calls which are hardly easier, and then no smaller
-    step leads there. Not all that is named need be legal: bodies cannot be handed just any inputs.
+    What is done to one list is done to the others: all are cut into pieces of one size, or into as many. To cut up only
+    one of them may be worse than to cut up none, as that makes more calls, and hardly easier ones; then no smaller step
+    leads here. Not every genome given need be legal: bodies cannot be handed just any inputs.
 
     Source: Bird 1987, An Introduction to the Theory of Lists: homomorphisms, here of each of several lists.
     """

@@ -19,9 +19,9 @@ from undercut.spaces.workers import makespan
 DIRECT = 64
 """Most steps of a sequence that are walked one by one."""
 LOOKS = (4, 8, DIRECT)
-"""After how many steps of a longer one its pattern is looked for."""
+"""After how many steps of a longer sequence its pattern is looked for."""
 STRETCHES = 32
-"""Stretches that stand for an even sequence whose cost has no simple law."""
+"""Stretches into which an even sequence is parted whose cost has no simple law, one step standing for each."""
 LARGEST_POWER = 1000
 """Sizes beyond 2 to this power are taken for infinite."""
 
@@ -46,7 +46,7 @@ class Estimate(NamedTuple):
     shares: tuple[float, ...] = ()
 
     def then(self, after: Estimate) -> Estimate:
-        """This, and after it that, where no red flag ended this: `after`'s value at the price of both."""
+        """This and then `after`, as often as no red flag ended this: the value of `after` at the price of both."""
         return Estimate(
             after.extent,
             self.cost + likely(after.cost, self.log_going),
@@ -97,7 +97,7 @@ class Rates(Protocol):
         ...
 
     def catches(self, check: Genome, body: Genome) -> float:
-        """Share of a body's wrong answers, in [0, 1], that a check refuses whose own answers are all right."""
+        """Share of a body's wrong answers, in [0, 1], that a check refuses if its own answers are all right."""
         ...
 
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
@@ -144,7 +144,7 @@ def beside(parts: Sequence[tuple[Estimate, float]], extent: Extent, workers: int
 
 
 def one_of(parts: Sequence[tuple[Estimate, float]]) -> Estimate:
-    """One of some pieces of work, each done with its chance, as expected; what is missing to 1 is work that fails."""
+    """One of some pieces of work, as expected, each done with its chance; what these lack to 1 is work that fails."""
     done = [(estimate, chance) for estimate, chance in parts if chance > 0]
     cost = NO_COST
     for estimate, chance in done:

@@ -27,8 +27,8 @@ class Estimator:
         rates: what single calls take, and how often they are right.
         toolbox: what the genomes may use.
         workers: how many calls can run at the same time, for the critical path; None is without limit.
-        ends: whether the cost is that of all runs, those included that a red flag which nobody mends ends early; or
-            else that of a run which goes on to its end. The first is what is billed, the second what a result costs.
+        ends: whether the cost is the mean over all runs, with those that an unmended red flag ends early, which is what
+            is billed; or else that of a run that goes on to its end, which is what a result costs.
     """
 
     def __init__(self, rates: Rates, toolbox: Toolbox, workers: int | None = None, ends: bool = False) -> None:
@@ -64,7 +64,8 @@ class Estimator:
     def agreement(self, genome: Genome, inputs: Sequence[Extent]) -> float:
         """Chance that two wrong results of a body are the same: as for the call whose wrong answers agree most.
 
-        Of a call on all that the body is given: of k pieces, two wrong ones are the same one in one of k cases.
+        Taken at the size of all that the body is given: of k pieces, two wrong results have the same one wrong in one
+        of k cases.
         """
         size = sum(total(extent) for extent in inputs)
         return max((self.rates.agreement(node, size) for node in genome.walk() if node.op == "call"), default=1.0)

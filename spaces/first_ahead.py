@@ -1,7 +1,8 @@
 """First-to-ahead votes over many different wrong answers: who wins, and after how many votes.
 
-Two answers that race have a closed form (gambler's ruin). Of more, the right one and the commonest wrong one are
-followed here vote by vote; how the wrong ones are scattered is exact for each vote, what they were before it forgotten.
+A race of two answers has a closed form (gambler's ruin). In one of more, the right answer and the commonest wrong one
+are followed here vote by vote. How wrong votes are scattered over answers is exact for each number of them, but how
+they were before is forgotten.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def first_ahead(right: float, lead: int, agreement: float, most: int) -> tuple[f
     """Chance that the right answer wins, and expected votes, of a race to be `lead` ahead in at most `most` votes.
 
     Each vote is right with chance `right`; wrong ones are 1/`agreement` different ones, each as likely. After `most`
-    votes the leader wins, of two equals either half of the time. Within .04 and a tenth of draws, up to `LONGEST` votes
-    and two different wrong answers; beyond that by the closed forms, which know no last vote.
+    votes the leader wins, of two equals either half of the time. Within .04 and a tenth of simulated votes, up to
+    `LONGEST` votes and from two different wrong answers on; elsewhere by the closed forms, which know no last vote.
     """
     if agreement >= 1 or most > LONGEST or not 0 < right < 1:
         return _closed(right, lead, agreement, most)

@@ -81,7 +81,7 @@ def growth(measure: Measure) -> Growth | None:
     """The leading term of a cost as a function of the problem's size, or None where the cost is unknown (NaN).
 
     Sizes go up to 2^240, where all but the largest power of n has vanished; what is left of logarithms of lower order
-    is taken off by differences. A power is given to the nearest quarter where it is one, or else to two decimals.
+    is taken off by differences. A power close to a quarter is given as that quarter, any other to two decimals.
 
     Args:
         measure: the cost at a size. It must be able to take sizes of that order, as the walk with symbols does.

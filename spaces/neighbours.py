@@ -65,8 +65,8 @@ def _lifted(space: Space, genome: Genome) -> Iterator[Genome]:
 def _shifted(space: Space, genome: Genome) -> Iterator[Genome]:
     """An operator from around the whole to around each piece, or from there to the whole.
 
-    It is one with a body that reads what it reads and gives what it gives, a guard, say, and goes to what stands inside
-    or outside of it and does so as well.
+    The operator has a body that reads and gives the same as itself, as a guard has; it moves to a part, inside or
+    outside of it, that reads and gives the same as well.
     """
     places = space.places(genome)
     for around in places:

@@ -27,7 +27,7 @@ def _normal_body(genome: Genome, temperature: float, *, sampled: bool) -> Genome
 def resampled(genome: Genome) -> set[str]:
     """Names of the primitives of which a genome may draw further samples because an answer can be wrong.
 
-    Retries without a check are not among what draws them: they ask again where there was no answer at all.
+    Retries without a check draw none for that reason: they ask again where there was no answer at all.
     """
     drawing = (node for node in genome.walk() if node.op in SAMPLING and (node.op != "retry" or len(node.bodies) > 1))
     bodies = (body for node in drawing for body in node.bodies)
@@ -79,7 +79,7 @@ def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Exp
 def _rebuilt(
     node: Node, inputs: Sequence[Expression], genes: Mapping[str, GeneValue], bodies: Sequence[Genome]
 ) -> Node:
-    """A node with these parts: the node itself, with its key, which takes most of the time, where they are its own."""
+    """A node with these parts: the node itself where they are its own, since to make its key takes most of the time."""
     parts = zip([*inputs, *bodies], [*node.inputs, *node.bodies], strict=True)
     same = genes == node.genes and all(now is before for now, before in parts)
     return node if same else Node(node.op, inputs, genes, bodies)

@@ -144,7 +144,7 @@ class Primitive:
 
 @lru_cache(maxsize=1024)
 def pieces(template: str) -> tuple[tuple[str, int | None, str | None], ...]:
-    """A prompt taken apart: each text with the position, and the separator if one is told, of the input after it."""
+    """A prompt taken apart: each text with the position of the input after it, and the separator that it may name."""
     return tuple(
         (text, None if name is None else int(name), spec or None)
         for text, name, spec, _ in string.Formatter().parse(template)

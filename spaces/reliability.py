@@ -99,8 +99,9 @@ def ahead(right: float, lead: int, agreement: float = 1.0) -> float:
 def ahead_votes(right: float, lead: int, agreement: float = 1.0) -> float:
     """Expected votes until one answer is `lead` ahead.
 
-    Exact where wrong answers agree. Else between what one wrong answer holds up, whatever goes to the others, and what
-    the best of all of them does: within a tenth of draws for answers that are mostly right, two fifths for rare ones.
+    Exact where wrong answers agree. Else a mean of two estimates, by `agreement`: of a race against one wrong answer,
+    with votes for the others lost, and of one against the commonest of all. Within a tenth of simulated votes where
+    answers are mostly right, two fifths where they rarely are.
 
     Source: Meyerson et al. 2025 (arXiv 2511.09030): K(2P − 1)/(2p − 1), whose limit at p = ½ is K².
     """

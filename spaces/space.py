@@ -24,7 +24,7 @@ REST = 0.6
 REUSE = 0.5
 """How often growth takes a part from the library that fits."""
 BARRED = {"vote": ("vote", "retry"), "retry": ("retry",)}
-"""Operators that do not stand right under another: a vote drops flagged answers by itself."""
+"""By operator, those that do not stand right under it: a vote, say, drops flagged answers by itself."""
 IDLE = ("split", "join")
 """Operators that move items about without any work on them."""
 
@@ -43,7 +43,7 @@ class Want(NamedTuple):
     under: str = ""
 
     def plain(self) -> Want:
-        """What needs as many nodes at the least: inputs are found by type, and samples never save any."""
+        """Without what makes no difference to the least size: order and number of the inputs, and `under`."""
         return Want(self.target, _distinct(self.inputs), self.work)
 
     def takes(self, expression: Expression, other: Want) -> bool:
@@ -70,7 +70,7 @@ Library: TypeAlias = Mapping[tuple[Type, Types], Sequence[tuple[Expression, Want
 """Parts that have proved useful with what each was wanted for, by target and inputs."""
 
 Fault: TypeAlias = tuple[int, str]
-"""How well a node fits a form, the more the higher, and why it does not fit: of several, the best fit is told of."""
+"""How well a node fits a form (more is better), and why it does not: of several forms, the best fit is told of."""
 
 
 class Space:

@@ -86,7 +86,7 @@ def read_reply(data: Any, who: str, samples: int = 1) -> Samples:
 def refusal(
     who: str, status: int, said: str, wait: float | None, key: str = "the environment variable of its provider"
 ) -> Exception:
-    """The error of ours that an HTTP status other than 200 means.
+    """Our error for an HTTP status other than 200.
 
     Args:
         who: the model and where it is.

@@ -147,7 +147,7 @@ class LitellmModel:
         """Do nothing: litellm keeps its connections in one pool for the whole process."""
 
     def _mapped(self, error: Exception, litellm: ModuleType) -> Exception:
-        """The error of ours that says what went wrong; the most specific first."""
+        """Our error for one of litellm; the most specific first."""
         known = litellm.exceptions
         status = getattr(error, "status_code", None)
         if isinstance(error, known.ContextWindowExceededError):

@@ -21,8 +21,8 @@ class TransientError(Exception):
 
     Attributes:
         wait: how long the server asks to wait, in seconds; None where it does not say.
-        charged: whether the model may have answered, so that somebody may have to pay: an answer that got lost is
-            one, a full server is none.
+        charged: whether the model may have answered, so that somebody may have to pay: so with an answer that got lost,
+            not with a full server.
         answer: what to take for the answer if all attempts end like this; None where that stops the run.
     """
 

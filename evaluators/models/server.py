@@ -26,7 +26,8 @@ from undercut.spaces.primitive import Primitive
 PREFIX = "undercut/"
 """Stands before the names under which models are served, so that no name here means two things."""
 DEEPEST, WIDEST, LONGEST = 2, 16, 4096
-"""Votes within votes, the samples of an outer one, and those of an innermost one, that a seed is looked for among."""
+"""Where the sample of a seed is looked for: votes around the innermost one at the most, samples of each of those, and
+samples of the innermost."""
 
 
 class Part(msgspec.Struct):

@@ -22,7 +22,7 @@ def open_task(name: str, data: str | None = None, home: str | None = None) -> Ta
     Args:
         name: what a user calls the task.
         data: a JSONL, JSON or CSV file with its problems; without one they are generated.
-        home: the folder in which they were called so, where that need not be the current one.
+        home: the folder from which both are named, where that need not be the current one.
 
     Raises:
         TaskError: there is no such task, or the file does not hold its problems.

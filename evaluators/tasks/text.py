@@ -228,9 +228,9 @@ class Wording:
 
 
 def text_primitives(inputs: Mapping[str, Type], form: Answering, about: str = "") -> dict[str, Wording]:
-    """What every ready-made primitive asks that makes sense for a task with these inputs, by label, and this output.
+    """The wordings of all ready-made primitives that make sense for these inputs, by label, and this output.
 
-    `about` is what is asked of every problem alike, where that is not among its inputs.
+    `about` is what is asked of every problem alike, where no input says it.
     """
     labels = list(inputs)
     document = next((label for label in labels if inputs[label] == DOCUMENT), None)
@@ -323,9 +323,9 @@ def judging(inputs: Mapping[str, Type], form: Answering, rubric: str) -> Primiti
 
 
 def by_length(kinds: Sequence[Type], bound: float) -> Function:
-    """What tells problems apart whose last of these inputs has more than so many words or items.
+    """A function that tells whether the last of these inputs has more than so many words or items.
 
-    The inputs are the first ones of a problem, since it is these that a route's selector sees.
+    These are the first inputs of a problem, since those are what a route's selector sees.
     """
     return Function(
         f"longer than {bound:g}",

@@ -152,7 +152,7 @@ def _read(row: Row, column: str, kind: Type, pieces: Piece) -> Any:
 
 
 def _target(row: Row, data: Data, kind: Type | None) -> Any:
-    """The right output; as it stands where it is none of the output's type but a pattern or a rubric's text."""
+    """The right output; as it stands where `kind` is None: it may be a pattern, or a text for a judge."""
     value = cell(row, data.target)
     if data.target_pattern is not None:
         try:

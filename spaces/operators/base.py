@@ -125,7 +125,7 @@ class Operator(ABC):
         """Every way in which this operator makes a value of type `target` in `scope`."""
 
     def handed(self, node: Node) -> Sequence[int]:
-        """Positions of a body's inputs that are others each time it is applied: one that does not read them is idle."""
+        """Positions of a body's inputs that differ each time it is applied: a body that ignores one is idle."""
         return ()
 
     @abstractmethod
