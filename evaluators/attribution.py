@@ -22,9 +22,9 @@ import numpy as np
 from msgspec.structs import replace
 
 from undercut.evaluators.calibrate import Failed, key_of
-from undercut.evaluators.engine import answer_digest
 from undercut.evaluators.evaluate import Outcome
 from undercut.evaluators.fitting import smoothed
+from undercut.evaluators.identity import answer_digest
 from undercut.evaluators.success import SHIFTS, Asked, Chance, Successes
 from undercut.evaluators.trace import CallRecord
 from undercut.spaces.genome import Genome

@@ -1,13 +1,11 @@
 """Answers that were had once and are never paid for again.
 
-An answer lies under the digest of what asked for it, so that no order of events, and no candidate, can change what is
-found. Neither keys nor headers are ever stored.
+An answer lies under the digest of what asked for it (see `answer_key`), so that no order of events, and no candidate,
+can change what is found. Neither keys nor headers are ever stored.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,21 +19,7 @@ from undercut.spaces.errors import RunFolderError
 
 ANSWERS = "answers.sqlite"
 """What the file of answers in a folder is called."""
-VERSION = 1
-"""Of the key; answers under keys of another version are not found, and so asked again."""
 _FIND = "SELECT text, finish, prompt, completion, cached FROM answers WHERE key = ?"
-
-in_json = json.JSONEncoder().encode
-"""As `json.dumps` has it, which takes twice as long for a text."""
-
-
-def answer_key(model: str, prompt: str, temperature: float, max_tokens: int, sample: Sequence[int]) -> str:
-    """Digest of all that an answer depends on: the model's identity, the prompt, its parameters and the sample."""
-    # The JSON of the list of these, put together by hand: this is done for every call.
-    asked = (
-        f"[{VERSION}, {in_json(model)}, {in_json(prompt)}, {float(temperature)!r}, {int(max_tokens)}, {list(sample)}]"
-    )
-    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 class AnswerCache:

@@ -7,7 +7,6 @@ concurrency, and candidates that ask the same thing share the answer.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,8 @@ from typing import Any
 
 import msgspec
 
-from undercut.evaluators.cache import AnswerCache, answer_key, in_json
+from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.identity import answer_digest, answer_key, question_key, seed_of
 from undercut.evaluators.judge import Judge
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import (
@@ -47,8 +47,6 @@ LEAST_TOKENS, TOKENS_PER_ITEM, MOST_TOKENS = 16, 8, 1024
 """The default cap of an answer, in tokens: at the least, for each item expected on top of that, and at the most."""
 REFUSED = Samples((Completion("", Usage(0, 0), "length"),))
 """What stands for the answer to a prompt that is refused: nothing was computed."""
-SEEDS = 2**31
-"""How many seeds there are: as many as every provider takes."""
 
 
 class _Call(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -367,37 +365,6 @@ class Engine:
         )
         passes = UNKNOWN if usage.completion is None else max(1, usage.completion)
         return Answer(value, passes, flag)
-
-
-def question_key(question: Question, prompt: str) -> str:
-    """Digest of what all samples of a question share: where items are shuffled, their order is no part of it."""
-    asked: Any = prompt
-    if question.shuffle:
-        symmetric = question.primitive.symmetric
-        values = enumerate(question.values)
-        asked = [sorted(map(repr, v)) if place in symmetric and isinstance(v, list) else v for place, v in values]
-    key = f"{question.model} {question.temperature} {question.primitive.name} {question.prompt} {asked}"
-    return _digest(key)
-
-
-def answer_digest(value: Any) -> str:
-    """Digest by which an answer is told from others."""
-    return _digest(in_json(value))
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
-
-
-def seed_of(prompt: str, sample: Sequence[int]) -> int:
-    """The seed of one sample of a prompt, of 31 bits.
-
-    Samples of one vote follow one another, so that a server which draws sample i of a request with the seed + i draws
-    the same ones as if it were asked for each of them alone.
-    """
-    path = list(sample) or [0]
-    digest = hashlib.sha256(f"[{in_json(prompt)}, {path[:-1]}]".encode()).digest()  # the JSON of both
-    return (int.from_bytes(digest[:4], "big") + path[-1]) % SEEDS
 
 
 def default_cap(primitive: Primitive, sizes: Sequence[float]) -> int:

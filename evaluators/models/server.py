@@ -17,7 +17,8 @@ import msgspec
 from aiohttp import web
 from msgspec.structs import replace
 
-from undercut.evaluators.engine import MOST_TOKENS, SEEDS, seed_of
+from undercut.evaluators.engine import MOST_TOKENS
+from undercut.evaluators.identity import SEEDS, seed_of
 from undercut.evaluators.models.base import Completion, Model, PromptTooLongError, Request
 from undercut.evaluators.models.prompts import PromptReader
 from undercut.spaces.errors import ModelError

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from metered import simulated
 
-from undercut.evaluators.engine import default_cap, seed_of
+from undercut.evaluators.engine import default_cap
+from undercut.evaluators.identity import seed_of
 from undercut.evaluators.models.base import Completion, PromptRefusedError, Request
 from undercut.evaluators.models.embedded import EmbeddedModel
 from undercut.evaluators.models.simulated import MALFORMED, Capability, count_pieces, question_size

@@ -31,8 +31,9 @@ from typing import Any
 from aiohttp import web
 from hostile import FAULTS, UNTOLD, Books, Hostile
 
-from undercut.evaluators.cache import ANSWERS, AnswerCache, answer_key
+from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.engine import Engine
+from undercut.evaluators.identity import answer_key
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.loopback import on_loopback
 from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from undercut.evaluators.attribution import LUCK, PRIOR, Attribution
-from undercut.evaluators.engine import answer_digest
 from undercut.evaluators.evaluate import Outcome
+from undercut.evaluators.identity import answer_digest
 from undercut.evaluators.models.base import Usage
 from undercut.evaluators.success import Asked
 from undercut.evaluators.trace import CallRecord

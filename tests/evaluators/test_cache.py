@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from undercut.evaluators import journal
 from undercut.evaluators.bill import Spent
-from undercut.evaluators.cache import AnswerCache, answer_key
+from undercut.evaluators.cache import AnswerCache
+from undercut.evaluators.identity import answer_key
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Completion, Usage
 from undercut.spaces.errors import RunFolderError

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from undercut.evaluators.cache import AnswerCache
-from undercut.evaluators.engine import Engine, default_cap, seed_of
+from undercut.evaluators.engine import Engine, default_cap
+from undercut.evaluators.identity import seed_of
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import (
     Completion,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.calibrate import Calibration
-from undercut.evaluators.engine import Engine, question_key
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.identity import question_key
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.likeness import Again, likeness
 from undercut.evaluators.models.base import Request, Usage

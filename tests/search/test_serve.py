@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from undercut.evaluators.cache import AnswerCache
-from undercut.evaluators.engine import Engine, seed_of
+from undercut.evaluators.engine import Engine
+from undercut.evaluators.identity import seed_of
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Request
 from undercut.evaluators.models.openai_compatible import OpenAICompatibleModel
