@@ -22,8 +22,9 @@ from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import located, open_task
+from undercut.evaluators.trace import Trace
 from undercut.search.forecast import can_be_billed
-from undercut.search.progress import Progress
+from undercut.search.progress import Progress, silent
 from undercut.search.single import FROM_FILE, read_inputs, validate
 from undercut.search.stopping import run_to_end
 from undercut.spaces.cost import NO_COST, Cost
@@ -87,6 +88,13 @@ class Place:
     failure: str | None = None
     reason: str | None = None
 
+    def take(self, step: Trace, cost: Cost, items: int, digest: str) -> None:
+        """Take a step over so many items, at a cost, to a place where the lines so far have this digest."""
+        self.failure, self.reason = step.failure, step.reason
+        self.cost += cost
+        if step.failure is None:
+            self.items, self.digest, self.state = self.items + items, digest, step.output
+
 
 def is_streamed(inputs: Sequence[str]) -> bool:
     """Whether one of the inputs on the command line stands in a file."""
@@ -125,8 +133,8 @@ def run_stream(
     max_usd: float | None = None,
     max_minutes: float | None = None,
     concurrency: int = 64,
-    progress: Progress | None = None,
-    watch: Callable[[int, Any], None] | None = None,
+    progress: Progress = silent,
+    watch: Callable[[int, Any], None] = lambda items, state: None,
     task: Task | None = None,
     models: Sequence[Model] | None = None,
 ) -> dict[str, Any]:
@@ -145,11 +153,7 @@ def run_stream(
     genome = Genome.from_dict(work.genome)
     validate(genome, found, toolbox)
     node, path, rest = _parts(genome, work, found)
-    if not holds_stream(folder) and folder.exists() and any(folder.iterdir()):
-        raise RunFolderError(f"--out must be an empty folder or one of this run, and {str(folder)!r} is neither")
-    kept, place = _kept(folder) if holds_stream(folder) else (work, Place())
-    if kept != work:
-        raise RunFolderError(f"{str(folder)!r} holds other work; --out names a folder for a new run")
+    place = _place_in(folder, work)
     start, shared = beginning(node, rest, toolbox)
     with closing(_Lines(path, found.inputs[_streamed(work.inputs)])) as lines:
         lines.skip(place)
@@ -162,22 +166,14 @@ def run_stream(
             ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes, journal=answers.journal)
             engine = Engine(opened, cache=answers, ledger=ledger, concurrency=concurrency, workers=work.workers)
 
-            async def step(chunk: list[Any]) -> None:
-                trace = await engine.run(node.bodies[0], (place.state, chunk, *shared), toolbox)
-                place.failure, place.reason = trace.failure, trace.reason
-                place.cost += trace.cost(opened)
-                if trace.failure is None:
-                    place.items, place.digest, place.state = place.items + len(chunk), lines.digest, trace.output
-                if progress is not None:
-                    progress("run", place.items, lines.count, f"{ledger.spent.calls:,} calls")
-                if watch is not None:
-                    watch(place.items, place.state)
-
             async def steps() -> None:
                 size, taken = whole_gene(node, "size"), 0
                 try:
                     while place.failure is None and (chunk := list(islice(lines, size))):
-                        await step(chunk)
+                        trace = await engine.run(node.bodies[0], (place.state, chunk, *shared), toolbox)
+                        place.take(trace, trace.cost(opened), len(chunk), lines.digest)
+                        progress("run", place.items, lines.count, f"{ledger.spent.calls:,} calls")
+                        watch(place.items, place.state)
                         taken += 1
                         if taken % EVERY == 0:
                             _keep(folder, work, place)
@@ -293,6 +289,22 @@ def _parts(genome: Genome, work: Work, task: Task) -> tuple[Node, Path, list[Any
             )
         rest.append(None if idle else value)
     return fold, located(str(values[position]), work.home), rest
+
+
+def _place_in(folder: Path, work: Work) -> Place:
+    """How far this work has come in a folder: at its start where the folder is not there or empty.
+
+    Raises:
+        RunFolderError: the folder holds something else, or its state cannot be read.
+    """
+    if not holds_stream(folder):
+        if folder.exists() and any(folder.iterdir()):
+            raise RunFolderError(f"--out must be an empty folder or one of this run, and {str(folder)!r} is neither")
+        return Place()
+    kept, place = _kept(folder)
+    if kept != work:
+        raise RunFolderError(f"{str(folder)!r} holds other work; --out names a folder for a new run")
+    return place
 
 
 def _keep(folder: Path, work: Work, place: Place) -> None:
