@@ -16,11 +16,12 @@ from undercut.search.bench import Bench
 from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
-from undercut.search.forecast import Forecaster, aim, unit_of
+from undercut.search.forecast import Forecaster, aim
 from undercut.search.front import TWIN, Point, adds, front, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import Proposer
 from undercut.search.settings import Settings
+from undercut.search.units import unit_of
 from undercut.spaces.genome import Genome
 from undercut.spaces.neighbours import neighbours
 from undercut.spaces.normal import normal

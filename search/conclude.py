@@ -13,12 +13,13 @@ from undercut.evaluators.evaluate import NO_RUNS, Evaluation
 from undercut.evaluators.statistics import guaranteed
 from undercut.search.budget import SPARE, Room
 from undercut.search.explore import Search
-from undercut.search.forecast import Seen, field_of
+from undercut.search.forecast import Seen
 from undercut.search.front import Point, front, letter, thinned
 from undercut.search.payback import payback
 from undercut.search.picking import picked
 from undercut.search.rounds import FEWEST, SELECT, held_beyond, held_out
 from undercut.search.slope import slope_of
+from undercut.search.units import field_of
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import BudgetError
 from undercut.spaces.genome import Genome

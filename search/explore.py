@@ -17,7 +17,6 @@ from undercut.search.budget import Budget
 from undercut.search.calibration import ask_again, ask_ahead, calibrate
 from undercut.search.candidates import AT_ONCE, WRONG, Candidates
 from undercut.search.checks import Checks
-from undercut.search.forecast import known_unit
 from undercut.search.front import STEP, Point, thinned
 from undercut.search.plan import Plan
 from undercut.search.progress import Progress
@@ -25,6 +24,7 @@ from undercut.search.proposers import open_proposer
 from undercut.search.rounds import FIRST
 from undercut.search.settings import Settings
 from undercut.search.store import Store
+from undercut.search.units import known_unit
 from undercut.spaces.genome import Genome
 from undercut.spaces.normal import normal, resampled
 from undercut.spaces.space import Space

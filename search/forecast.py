@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -12,32 +12,20 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from undercut.evaluators.evaluate import Scores
-from undercut.evaluators.models.base import Model, billed_price_of, price_of
 from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.statistics import anytime
 from undercut.evaluators.task import Task
 from undercut.search.rehearse import spoiling
 from undercut.spaces.cost import Cost
-from undercut.spaces.errors import UsageError
 from undercut.spaces.estimate import CallRates, Rates
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome, Node
-from undercut.spaces.pricing import call_cost
 from undercut.spaces.primitive import Primitive
 from undercut.spaces.toolbox import Toolbox
 
 Seen: TypeAlias = Mapping[int, Scores]
 """A genome's own runs, by size."""
 
-UNITS: dict[str, Callable[[Cost], float]] = {
-    "tokens": lambda cost: cost.tokens,
-    "passes": lambda cost: cost.passes,
-    "flops": lambda cost: cost.flops,
-    "aalp": lambda cost: cost.aalp,
-    "usd": lambda cost: cost.usd,
-    "latency": lambda cost: cost.depth,
-}
-"""What `--cost` may name, as functions of the cost vector."""
 SHIFTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """Standard deviations by which all chances of calls are moved together, to see what not knowing them exactly does."""
 FACTORS = np.exp(np.linspace(-4, 10, 113))
@@ -58,51 +46,6 @@ BY_RESULTS = "by whole results alone: nothing tells whether calls without a refe
 """What is said of forecasts where no answer could be judged."""
 LEVEL, INTERVAL = 0.9, (0.05, 0.95)
 """Level of the intervals, and their ends."""
-
-
-def unit_of(name: str) -> Callable[[Cost], float]:
-    """The cost unit of a name.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if name not in UNITS:
-        raise UsageError(f"--cost must be one of {', '.join(UNITS)}, and {name!r} is not")
-    return UNITS[name]
-
-
-def field_of(unit: str) -> str:
-    """The field that holds a unit in the JSON form of a cost."""
-    return "depth" if unit == "latency" else unit
-
-
-def known_unit(name: str, models: Sequence[Model]) -> Callable[[Cost], float]:
-    """The cost unit of a name, where it can be known for these models.
-
-    Raises:
-        UsageError: there is none of that name, or a model lacks what it needs.
-    """
-    unit = unit_of(name)
-    for model in models:
-        one = call_cost(1, 1, 0, model.shape, price_of(model))
-        if math.isnan(unit(one)):
-            known = [other for other, measure in UNITS.items() if not math.isnan(measure(one))]
-            raise UsageError(f"--cost {name} cannot be known for {model.name!r}; these can: {', '.join(known)}")
-    return unit
-
-
-def can_be_billed(max_usd: float | None, models: Sequence[Model]) -> None:
-    """Do nothing where there is no limit in US dollars, or these models, judges among them, all have prices.
-
-    Raises:
-        UsageError: one has none.
-    """
-    unpriced = [model.name for model in models if billed_price_of(model) is None]
-    if max_usd is not None and unpriced:
-        raise UsageError(
-            f"--max-usd needs the price of every model and judge, and {unpriced[0]!r} has none; --prices FILE gives it "
-            "one, or --max-tokens is the limit instead (`undercut resume` takes --unlimited --max-tokens N)"
-        )
 
 
 def aim(at_largest: float, at_target: float) -> float:

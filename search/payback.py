@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from undercut.search.forecast import field_of
+from undercut.search.units import field_of
 
 SLACK = 0.02
 """A known design counts as good as a found one where it is right this much less often."""

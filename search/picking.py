@@ -10,8 +10,9 @@ from typing import Any
 
 from undercut.evaluators.tasks import open_task
 from undercut.search.export import to_mermaid, to_python
-from undercut.search.forecast import aim, field_of
+from undercut.search.forecast import aim
 from undercut.search.front import front, thinned
+from undercut.search.units import field_of
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome
 

@@ -16,12 +16,12 @@ from undercut.evaluators.task import SPLITS, Task
 from undercut.evaluators.tasks import open_task
 from undercut.search.conclude import conclude
 from undercut.search.explore import Search
-from undercut.search.forecast import can_be_billed, known_unit
 from undercut.search.progress import Progress, silent
 from undercut.search.proposers import open_proposer
 from undercut.search.settings import Settings
 from undercut.search.stopping import run_to_end
 from undercut.search.store import Store
+from undercut.search.units import can_be_billed, known_unit
 from undercut.spaces.errors import RunFolderError, UsageError
 from undercut.spaces.space import Space
 

@@ -11,8 +11,8 @@ import msgspec
 
 from undercut.evaluators.models.registry import Access
 from undercut.evaluators.models.sheet import Sheet
-from undercut.search.forecast import unit_of
 from undercut.search.proposers import STRATEGIES
+from undercut.search.units import unit_of
 from undercut.spaces.errors import UsageError
 
 LARGEST = 100

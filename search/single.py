@@ -20,9 +20,9 @@ from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
 from undercut.evaluators.tasks.text import DOCUMENT
-from undercut.search.forecast import can_be_billed, field_of, known_unit
 from undercut.search.front import letter
 from undercut.search.stopping import run_to_end
+from undercut.search.units import can_be_billed, field_of, known_unit
 from undercut.spaces.cost import FIELDS, Cost
 from undercut.spaces.errors import GenomeError, RunFolderError, TaskError
 from undercut.spaces.estimator import Estimator

@@ -23,10 +23,10 @@ from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import located, open_task
 from undercut.evaluators.trace import Trace
-from undercut.search.forecast import can_be_billed
 from undercut.search.progress import Progress, silent
 from undercut.search.single import FROM_FILE, read_inputs, validate
 from undercut.search.stopping import run_to_end
+from undercut.search.units import can_be_billed
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.errors import GenomeError, RunFolderError, TaskError, UsageError
 from undercut.spaces.genome import Genome, Input, Node, inputs_read

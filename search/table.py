@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from undercut.search.forecast import field_of
 from undercut.search.payback import SLACK
 from undercut.search.picking import picked
+from undercut.search.units import field_of
 
 WIDEST = 1000
 """Characters that no table is as wide as."""

@@ -27,7 +27,7 @@ from rows import ROWS
 from voting import RIGHT, T5, WARM, each, voted
 
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
-from undercut.search.forecast import UNITS
+from undercut.search.units import UNITS
 from undercut.spaces.genome import Genome, Input, call
 from undercut.spaces.reliability import ahead
 

@@ -14,7 +14,7 @@ from undercut.evaluators.engine import AnswerCache, Engine, Ledger
 from undercut.evaluators.evaluate import Evaluation, Outcome, evaluate
 from undercut.evaluators.models.simulated import SimulatedModel
 from undercut.evaluators.task import Task
-from undercut.search.forecast import unit_of
+from undercut.search.units import unit_of
 from undercut.spaces.estimate import CallRates, Estimate
 from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome, Node

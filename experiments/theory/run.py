@@ -25,9 +25,9 @@ from results import keep, kept
 from row import FURTHER, Row, genes_of, steepness
 from rows import ROWS
 
-from undercut.search.forecast import field_of
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
+from undercut.search.units import field_of
 from undercut.spaces.genome import Genome
 
 PAGE = Path(__file__).parent / "README.md"

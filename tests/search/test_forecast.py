@@ -24,7 +24,8 @@ from undercut.evaluators.tasks import TASKS
 from undercut.evaluators.trace import CallRecord
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
-from undercut.search.forecast import BY_RESULTS, SHIFTS, UNITS, Forecaster, Runs, posterior, unit_of
+from undercut.search.forecast import BY_RESULTS, SHIFTS, Forecaster, Runs, posterior
+from undercut.search.units import UNITS, unit_of
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome, Input, Node, call

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from undercut.search.forecast import unit_of
 from undercut.search.slope import SLACK, slope_of
+from undercut.search.units import unit_of
 from undercut.spaces.cost import UNKNOWN, Cost
 
 TOKENS = unit_of("tokens")
