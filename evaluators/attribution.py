@@ -1,8 +1,8 @@
 """What whole results tell of single calls, where nobody can judge these: credit assignment.
 
 A result is right where its decomposition makes sense at that size and each of its calls was right. So a call that was
-part of a right result was right, wherever else it was made; and a wrong result is put down to its other calls, the more
-to each of them the less likely that one is to be right, or to the decomposition as a whole.
+part of a right result was right, wherever else it was made. A wrong result is put down to its other calls, the more to
+each the less likely that call is to be right, or to the decomposition as a whole.
 
 Source: Dempster, Laird & Rubin 1977 (JRSS B 39), in rounds, where what a wrong result adds to what is known already
 counts alone; Pearl 1988, Probabilistic Reasoning in Intelligent Systems, section 4.2, for what several results say of

@@ -67,8 +67,8 @@ class Ledger:
         spent: what was spent before; with a journal, the journal tells.
         untold: how much of `max_tokens` a call takes whose usage nobody told, as a share in [0, 1] of the most that it
             may have used. Below 1, that limit holds for what was told and for an estimate of the rest.
-        journal: where the bill is kept. What another ledger has reserved there, be it another process's or that of one
-            that was killed, counts as spent at its most.
+        journal: where the bill is kept. What other ledgers have reserved there, those of other processes and of killed
+            ones, counts as spent at its most.
         clock: the time in seconds, from any beginning.
 
     Raises:

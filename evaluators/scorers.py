@@ -42,7 +42,7 @@ def normalised(output: Any, target: Any) -> float:
 
 
 def numeric(output: Any, target: Any, tolerance: float = 0.0, relative: float = 0.0) -> float:
-    """1 where the last number of the output is that of the target, give or take the larger of two tolerances."""
+    """1 where the last numbers of output and target are equal, give or take the larger of two tolerances."""
     found, wanted = number_in(output), number_in(target)
     if found is None or wanted is None:
         return 0.0

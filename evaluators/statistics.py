@@ -47,7 +47,7 @@ def wilson(mean: float, n: int, level: float = 0.95) -> Accuracy:
 
 
 def guaranteed(mean: float, n: int, level: float = 0.95) -> Accuracy:
-    """An interval of the mean of `n` scores in [0, 1] that holds the true one with chance `level` at the least.
+    """An interval of the mean of `n` scores in [0, 1] that holds the true mean with a chance of at least `level`.
 
     Exact where all scores were 0 or 1, as far as their sum can tell; Chernoff's bound elsewhere.
 

@@ -110,10 +110,10 @@ class Candidates:
                 break
 
     def _footholds(self) -> list[Genome]:
-        """For every number of nodes, the front of known genomes of at most so many, and that of those of just so many.
+        """For every number of nodes, the fronts of the known genomes of at most that many, and of exactly that many.
 
-        What is best of its own size may be a step that pays only with the next one, such as cutting up one list where
-        two have to be cut up.
+        The best of one size may be a step that pays only with the next one, such as cutting up one list of two that
+        have to be cut up.
         """
         of_size = self._fronts(lambda genome: genome.size)
         best: list[Point[Genome]] = []

@@ -167,7 +167,7 @@ def _raised(search: Search, room: Room, cost: Cost) -> str:
 def _most_that_fit(
     search: Search, parts: Mapping[Genome, float], done: int, left: Mapping[str, float], dearer: float
 ) -> int:
-    """On how many problems of the largest size there is room to run genomes, of which `done` are done.
+    """On how many problems of the largest size there is room to run genomes, counting the `done` ones.
 
     With what is `left`, from which the problems of the size beyond take their part. Runs so far took `dearer` times
     their forecast; those at the size beyond are not taken to need less than theirs, since small problems share more
@@ -182,7 +182,7 @@ def _most_that_fit(
 
 
 def _between(search: Search, parts: Mapping[Genome, float], done: int, count: int) -> tuple[Cost, Cost]:
-    """What so many problems of the largest size take beyond those done at the sizes run, and all at the size beyond."""
+    """What `count` problems of the largest size take: beyond the `done` ones at sizes run, and at the size beyond."""
     before, after = search.plan.held(done) if done else {}, search.plan.held(count)
     near = beyond = NO_COST
     for size, many in after.items():

@@ -98,7 +98,7 @@ def _chunked(task: Task, tool: Primitive, chunk: int) -> Iterator[tuple[str, Gen
 
 
 def _by_way_of(task: Task, last: Primitive, chunk: int) -> Iterator[tuple[str, Genome]]:
-    """Designs that first make something else of the problem, such as notes, and answer from that."""
+    """Designs that first make something else of the problem, such as notes, and answer from those."""
     middle = last.inputs[0]
     shared = [Input(index) for index in range(1, len(task.inputs))]
     long = isinstance(task.inputs[0], ListOf)

@@ -32,7 +32,7 @@ from undercut.spaces.space import Space
 TRIED = 3
 """Problems of each size that the designs are played through on."""
 HELD = 1.2
-"""A search without a limit on its bill is held to so many times the tokens that are foretold for it."""
+"""A search without a limit on its bill is held to this multiple of the tokens that are foretold for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
 
 
 def _spent(engine: Engine) -> Cost:
-    """What an engine has sent, of which the bill tells no more than calls, tokens and US dollars."""
+    """What an engine has sent: calls, tokens and US dollars, since no more stands on a bill."""
     spent = engine.ledger.spent
     usd = UNKNOWN if spent.usd is None else spent.usd
     return Cost(calls=spent.calls, prefill=spent.prompt_tokens, decode=spent.completion_tokens, usd=usd)
@@ -166,6 +166,6 @@ def limited(settings: Settings, task: Task, begin: Callable[[], None] = lambda: 
 
 
 def limit_of(expense: Expense) -> int:
-    """The tokens that a search is held to of which so much is foretold: a number with three digits that count."""
+    """The tokens that a search is held to for which this is foretold, rounded to three digits."""
     most = HELD * expense.mean.tokens
     return int(round(most, 3 - len(str(int(most)))))

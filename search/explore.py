@@ -34,10 +34,11 @@ WARM_UP = 10
 SURE = 0.95
 """At sizes below the largest, genomes of this accuracy or more are not run: next to all runs would be right."""
 DOUBTFUL, LOOKS = 0.1, 3
-"""Where a forecast for the target is in more doubt than this, the calls that it hangs on are asked ahead of the runs,
-so many times at the most: a few wrong answers by bad luck would rule a genome out for good."""
+"""Where a forecast for the target is in more doubt than the first, the calls that it depends on are asked ahead of the
+runs, at most as often as the second: else a few wrong answers by bad luck would rule a genome out for good."""
 QUIET, HARD, HARD_QUIET = 8, 0.5, 24
-"""Rounds without a promising genome after which the search ends; more while nothing known is right so often."""
+"""Rounds without a promising genome after which the search ends: `QUIET`, but `HARD_QUIET` while nothing known is right
+as often as `HARD`."""
 
 
 class Search:

@@ -80,7 +80,7 @@ class Plan:
         return sum((self.bill([genome], problems) * part for genome, part in parts.items()), NO_COST)
 
     def held(self, samples: int) -> dict[int, int]:
-        """The problems of a last measurement on so many of the largest size, at most as many as were asked for."""
+        """By size, the problems of a last measurement on `samples` of the largest, at most as many as asked for."""
         samples = min(samples, self._settings.samples)
         if samples not in self._held:
             self._held[samples] = problems_of(replace(self._settings, samples=samples), self._task, "test")

@@ -38,8 +38,8 @@ MOST_ITEMS = 8
 SLIPS = 8
 """Wrong answers of which a check has to refuse one, on any of the instances."""
 LONG, FAR_TOO_MANY = 256, 2.0
-"""On instances larger than the first, a genome is not run at all that is foreseen to ask more than so many times the
-most calls it may: it would take seconds to find that out."""
+"""On instances larger than `LONG` a genome is not run at all where it is foreseen to ask `FAR_TOO_MANY` times the calls
+that it may: it would take seconds to find that out."""
 PLAIN = ("call", "code", "split", "join", "map", "reduce", "fold", "merge_blocks")
 """Operators whose calls can be foreseen exactly where every answer is right."""
 FAULTS = 24

@@ -89,7 +89,7 @@ class Place:
     reason: str | None = None
 
     def take(self, step: Trace, cost: Cost, items: int, digest: str) -> None:
-        """Take a step over so many items, at a cost, to a place where the lines so far have this digest."""
+        """Take note of a step and its cost; unless it failed, so many more items are behind, lines with this digest."""
         self.failure, self.reason = step.failure, step.reason
         self.cost += cost
         if step.failure is None:

@@ -80,7 +80,7 @@ class Journal(JournalFileBackend):
 
 
 def unnamed(folder: Path) -> bool:
-    """Whether a folder is that of a run in a database where runs are still told apart by their folders' names."""
+    """Whether a folder is that of a run in a database that still tells runs apart by their folders' names."""
     return (folder / ANSWERS).exists() and not ((folder / JOURNAL).exists() or (folder / STUDY).exists())
 
 

@@ -231,7 +231,7 @@ def _beside_one_call(result: dict[str, Any], largest: str, unit: str) -> list[st
 
 
 def _outdone(front: list[dict[str, Any]], largest: str, unit: str) -> list[str]:
-    """Members of a front than which, as the last measurement came out, a cheaper one is no worse."""
+    """Says which members of a front a cheaper one matched or beat in the last measurement."""
     priced = [(cost, item) for item in front if (cost := item["cost"][largest][field_of(unit)]) is not None]
     priced.sort(key=lambda each: float(each[0]))
     told = []

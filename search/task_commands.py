@@ -170,7 +170,7 @@ def _rounded(value: float) -> str:
 
 
 def _example(primitive: Primitive, task: Task, inputs: Sequence[Any], target: Any) -> str:
-    """A prompt of a primitive on a problem's inputs where it takes such, and on the name of its type for the rest."""
+    """A prompt of a primitive, filled with a problem's values by type; where there is none, with the type's name."""
     from undercut.spaces.types import ListOf
 
     known = dict(zip(map(str, task.inputs), inputs, strict=True)) | {str(task.output): target}

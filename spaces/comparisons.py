@@ -27,7 +27,7 @@ class Asking(NamedTuple):
 
 @lru_cache(maxsize=1 << 12)
 def asking(algorithm: str, items: int, batch: int) -> Asking:
-    """What sorting so many items asks, where all their orders are alike and every answer is right.
+    """What sorting `items` items asks, where all orders are equally likely and every answer is right.
 
     Exact but for `heap` beyond seven items (within 1 %), and for the rounds of `merge` and of `quick` beyond `EXACT`.
 

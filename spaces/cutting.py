@@ -42,7 +42,7 @@ def cut_up(space: Space, genome: Genome) -> Iterator[Genome]:
 def _each(
     node: Node, given: Sequence[Expression], lists: Sequence[int], genes: Mapping[str, GeneValue], combined: Node
 ) -> Node:
-    """The node on what is given, but for every combination of pieces of those of its inputs that are in `lists`."""
+    """The node on what is `given`, applied to every combination of pieces of the inputs at the positions `lists`."""
     if not lists:
         return Node(node.op, given, node.genes, node.bodies)
     cut, *rest = lists

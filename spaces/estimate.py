@@ -270,7 +270,7 @@ def _evenly(step: Callable[[Extent], Estimate], states: Sequence[Extent], count:
 
 
 def _moved(before: Extent, after: Extent, steps: int) -> Extent:
-    """Where a size that went from one extent to another is so many equal steps after the first; () if nowhere."""
+    """The extent `steps` equal steps after `before`, of which the first led to `after`; () where there is none."""
     if isinstance(before, tuple) and isinstance(after, tuple):
         if len(before) != len(after):
             return ()

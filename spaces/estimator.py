@@ -27,8 +27,8 @@ class Estimator:
         rates: what single calls take, and how often they are right.
         toolbox: what the genomes may use.
         workers: how many calls can run at the same time, for the critical path; None is without limit.
-        ends: whether the cost is the mean over all runs, with those that an unmended red flag ends early, which is what
-            is billed; or else that of a run that goes on to its end, which is what a result costs.
+        ends: whether the cost is what is billed, the mean over all runs, including those that an unmended red flag ends
+            early; otherwise it is what a result costs, that of a run that goes on to its end.
     """
 
     def __init__(self, rates: Rates, toolbox: Toolbox, workers: int | None = None, ends: bool = False) -> None:

@@ -119,7 +119,7 @@ def between(items: Runs, start: float, size: float) -> Runs:
 
 
 def settled(items: Runs) -> Runs:
-    """A list whose expected counts are rounded to whole ones, for operators that take items apart one by one."""
+    """The list with its expected counts rounded to whole ones, for operators that take items one by one."""
     if all(isinstance(count, int) for _, count in items):
         return items
     out: list[tuple[Extent, float]] = []

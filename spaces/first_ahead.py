@@ -138,7 +138,7 @@ def _scattering(kinds: int, lead: int, most: int) -> tuple[np.ndarray, np.ndarra
 
 @lru_cache(maxsize=1 << 9)
 def _within(kinds: int, most: int) -> np.ndarray:
-    """Chance that `w` votes leave none of so many different answers with more than `m`; shape (most + 1, most + 1)."""
+    """Chance that `w` votes leave none of `kinds` different answers with more than `m`; shape (most + 1, most + 1)."""
     if kinds == 1:
         one_kind: np.ndarray = np.tri(most + 1).T
         return one_kind

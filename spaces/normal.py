@@ -13,8 +13,8 @@ SAMPLING = ("vote", "retry", "select", "loop")
 def normal(genome: Genome, temperature: float = 0.0) -> Genome:
     """The genome that does the same with nothing idle in it.
 
-    Votes of one, selections from one and single tries become their body; what is split and joined at once stays as it
-    was; a call of which only one sample is taken is greedy (`temperature`) and has nothing to shuffle.
+    Votes of one, selections from one and single tries become their body; a split that is joined again at once goes; a
+    call that is sampled only once is greedy (`temperature`) and has nothing to shuffle.
     """
     return _normal_body(genome, temperature, sampled=False)
 
@@ -25,7 +25,7 @@ def _normal_body(genome: Genome, temperature: float, *, sampled: bool) -> Genome
 
 
 def resampled(genome: Genome) -> set[str]:
-    """Names of the primitives of which a genome may draw further samples because an answer can be wrong.
+    """Names of the primitives that a genome may ask for further samples because an answer can be wrong.
 
     Retries without a check draw none for that reason: they ask again where there was no answer at all.
     """
@@ -37,7 +37,7 @@ def resampled(genome: Genome) -> set[str]:
 def bare(genome: Genome) -> Genome:
     """What is left of a genome where every answer is right: further samples and the wording of calls change nothing.
 
-    Votes and retries become their body; one with a check has two tries, of which the second is one too many.
+    Votes and retries become their body; a retry with a check keeps two tries, of which it never needs the second.
     """
     output = _bare(genome.output)
     return genome if output is genome.output else Genome(output)

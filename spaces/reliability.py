@@ -28,7 +28,7 @@ def majority(right: float, votes: int, agreement: float = 1.0) -> float:
 
 @lru_cache(maxsize=1 << 12)
 def _winning(votes: int, agreement: float) -> list[tuple[int, float]]:
-    """In how many ways k of so many answers are right and win the vote, for every k with which they can."""
+    """In how many ways k of `votes` answers are right and win the vote, for every k with which they can."""
     won = [0.5 * ((2 * k > votes) + (2 * k >= votes)) for k in range(votes + 1)]
     if agreement < 1:
         won = _won(votes, agreement)
@@ -36,7 +36,7 @@ def _winning(votes: int, agreement: float) -> list[tuple[int, float]]:
 
 
 def _won(votes: int, agreement: float) -> list[float]:
-    """Chance that k right ones of so many answers win the vote over scattered wrong ones, for k from 0 on."""
+    """Chance that k right ones of `votes` answers win the vote over scattered wrong ones, for k from 0 on."""
     below = [_none_has(count, votes - count, agreement) for count in range(votes + 1)]
     reached = [_none_has(count + 1, votes - count, agreement) for count in range(votes + 1)]
     tied = [0.0, 1 / votes, *(0.5,) * (votes - 1)]

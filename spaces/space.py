@@ -149,7 +149,7 @@ class Space:
         return (ways[size - 1] if size <= len(ways) else 0) * math.prod(len(gene.values) for gene in form.genes)
 
     def least(self, want: Want) -> int | None:
-        """Size of the smallest expressions of what is wanted; None where nothing within the space is one."""
+        """Size of the smallest expressions of what is wanted; None where the space has none."""
         if want not in self._least:
             plain = want.plain()
             if plain not in self._least:
@@ -417,7 +417,7 @@ def _distinct(kinds: Types) -> Types:
 def slots(form: Form, want: Want) -> list[Want]:
     """What the inputs and then the bodies of a node of this form must give.
 
-    Moving items about is no work, so what is moved must come from some.
+    Moving items about is no work: where work is due, the items that are moved must come from some.
     """
     idle = want.work and form.op in IDLE
     inputs = [Want(kind, want.inputs, idle) for kind in form.inputs]

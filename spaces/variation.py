@@ -166,8 +166,8 @@ def lifting_forms(
 ) -> list[tuple[Form, dict[int, Expression]]]:
     """Forms of operators that take the same inputs as the node at a place, with that node for their body.
 
-    It is voted on, tried again, guarded, done by blocks; where an operator has several such bodies, as a route has
-    branches, it becomes all of them.
+    So the node is voted on, tried again, guarded or done by blocks. Where an operator has several such bodies, as a
+    route has branches, the node becomes all of them.
     """
     node = place.expression
     assert isinstance(node, Node)

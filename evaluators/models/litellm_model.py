@@ -33,7 +33,7 @@ class LitellmModel:
     retries are off: `retrying` alone sends again.
 
     Args:
-        name: `provider/model` as litellm writes it; with `api_base` a bare name is one of an OpenAI-compatible server.
+        name: `provider/model` as litellm writes it; a bare name with `api_base` is that of an OpenAI-compatible server.
         api_base: URL of a server of one's own.
         timeout: longest wait for one attempt, in seconds.
 

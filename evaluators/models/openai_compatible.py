@@ -93,7 +93,7 @@ class OpenAICompatibleModel:
         return read_reply(await self._post(asked(self._name, request)), self._who).completions[0]
 
     async def sample(self, request: Request, samples: int) -> Samples:
-        """Answer one request so many times, in one attempt; fewer answers come from a server that gives fewer.
+        """Answer one request `samples` times, in one attempt; some servers give fewer answers.
 
         Raises:
             PromptTooLongError: the prompt does not fit into the model's context.

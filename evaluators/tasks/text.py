@@ -23,7 +23,7 @@ from undercut.spaces.types import NEED, NOTHING, Atom, ListOf, Type
 ROOM = 512
 """Tokens that a model may think in before it answers."""
 NOTE_WORDS = 40
-"""Words that notes are taken to have; what is filtered is taken to be `KEPT` of what there was."""
+"""Words that notes are taken to have. (A filter is taken to keep the share `KEPT` of a document.)"""
 KEPT = 0.25
 
 

@@ -222,7 +222,7 @@ def _nearest(size: float, sizes: Sequence[int]) -> int:
 
 
 def _shape(place: int, kind: Type, problems: Sequence[Instance]) -> tuple[float, float]:
-    """The line through an input's own sizes by the problems' sizes; it neither falls nor begins below 0."""
+    """The line that best gives an input's own size by the problem's size; it neither falls nor begins below 0."""
     own = [float(size_of(problem.inputs[place], kind)) for problem in problems]
     sizes = [float(problem.size) for problem in problems]
     middle, height = fmean(sizes), fmean(own)
