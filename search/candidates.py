@@ -41,7 +41,7 @@ any."""
 MARGIN = 0.25
 """How far below the front a forecast may lie and still be worked out again after every run."""
 
-Place: TypeAlias = tuple[float, float, int, Genome]
+Rank: TypeAlias = tuple[float, float, int, Genome]
 """Where a genome stands among all: by its cost, of equals the most accurate first, then the one known first."""
 
 
@@ -79,8 +79,8 @@ class Candidates:
         self._ceiling = Ceiling(settings.ceiling)
         self._kin = Kin()
         self.known: dict[Genome, tuple[float, float]] = {}
-        self._places: dict[Genome, Place] = {}
-        self._ranked: list[Place] = []  # all places in order
+        self._order: dict[Genome, int] = {}  # in which they came to be known
+        self._ranked: list[Rank] = []  # all that are known, in order
         self._front: list[Point[Genome]] | None = None  # until the next forecast
         self._current: set[Genome] = set()  # what was forecast since the last refit
         self._around: dict[Genome, list[Genome]] = {}  # neighbours of what was polished
@@ -135,11 +135,11 @@ class Candidates:
         """Keep a worth, and its place among all others: there are tens of thousands, whose front is often asked for."""
         self._ceiling.add(genome, accuracy if judged else 0.0, cost, work)
         self._front = None
-        before = self._places.get(genome)
-        if before is not None:
-            del self._ranked[bisect_left(self._ranked, before)]
-        self._places[genome] = place = (cost, -accuracy, before[2] if before else len(self._places), genome)
-        insort(self._ranked, place)
+        order = self._order.setdefault(genome, len(self._order))
+        if genome in self.known:
+            before, price = self.known[genome]
+            del self._ranked[bisect_left(self._ranked, (price, -before, order, genome))]
+        insort(self._ranked, (cost, -accuracy, order, genome))
         self.known[genome] = accuracy, cost
 
     def worth(self, genome: Genome) -> tuple[float, float]:

@@ -401,7 +401,7 @@ def test_a_run_that_was_cut_off_while_it_took_answers_over_has_not_begun(
 def know(search: Search, worths: dict[Genome, tuple[float, float]]) -> None:
     """Let a search take these for the accuracy and cost of genomes, and know of no others."""
     candidates = search.candidates
-    for kept in (candidates.known, candidates._places, candidates._ranked):
+    for kept in (candidates.known, candidates._order, candidates._ranked):
         kept.clear()
     for genome, (accuracy, cost) in worths.items():
         candidates._keep(genome, accuracy, cost, cost)
