@@ -281,14 +281,6 @@ def test_a_server_without_n_is_asked_one_by_one(serve: Serve, gives: str) -> Non
 # ---- the command
 
 
-@pytest.fixture
-def heeded_interrupts() -> Iterator[None]:
-    """Children heed SIGINT, also where these tests run in the background of a shell, which has it ignored."""
-    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, usual)
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_it_is_stopped(number: signal.Signals, heeded_interrupts: None) -> None:
     command = [sys.executable, "-m", "undercut", "serve", "-m", "simulated/perfect", "--port", "0"]

@@ -78,7 +78,7 @@ def streamed(folder: Path, model: Stuck) -> None:
 
 @pytest.mark.parametrize(("run", "calls"), [(searched, AT_ONCE), (streamed, 1)])
 def test_a_second_interruption_leaves_what_was_sent_on_the_bill_once(
-    run: Callable[[Path, Stuck], None], calls: int, tmp_path: Path
+    run: Callable[[Path, Stuck], None], calls: int, tmp_path: Path, heeded_interrupts: None
 ) -> None:
     model = Stuck(calls)
     with pytest.raises(KeyboardInterrupt):
