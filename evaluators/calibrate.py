@@ -26,7 +26,7 @@ SLIPS = 64
 
 
 class Answered(NamedTuple):
-    """A call: what was asked, its record, and what was answered: None where that raised a red flag."""
+    """A call: the question, its record, and the answer, None where that raised a red flag."""
 
     question: Question
     record: CallRecord

@@ -79,8 +79,8 @@ class Engine:
         sleep: how to wait for that.
 
     Attributes:
-        dearest: where there are limits, the most that any call so far could have taken, in tokens and US dollars, those
-            included that the cache answered.
+        dearest: where there are limits, the most tokens and US dollars that any one call so far could have taken, calls
+            that the cache answered included.
     """
 
     def __init__(

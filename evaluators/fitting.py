@@ -20,8 +20,8 @@ FLAT = 2.0
 """Standard deviation of what a scale's worth of items adds to these log-odds: one flag at the largest size seen does
 not mean that all answers eight times as large raise one."""
 BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
-"""Sizes whose logarithms are about this near are counted as one where success is fitted: the first width that leaves at
-most so many groups."""
+"""Where success is fitted, sizes with logarithms about this close are counted as one: by the first of these widths that
+leaves at most `MOST_BINS` groups."""
 
 
 ANYONE = Asked(0, 0, 0.0)

@@ -65,8 +65,8 @@ class Ledger:
         max_usd: most US dollars; models without a price are refused then.
         max_minutes: most minutes from now on; what is under way then is waited for, and nothing more is sent.
         spent: what was spent before; with a journal, the journal tells.
-        untold: how much of `max_tokens` a call takes whose usage nobody told, as a share in [0, 1] of the most that it
-            may have used. Below 1, that limit holds for what was told and for an estimate of the rest.
+        untold: share, in [0, 1], of its worst case that a call counts with against `max_tokens` where nobody told its
+            usage. Below 1, that limit holds for what was told and for an estimate of the rest.
         journal: where the bill is kept. What other ledgers have reserved there, those of other processes and of killed
             ones, counts as spent at its most.
         clock: the time in seconds, from any beginning.

@@ -72,8 +72,8 @@ class Budget:
     def __init__(self, ledger: Ledger, store: Store) -> None:
         self._ledger = ledger
         self._store = store
-        # Calls that brought no answer before this process began: whatever killed it, or made its models fail, is over.
-        # Answers that were taken over from other runs hide such calls, but for those that are still reserved.
+        # Calls that brought no answer before this process began: what lost them is over, and says nothing of the calls
+        # to come. Answers taken over from other runs hide such calls, all but those that are still reserved.
         unanswered = ledger.spent.calls - len(store.answers) if ledger.limits else 0
         self._lost = max(unanswered, ledger.elsewhere.calls)
 

@@ -100,7 +100,7 @@ def _content(values: tuple[Any, ...]) -> bytes | str:
 def _on_problems(
     primitive: Primitive, task: Task, instances: Sequence[Instance]
 ) -> dict[int, dict[bytes | str, tuple[Any, ...]]]:
-    """Inputs of a primitive that are those of a problem, where they are what it expects."""
+    """Inputs that a primitive can take from a problem itself, where they are what it expects."""
     found: dict[int, dict[bytes | str, tuple[Any, ...]]] = {}
     if primitive.reference is None or not set(primitive.inputs) <= set(task.inputs):
         return found

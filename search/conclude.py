@@ -202,9 +202,9 @@ async def _run(search: Search, parts: Mapping[Genome, float], problems: Mapping[
 
 
 def _shared(search: Search, parts: Mapping[Genome, float], size: int, count: int) -> dict[Genome, int]:
-    """On how many of so many problems of a size each genome is run: its share, but a few at the least.
+    """On how many of `count` problems of a size each genome is run: its share of them, but at least a few.
 
-    At the size beyond, which has half as many, it is run on as many as at the largest one.
+    The size beyond has half as many problems as the largest one, and a genome is run on as many of them as there.
     """
     few, whole = search.plan.held(FEWEST)[size], count if size in search.settings.sizes else 2 * count
     return {genome: min(count, max(few, math.ceil(whole * part))) for genome, part in parts.items()}

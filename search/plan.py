@@ -33,7 +33,7 @@ class Plan:
         self._held: dict[int, dict[int, int]] = {}
 
     def room(self) -> Room:
-        """What the limits leave. Decompositions are taken to go on sharing as many calls as those that were run."""
+        """What the limits leave. Decompositions yet to be run are taken to share as many calls as those that were."""
         known, charged = self._bench.calibration, self._bench.charged.calls
         unlike = min(1.0, (known.answers - self.calibrated) / charged) if charged else 1.0
         return self._budget.room(known.answers, unlike, known.untold)

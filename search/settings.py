@@ -59,9 +59,9 @@ class Settings:
         home: the folder in which a run that is kept was begun, from which `task` and `data` are named; None is the
             current one. No result depends on it.
         max_calls, max_tokens, max_usd: limits of the bill; None is no limit.
-        untold: how much of `max_tokens` a call takes whose usage no model tells, as a share of the most that it may
-            use, above 0 and up to 1: 1 where the user set that limit, so that it is never exceeded; else the share that
-            calls are foretold to use.
+        untold: share, above 0 and up to 1, of its worst case that a call counts with against `max_tokens` where no
+            model tells its usage. It is 1 where the user set that limit, so that it is never exceeded; else what calls
+            are foretold to use.
         max_minutes: how many minutes a run may take, counted anew each time that it is resumed; None is no limit.
         evaluations: most genomes run on the model before the front is chosen; up to a dozen may join while it is.
         samples: instances of the largest size in the last measurement, with half as many of each other size; a dear

@@ -82,8 +82,8 @@ def valid_majority(right: float, valid: float, votes: int, agreement: float = 1.
 def ahead(right: float, lead: int, agreement: float = 1.0) -> float:
     """Chance that the right answer is the first to be `lead` votes ahead.
 
-    Exact where wrong answers agree. Where they are 1/`agreement` different ones, that answer which is ahead is taken to
-    be as far ahead of all others as of the second.
+    Exact where wrong answers agree. Where they are 1/`agreement` different ones, the answer in the lead is taken to be
+    as far ahead of every other one as of the second.
 
     Source: Meyerson et al. 2025 (arXiv 2511.09030), gambler's ruin.
     """

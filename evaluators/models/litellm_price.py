@@ -25,8 +25,9 @@ class _Rates(NamedTuple):
 def listed_price(name: str, entry: Mapping[str, Any]) -> Price | None:
     """The price of a model by its entry in the table.
 
-    Where two rates may hold, the dearer one is taken: that of thinking for all that is written, that of a shorter
-    prompt where a longer one is cheaper. None where the table lists no price, or 0, or a fee for each request.
+    Where two rates may hold, the dearer one is taken: for all that is written, if dearer, the rate of thinking; for a
+    longer prompt, if dearer, the rate of a shorter one. None where the table lists no price, or 0, or a fee for each
+    request.
     """
     if entry.get("input_cost_per_request") or _SEARCHES.search(name):
         return None

@@ -66,7 +66,7 @@ class Route(Operator):
         return await execution.apply(_picked(branches(node, len(execution.toolbox.models)), choice), inputs)
 
     def cost(self, node: Node, inputs: Sequence[Extent], estimator: CostWalk) -> Estimate:
-        """The selector, and each way that it may pick as often as it picks that."""
+        """The selector, and each way that it may pick, as often as it picks it."""
         first, *rest = inputs
         read = between(settled(runs(first)), 0, whole_gene(node, "read")) if "read" in node.genes else first
         selected = estimator.apply(node.bodies[0], (read, *rest))
