@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from copy import copy
@@ -71,7 +72,10 @@ class FittedRates:
         return None if outcomes is None else outcomes.largest
 
     def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
-        """Rates of one call; a key that was never asked takes those of the nearest one."""
+        """Rates of one call; a key that was never asked takes those of the nearest one.
+
+        Where nobody told what calls took, each word and item is taken for a token.
+        """
         model, prompt, temperature = (node.genes[name] for name in ("model", "prompt", "temperature"))
         place = (primitive.name, model, prompt, temperature, *sizes)
         known = self._known.get(place)
@@ -98,15 +102,16 @@ class FittedRates:
     def _call(self, key: Key, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
         asked = key.asked
         shape, price = self._shapes[asked.model], self._prices[asked.model]
-        near = self._nearest(key)
+        near, words = self._nearest(key), len(primitive.prompts[asked.prompt].split())
+        guessed = words + sum(sizes), 1 + primitive.answer_size(*sizes)
         if near is None:
-            words = len(primitive.prompts[asked.prompt].split())
-            guess = call_cost(words + sum(sizes), 1 + primitive.answer_size(*sizes), 0, shape, price)
-            return CallRates(guess, 0.5 if primitive.reference else 1.0)
+            return CallRates(call_cost(*guessed, 0, shape, price), 0.5 if primitive.reference else 1.0)
         tokens, outcomes = self._tokens[near], self._outcomes[key.primitive]
-        longer = len(primitive.prompts[asked.prompt].split()) - len(primitive.prompts[near.asked.prompt].split())
-        prompt = max(1.0, tokens.prompt.at(sizes) + longer)
-        answer = max(1.0, tokens.completion.at([primitive.answer_size(*sizes)]))
+        longer = words - len(primitive.prompts[near.asked.prompt].split())
+        fitted = tokens.prompt.at(sizes) + longer, tokens.completion.at([primitive.answer_size(*sizes)])
+        prompt, answer = (
+            max(1.0, guess if math.isnan(fit) else fit) for fit, guess in zip(fitted, guessed, strict=True)
+        )
         valid = outcomes.valid(asked, sizes).at(self._shift)
         judged = self._right(key.primitive, asked.model)
         right = judged.chance(asked, sizes).at(self._shift) if judged else valid

@@ -80,6 +80,8 @@ def show(result: dict[str, Any]) -> None:
     if forecast:
         console.print("brackets: ends of intervals, 95 % for all accuracies at once, 90 % for a forecast")
         console.print("* forecast, cost of a run that no red flag ends; · known designs, on the same problems")
+        if all(item["cost"][largest]["tokens"] is None for item in items):
+            console.print("nobody told what calls took: forecasts of cost take each word and item for a token")
         for note in dict.fromkeys(note for item in items if (note := _note(item, target))):
             console.print(f"{DOUBT} {note}")
     else:

@@ -117,7 +117,7 @@ def test_a_forecast_is_doubted_the_more_the_more_calls_it_hangs_on(calibrated: t
 
 
 def test_calls_whose_usage_nobody_told_have_no_say_in_what_calls_take() -> None:
-    """Others tell as much as if these had not been made; where nobody told any, what calls take stays unknown."""
+    """Others tell as much as if these had not been made; where nobody told any, forecasts count words and items."""
 
     def record(size: int, usage: Usage) -> CallRecord:
         key = f"{size} {usage} {next(numbers)}"
@@ -135,6 +135,9 @@ def test_calls_whose_usage_nobody_told_have_no_say_in_what_calls_take() -> None:
     assert table.tokens() == 11 * sum(SIZES) + 5 * len(SIZES)
     known, same = (Forecaster(rates, TASK, TOOLBOX).at(Genome(call("sort", X0)), 64).cost for rates in (few, all_))
     assert known.tokens == same.tokens == pytest.approx(11 * 64 + 5, rel=0.01)
+    guessed = Forecaster(found(untold)[1], TASK, TOOLBOX).at(Genome(call("sort", X0)), 64).cost
+    words = len(TOOLBOX.primitives["sort"].prompts[0].split())
+    assert guessed.tokens == words + 64 + 1 + 64  # a token for each word and item
     (constants,) = found(untold)[1].constants()
     assert constants["header"]["mean"] is constants["end"]["mean"] is None and constants["calls"] == len(untold)
 

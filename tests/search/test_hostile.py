@@ -181,6 +181,8 @@ def test_a_run_without_usage_ends_within_what_it_is_held_to_where_nobody_set_a_l
     words = "--strategy random --sizes 4,8 --target-size 8 --evaluations 3 --samples 6 --max-size 4 --json"
     assert main([*f"search sum -m {MODEL} --api-base {base} {words} --out".split(), str(folder)]) == 0
     said = capsys.readouterr()
+    assert main(["front", str(folder)]) == 0
+    assert "nobody told what calls took" in capsys.readouterr().out
     held = int(re.search("held to ([0-9,]+) tokens", said.err)[1].replace(",", ""))  # type: ignore[index]
     result = json.loads(said.out)
     assert result["front"] and len(used) == result["spent"]["calls"] == result["spent"]["unmetered"]
