@@ -80,7 +80,7 @@ def exported(
     notes = [f"{size}: accuracy {found['mean']:.2f}" for size, found in item["accuracy"].items()]
     notes = [
         f"Measured on {', '.join(result['models'])}, held out, n = " + "; n = ".join(notes),
-        f"Grows as {item['law']}",
+        f"Cost in {result['cost']} grows as {item['law'] or 'nobody knows'}",
     ]
     toolbox = task.toolbox(result["models"], allow_code=True)
     title = f"{result['task']}: {item['name']}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from undercut.search.forecast import field_of
+from undercut.search.units import field_of
 from undercut.spaces.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:

@@ -56,8 +56,9 @@ class Stopped(KeyboardInterrupt):
     "run in this process]",
 )  # fmt: skip
 @click.option(
-    "--evaluations", type=int, default=32, show_default=True, help="Most decompositions run before the front is chosen."
-)
+    "--evaluations", type=int, default=32, show_default=True,
+    help="Most decompositions run before the front is chosen; up to a dozen may join while it is.",
+)  # fmt: skip
 @click.option(
     "--samples",
     type=int,

@@ -164,7 +164,9 @@ def read_inputs(texts: Sequence[str], task: Task, name: str) -> list[Any]:
         try:
             value = json.loads(text)
         except ValueError as error:
-            raise TaskError(f"each of INPUTS must be JSON, as in '[3, 1, 2]', and one is not: {error}") from error
+            raise TaskError(
+                f"each of INPUTS must be JSON, as in '[3, 1, 2]' or '\"a text\"', and {text!r:.80} is not: {error}"
+            ) from error
         if isinstance(value, str) and task.cut is not None and kind == DOCUMENT:
             value = task.cut(value)
         if not is_of(value, kind):

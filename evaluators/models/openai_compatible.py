@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies, proxy_bypass
@@ -133,7 +134,7 @@ class OpenAICompatibleModel:
                 "variable HTTPS_PROXY names it, and NO_PROXY the hosts that do without"
             ) from None
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise UnreachableError(f"{self._who} cannot be reached ({type(error).__name__})") from None
+            raise UnreachableError(f"{self._who} cannot be reached ({_reason(error)})") from None
         except TimeoutError:
             raise TransientError(
                 f"{self._who} gave no answer within {self._timeout:g} s (--timeout)", charged=True
@@ -189,6 +190,13 @@ class OpenAICompatibleModel:
                 ),
             )
         return self._session
+
+
+def _reason(error: OSError) -> str:
+    """Why nobody was reached, in the system's words where it has some, as in Connection refused."""
+    if error.errno is None:
+        return type(error).__name__
+    return os.strerror(error.errno) if error.errno > 0 else error.strerror or ""  # below 0 for names that nobody knows
 
 
 def _proxy_to(url: URL) -> URL | None:

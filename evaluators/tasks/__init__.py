@@ -83,7 +83,7 @@ def _found(name: str, home: str | None) -> Task:
         return _checked(announced, name)
     raise TaskError(
         f"TASK must be one of {', '.join([*TASKS, *plugin_names('tasks')])}, a task file such as task.toml, or "
-        f"module:attribute for a task of your own, and {name!r} is neither"
+        f"module:attribute for a task of your own, and {name!r} is none of them"
     )
 
 
