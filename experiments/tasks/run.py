@@ -9,9 +9,9 @@ The folder that UNDERCUT_DATA names holds gsm8k, bbh and got; tasks whose data i
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -132,8 +132,14 @@ def _bill(found: dict[str, Any], ends: bool = False) -> str:
 
 
 if __name__ == "__main__":
-    asked = sys.argv[1:]
-    if asked == ["--table"]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"{', '.join(CASES)}; all, if none is named")
+    parser.add_argument("--unlimited", action="store_true", help="set no limit on the bill")
+    parser.add_argument("--table", action="store_true", help="print results.json, and search nothing")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.tasks if name not in CASES]:
+        parser.error(f"a TASK must be one of {', '.join(CASES)}, and {unknown[0]!r} is not")
+    if asked.table:
         table()
     else:
-        main([word for word in asked if word != "--unlimited"], "--unlimited" in asked)
+        main(asked.tasks, asked.unlimited)
