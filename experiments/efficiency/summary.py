@@ -15,6 +15,7 @@ from rivals import FRUGAL
 
 LINES = Path(__file__).parent / "runs.jsonl"
 OURS = "undercut"
+TOKENS = "Tokens, medians; what rivals that found no front sent in tokens is not kept"
 LENT = ", lent"
 """Ends the name of a rival that is lent what `LentBench` lends."""
 
@@ -91,29 +92,52 @@ def _ratio(calls: float | None, against: float | None) -> float | None:
     return None if calls is None or against is None else calls / against
 
 
-def told() -> str:
-    """Sum up the lines, keep that, and give it as tables."""
-    lines = lines_of(LINES)
-    tasks, parts = {}, []
+def tasks_of(lines: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What results.json holds of each task."""
+    tasks = {}
     for name, problem in PROBLEMS.items():
-        mine = [line for line in lines if line["task"] == name]
-        if not mine:
-            continue
-        oracle = oracle_of(problem)
-        about = {key: oracle[key] for key in ("sizes", "nodes", "genomes", "walked", "right")}
-        tasks[name] = {"model": problem.model, **about, **summed_up(mine)}
+        if mine := [line for line in lines if line["task"] == name]:
+            oracle = oracle_of(problem)
+            about = {key: oracle[key] for key in ("sizes", "nodes", "genomes", "walked", "right")}
+            tasks[name] = {"model": problem.model, **about, **summed_up(mine)}
+    return tasks
+
+
+def page(tasks: Mapping[str, dict[str, Any]]) -> str:
+    """The same as tables: calls of every searcher by task, and tokens of ours and of the best rival."""
+    heads = ("searcher", "reached", "lower quartile", "median calls", "upper quartile", "sent", "share at the end")
+    parts = []
+    for name, found in tasks.items():
         rows = []
-        for searcher, row in sorted(tasks[name]["searchers"].items()):
-            low, middle, high = ("not reached" if x is None else f"{x:,.0f}" for x in row["calls_to_find"])
+        for searcher, row in sorted(found["searchers"].items()):
             sent = f"{row['calls_sent'][1]:,.0f}"
             share = f"{row['mean_share_at_the_end']:.2f}"
-            rows.append((searcher, f"{row['reached']} of {row['runs']}", low, middle, high, sent, share))
+            reached = f"{row['reached']} of {row['runs']}"
+            rows.append((searcher, reached, *map(_told, row["calls_to_find"]), sent, share))
             if searcher == OURS:
-                ends = ("not reached" if x is None else f"{x:,.0f}" for x in row["calls_in_all"])
                 reached = f"{row['ends_good_enough']} of {row['runs']}"
-                rows.append((f"{OURS}, to the end", reached, *ends, sent, share))
-        parts.append(f"{name}, n = {problem.target}, {oracle['genomes']:,} genomes\n\n")
-        heads = ("searcher", "reached", "lower quartile", "median calls", "upper quartile", "sent", "share at the end")
-        parts.append(table(heads, rows) + "\n\n")
+                rows.append((f"{OURS}, to the end", reached, *map(_told, row["calls_in_all"]), sent, share))
+        parts += [f"{name}, n = {found['sizes'][-1]}, {found['genomes']:,} genomes", table(heads, rows)]
+    heads = ("task", "to find", "to the end", "best rival in full", "to find, of its", "to the end, of its")
+    rows = [(name, *_tokens(found)) for name, found in tasks.items() if OURS in found["searchers"]]
+    return "\n\n".join([*parts, TOKENS, table(heads, rows)]) + "\n"
+
+
+def _tokens(found: dict[str, Any]) -> tuple[str, ...]:
+    """Our median tokens, and those of the best rival by calls; what a rival spent that found nothing is not kept."""
+    ours, rival = found["searchers"][OURS], found["best_rival"]
+    find, whole = ours["tokens_to_find"][1], ours["tokens_sent"][1]
+    theirs = None if rival is None else found["searchers"][rival]["tokens_to_find"][1]
+    ratios = ("", "") if theirs is None else (f"{find / theirs:.2g}", f"{whole / theirs:.2g}")
+    return f"{find:,.0f}", f"{whole:,.0f}", _told(theirs) if theirs is None else f"{rival}, {theirs:,.0f}", *ratios
+
+
+def _told(count: float | None) -> str:
+    return "not reached" if count is None else f"{count:,.0f}"
+
+
+def told() -> str:
+    """Sum up the lines, keep that, and give it as tables."""
+    tasks = tasks_of(lines_of(LINES))
     keep("tasks", tasks)
-    return "".join(parts)
+    return page(tasks)
