@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -68,7 +70,7 @@ def exported(
     """
     genome = Genome.from_dict(item["genome"])
     if form == "json":
-        return json.dumps({**genome.to_dict(), "task": result["task"]}, indent=1) + "\n"
+        return json.dumps({**genome.to_dict(), "task": _from_here(result["task"], home)}, indent=1) + "\n"
     if form == "mermaid":
         return to_mermaid(genome)
     task = open_task(result["task"], home=home)
@@ -85,6 +87,12 @@ def exported(
     toolbox = task.toolbox(result["models"], allow_code=True)
     title = f"{result['task']}: {item['name']}"
     return to_python(genome, toolbox, title=title, notes=notes, inputs=task.inputs, cut=task.cut)
+
+
+def _from_here(task: str, home: str | None) -> str:
+    """The name of a task as the command understands it here: that of a file may have been given in another folder."""
+    there = Path(home or "", task)
+    return os.path.relpath(there) if task.endswith(".toml") and not Path(task).exists() and there.exists() else task
 
 
 def _accuracy(item: dict[str, Any], largest: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -285,8 +286,8 @@ def _show(result: dict[str, Any], folder: Path, storage: str | None, as_json: bo
     show(result)
     if result["front"]:
         database = "" if storage is None else " --storage URL"
-        file = f"{folder.name.rsplit('-', 1)[0]}.py"
-        click.echo(f"\nNext: undercut export {folder}{database} --pick best --format python -o {file}")
+        run, file = (shlex.quote(name) for name in (str(folder), f"{folder.name.rsplit('-', 1)[0]}.py"))
+        click.echo(f"\nNext: undercut export {run}{database} --pick best --format python -o {file}")
 
 
 def _tell_of_others(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from undercut.spaces.genome import Genome
 
 def resuming(folder: Path, url: str | None) -> str:
     """The command that goes on with a run; a database's address may hold a password, and is not repeated."""
-    return f"`undercut resume {folder}{'' if url is None else ' --storage URL'}`"
+    return f"`undercut resume {shlex.quote(str(folder))}{'' if url is None else ' --storage URL'}`"
 
 
 class Store:

@@ -201,9 +201,8 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
         if doubt
         else ""
     )
-    shared = (
-        f"; without shared answers the runs alone would have been {uncached['calls']:,.0f} calls" if uncached else ""
-    )
+    alone = f"{uncached['calls']:,.0f} calls if no answer were shared" if uncached else ""
+    shared = f"; the runs alone, without calibration, would have been {alone}" if alone else ""
     lines = [
         *_beside_one_call(result, largest, unit),
         *_outdone(result["front"], largest, unit),
@@ -224,7 +223,7 @@ def _beside_one_call(result: dict[str, Any], largest: str, unit: str) -> list[st
     best = picked(result, "best")
     dear, plain = (item["cost"][largest][field_of(unit)] for item in (best, once))
     often, seldom = (item["accuracy"][largest]["mean"] for item in (best, once))
-    if dear is None or not plain:
+    if dear is None or not plain or best["name"] == once["name"]:
         return []
     return [
         f"{best['id']} costs {dear / plain:.1f}× one call at n = {largest} and is right {often:.0%} of the time, one "

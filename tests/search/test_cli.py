@@ -129,6 +129,12 @@ def test_json_is_all_that_stands_on_standard_output(tmp_path: Path, undercut: Co
     assert undercut(f"front {tmp_path / 'run'} --json")[1] == out
 
 
+def test_commands_to_copy_can_be_pasted(tmp_path: Path, undercut: Command) -> None:
+    folder = tmp_path / "a run"
+    code, out, _ = undercut(f"search maximum {SMALL} --max-size 2 --out '{folder}'")
+    assert code == 0 and f"Next: undercut export '{folder}' --pick best" in out and out.endswith("-o 'a run.py'\n")
+
+
 def test_runs_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undercut: Command) -> None:
     monkeypatch.chdir(tmp_path)
     for number in (1, 2):

@@ -133,6 +133,10 @@ def test_a_run_goes_on_from_anywhere(
         assert json.loads(said.out)["task"] == "task.toml" and str(home) not in said.out
         assert main(["export", str(folder), "--pick", "one call"]) == 0
         assert "def solve" in capsys.readouterr().out
+        assert main(["export", str(folder), "--pick", "one call", "--format", "json"]) == 0
+        assert open_task(json.loads(capsys.readouterr().out)["task"]).name == task.name, (
+            "it names its task as seen here"
+        )
         for name in ("task.toml", "problems.jsonl"):
             (home / name).rename(elsewhere / name)
         assert main(["resume", str(folder), "--unlimited"]) == 0, "what was moved is looked for here"
