@@ -28,6 +28,7 @@ from results import keep, say, table
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.engine import Engine
+from undercut.evaluators.evaluate import Scores
 from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.base import Model, price_of
 from undercut.evaluators.models.registry import open_model
@@ -105,7 +106,7 @@ class Prices:
     def interval(self) -> Callable[[Genome, int], object]:
         """Forecast as it is shown: with an interval, given the genome's own runs."""
         forecaster = self.forecaster()
-        return lambda genome, size: forecaster.given(genome, size, {FITTED[-1]: (20.0, 24)})
+        return lambda genome, size: forecaster.given(genome, size, {FITTED[-1]: Scores(20.0, 20, 24)})
 
     def ways(self) -> dict[str, Callable[[], Callable[[Genome, int], object]]]:
         """All of them by name."""
