@@ -165,7 +165,7 @@ class Genome:
         return _describe(self.output)
 
     def spelled(self) -> str:
-        """The same line with the inputs that each operator reads, `x0` the first: `str` leaves these out."""
+        """The same line with what each operator reads: `x0` is the first input, `it` what stands before an arrow."""
         return _describe(self.output, inputs=True)
 
     def to_dict(self) -> dict[str, Any]:
@@ -349,8 +349,8 @@ def _describe(expression: Expression, inputs: bool = False) -> str:
         label += f" ({', '.join(notes)})" if notes else ""
     else:
         label = f"{expression.op} {_describe_genes(expression)}".strip()
-    read = [source.key for source in expression.inputs if isinstance(source, Input)]
-    if inputs and read:
+    if inputs and any(isinstance(source, Input) for source in expression.inputs):
+        read = [source.key if isinstance(source, Input) else "it" for source in expression.inputs]
         label += f" of {', '.join(read)}"
     if expression.bodies:
         label += "(" + "; ".join(_describe(body.output, inputs) for body in expression.bodies) + ")"

@@ -118,7 +118,9 @@ def test_spelled_out_it_names_what_is_read_as_well() -> None:
     pieces = Node("map", [Node("split", [Y], {"parts": 3}), X], {}, [Genome(call("intersect", Y, X))])
     genome = Genome(Node("join", [pieces]))
     assert str(genome) == "split into 3 → map(intersect) → join"
-    assert genome.spelled() == "split into 3 of x1 → map of x0(intersect of x1, x0) → join"
+    assert genome.spelled() == "split into 3 of x1 → map of it, x0(intersect of x1, x0) → join"
+    left, right = (Genome(call("add", *order)) for order in ((call("sum", Y), X), (X, call("sum", Y))))
+    assert (left.spelled(), right.spelled()) == ("sum of x1 → add of it, x0", "sum of x1 → add of x0, it")
 
 
 BAD: dict[str, tuple[Any, str]] = {
