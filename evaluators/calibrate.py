@@ -80,6 +80,7 @@ class Calibration:
             primitive are taken to be independent, and its wrong answers never to agree: the most that votes can hope
             for. Where no call was wrong, wrong answers are taken to agree always.
         slips: wrong answers to calls that were asked by themselves, by primitive, `SLIPS` at the most.
+        earlier: keys of calls that earlier runs have counted: what they told is there, and they are not counted again.
     """
 
     cells: dict[Key, dict[tuple[float, ...], Cell]] = field(default_factory=dict)
@@ -87,9 +88,13 @@ class Calibration:
     repeats: int = 0
     unrepeated: dict[str, list[Answered]] = field(default_factory=dict)
     slips: dict[str, list[Slip]] = field(default_factory=dict)
+    earlier: frozenset[str] = frozenset()
     _counted: set[str] = field(default_factory=set)
     _fitted: dict[str, OutcomeFit] = field(default_factory=dict)
     _caught: dict[tuple[Genome, Genome], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._before = self._tokens()
 
     def add(self, records: Iterable[CallRecord]) -> None:
         """Count calls that were not counted before."""
@@ -97,7 +102,7 @@ class Calibration:
             sizes = tuple(float(size) for size in record.input_sizes)
             if record.right is False and not record.sample:
                 self.failed.setdefault(record.question, Failed.of(record))
-            if record.key in self._counted:
+            if record.key in self._counted or record.key in self.earlier:
                 continue
             self._counted.add(record.key)
             self._fitted.pop(record.primitive, None)
@@ -166,8 +171,13 @@ class Calibration:
         return self._fitted[primitive]
 
     @property
+    def keys(self) -> frozenset[str]:
+        """Keys of all calls that were counted, by earlier runs as well."""
+        return self.earlier | self._counted
+
+    @property
     def answers(self) -> int:
-        """How many different calls were counted, further samples included."""
+        """How many different calls this run has counted, further samples included."""
         return len(self._counted) + self.repeats
 
     @property
@@ -178,7 +188,10 @@ class Calibration:
         return 1 - sum(cell.answered + cell.refused for cell in cells) / calls if calls else 0.0
 
     def tokens(self) -> float:
-        """Tokens in and out of all counted calls whose usage was told."""
+        """Tokens in and out of all calls that this run has counted and whose usage was told."""
+        return self._tokens() - self._before
+
+    def _tokens(self) -> float:
         cells = [cell for by_size in self.cells.values() for cell in by_size.values()]
         return math.fsum(cell.prompt + cell.completion + cell.refusal for cell in cells)
 

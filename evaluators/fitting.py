@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from operator import mul
 from typing import Any, NamedTuple
@@ -60,6 +60,10 @@ class Cell:
     completion: float = 0.0
     refusal: float = 0.0
     chosen: Counter[int] = field(default_factory=Counter)
+
+    def plus(self, other: Cell) -> Cell:
+        """The sums over the calls of both."""
+        return Cell(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)

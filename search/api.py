@@ -40,7 +40,8 @@ def optimize(
         target_size: problem size to optimise for; twice the largest, if not given.
         models: names of the models, or the name of one.
         storage: a database for the trials; a journal in the folder, if not given.
-        reuse: folders of earlier runs, or the folder of one, whose answers need not be asked for again.
+        reuse: folders of earlier runs, or the folder of one, whose answers need not be asked for again, and whose
+            measurements of single calls are where this one begins.
         concurrency: most calls under way at once; the front does not depend on it.
         progress: called with phase, done, total and words.
         unlimited: leave the bill without a limit where none is given; otherwise it is held to a fifth more tokens than

@@ -41,6 +41,8 @@ REWORDED = 6
 WAVES, MORE, APART, KNOWN = 6, 4, 1.15, 0.05
 """How often more calls are made where least is known, at how many sizes each time, how far these are apart, and the
 doubt up to which a chance is known well enough."""
+LEFT = 0.1
+"""The doubt up to which what an earlier run measured is left as it is: it has had its waves."""
 REPEATS = 32
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
 GROUPS, AHEAD, TELLING = 3, 8, 0.1
@@ -130,11 +132,13 @@ async def calibrate(
     sizes: Sequence[int],
     seed: int,
     progress: Callable[[int, int], None],
+    earlier: Calibration | None = None,
 ) -> tuple[Calibration, list[Genome]]:
     """Ask every model every primitive with a reference, at times in all its wordings, greedily, at sizes of its inputs.
 
-    First on a grid of sizes, then at those where the chance of being right is least known: where it changes.
-    Gives the counts, and those small and random genomes that would be right, whose calls these were.
+    First on a grid of sizes, then at those where the chance of being right is least known: where it changes. What was
+    measured `earlier` needs no grid. Gives the counts, and those small and random genomes that would be right, whose
+    calls these were.
 
     Raises:
         ModelError: a model could not answer.
@@ -149,7 +153,9 @@ async def calibrate(
             generator.shuffle(values)
     models = len(space.toolbox.models)
     primitives = space.toolbox.primitives
-    table = Calibration()
+    table = earlier or Calibration()
+    measured = [name for name in primitives if table.successes(name) is not None]
+    repeated = {each.key.primitive for each in table.failed.values()}
 
     def next_inputs(name: str, size: int) -> list[Question]:
         values = inputs[name][size]
@@ -169,8 +175,11 @@ async def calibrate(
         questions = [
             question
             for name, by_size in sorted(inputs.items())
-            for chosen in [least_known(table, primitives[name], by_size, models) if wave else spread(by_size, GRID)]
-            for size in chosen
+            for size in (
+                least_known(table, primitives[name], by_size, models, LEFT if name in measured else KNOWN)
+                if wave or name in measured
+                else spread(by_size, GRID)
+            )
             for question in next_inputs(name, size)
         ]
         total += len(questions)
@@ -178,7 +187,8 @@ async def calibrate(
         table.add_asked(answers)
         for answer in answers:
             # An empty list where nothing was wrong: votes are hoped for there, too (see `FittedRates.dependence`).
-            wrong = table.unrepeated.setdefault(answer.question.primitive.name, [])
+            name = answer.question.primitive.name
+            wrong = [] if name in repeated else table.unrepeated.setdefault(name, [])
             if answer.record.right is False:
                 wrong.append(answer)
     return table, right
@@ -214,7 +224,7 @@ async def ask_ahead(
 
 
 def least_known(
-    table: Calibration, primitive: Primitive, inputs: Mapping[int, Sequence[Any]], models: int
+    table: Calibration, primitive: Primitive, inputs: Mapping[int, Sequence[Any]], models: int, enough: float = KNOWN
 ) -> list[int]:
     """At most `MORE` sizes that have inputs left and whose chance of being right is known least, the worst first.
 
@@ -232,7 +242,7 @@ def least_known(
     chosen: list[int] = []
     for size in sorted(doubts, key=lambda size: -doubts[size]):
         apart = all(not 1 / APART < (size + 1) / (other + 1) < APART for other in chosen)
-        if len(chosen) < MORE and doubts[size] > KNOWN and apart:
+        if len(chosen) < MORE and doubts[size] > enough and apart:
             chosen.append(size)
     return chosen
 

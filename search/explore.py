@@ -111,6 +111,7 @@ class Search:
             self.checks.sizes,
             settings.seed,
             lambda a, b: self._progress("calibrate", a, b, "calls"),
+            self.bench.calibration,
         )
         self.plan.calibrated = self.bench.calibration.answers
         self.candidates.refit()

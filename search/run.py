@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from undercut.evaluators.blas import one_thread
 from undercut.evaluators.cache import ANSWERS
+from undercut.evaluators.earlier import Measured, learned
 from undercut.evaluators.evaluate import open_judges
-from undercut.evaluators.models.base import Model
+from undercut.evaluators.models.base import Model, identity_of
 from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.task import SPLITS, Task
 from undercut.evaluators.tasks import open_task
@@ -44,7 +46,7 @@ def run_search(
     """Run a search to its end in a folder, or go on with the one that is there; the one blocking door.
 
     `task` and `models` stand in for those that the settings name; answers of the runs in the folders `reuse` are taken
-    over.
+    over, and a run that begins takes over what they measured of single calls.
 
     Raises:
         UsageError: something in the settings or the folder cannot be used.
@@ -69,6 +71,7 @@ def run_search(
 
     async def whole() -> dict[str, Any]:
         result = await conclude(search, await search.explore())
+        store.measured(Measured.of(search.bench.calibration, inputs, identities, search.space.toolbox.primitives))
         store.finish(result)
         return result
 
@@ -79,6 +82,12 @@ def run_search(
         for earlier in reuse if resume else ():
             store.reuse(Path(earlier))
         search = Search(settings, found, opened, store, timed, concurrency, judges)
+        identities = [identity_of(model) for model in opened]
+        asks = (found.digests, identities, settings.seed, search.checks.sizes, settings.max_size, settings.allow_code)
+        inputs = hashlib.sha256(repr(asks).encode()).hexdigest()
+        # Where the very same calls would be asked first, their answers are there: the same run has the same result.
+        others = [each for each in store.earlier() if each.inputs != inputs]
+        search.bench.calibration = learned(others, identities, search.space.toolbox.primitives)
         with one_thread():
             return run_to_end(whole(), search.engine, [*opened, *judges])
     finally:

@@ -80,7 +80,8 @@ class Stopped(KeyboardInterrupt):
 @click.option("--data", type=click.Path(), help="JSONL, JSON or CSV file with the problems.  [default: generated]")
 @click.option(
     "--reuse", type=click.Path(path_type=Path), metavar="DIR", multiple=True,
-    help="An earlier run whose answers are not asked for again; may be repeated.",
+    help="An earlier run whose answers are not asked for again, and whose measurements of single calls are the start; "
+    "may be repeated.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="The run's folder.  [default: runs/TASK-N]")
 @click.option("--storage", metavar="URL", help="Database for the trials.  [default: a journal in DIR]")

@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 
 from undercut.evaluators.bill import Spent
 from undercut.evaluators.cache import ANSWERS, AnswerCache
+from undercut.evaluators.earlier import Measured, read_all, to_json
 from undercut.evaluators.task import Task
 from undercut.search.settings import Settings
 from undercut.search.study import JOURNAL, NOT_BEGUN, STUDY, open_study, unnamed
@@ -28,13 +29,18 @@ def resuming(folder: Path, url: str | None) -> str:
     return f"`undercut resume {shlex.quote(str(folder))}{'' if url is None else ' --storage URL'}`"
 
 
+CALIBRATION, EARLIER = "calibration.json", "earlier.json"
+"""Files with what a run has measured of single calls by its end, and with what it began with of other runs."""
+
+
 class Store:
     """A run's study and answers.
 
     Every genome that was run is a trial with its genome and outcomes as attributes; the settings, the final front and
-    what was spent wherever a limit was looked at are attributes of the study. Nothing else is kept: a run resumes by
-    doing again what it did, with every answer it had already in `answers`. Where the study lies in a database that
-    several runs share, a file in the folder has its name there.
+    what was spent wherever a limit was looked at are attributes of the study. A run resumes by doing again what it did,
+    with every answer it had already in `answers`. What it has measured of single calls by its end lies beside them for
+    runs to come, and so does what it began with of earlier ones. Where the study lies in a database that several runs
+    share, a file in the folder has its name there.
     """
 
     def __init__(self, folder: Path, url: str | None = None, *, begin: bool = False, reading: bool = False) -> None:
@@ -81,6 +87,7 @@ class Store:
             store.close()
             raise
         if earlier is None:  # only now has the run begun: what was cut off before cannot be resumed without the answers
+            store._learn([Path(other) for other in reuse])
             store.study.set_user_attr("settings", {**settings.to_dict(), "home": settings.home or os.getcwd()})
         return store
 
@@ -129,6 +136,36 @@ class Store:
                 f"a run goes on with the task that it began with, and the prompts, the types or the problems of "
                 f"{self.settings.task!r} have changed; put them back, or begin anew in another folder"
             )
+
+    def measured(self, calibration: Measured) -> None:
+        """Keep what the run measured of single calls, for runs to come."""
+        self._write(CALIBRATION, to_json([calibration]))
+
+    def earlier(self) -> tuple[Measured, ...]:
+        """What the runs whose answers this one began with have measured of single calls.
+
+        Raises:
+            RunFolderError: the file that holds it cannot be read.
+        """
+        path = self.folder / EARLIER
+        return read_all(path) if path.exists() else ()
+
+    def _learn(self, folders: Sequence[Path]) -> None:
+        """Keep a copy of what other runs measured of single calls."""
+        found = [each for folder in folders if (path := folder / CALIBRATION).exists() for each in read_all(path)]
+        if found:
+            self._write(EARLIER, to_json(found))
+
+    def _write(self, name: str, text: bytes) -> None:
+        """Write a file in the run's folder, all of it or nothing."""
+        part = self.folder / f"{name}.part"
+        try:
+            part.write_bytes(text)
+            part.replace(self.folder / name)
+        except OSError as error:
+            raise RunFolderError(
+                f"a run's folder must be writable, and {str(self.folder)!r} is not: {error}"
+            ) from error
 
     @property
     def result(self) -> dict[str, Any] | None:
@@ -189,4 +226,4 @@ class Store:
 
 
 def _known(folder: Path) -> set[str]:
-    return {path.name for name in (JOURNAL, ANSWERS, STUDY) for path in folder.glob(f"{name}*")}
+    return {path.name for name in (JOURNAL, ANSWERS, STUDY, CALIBRATION, EARLIER) for path in folder.glob(f"{name}*")}

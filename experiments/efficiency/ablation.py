@@ -28,7 +28,7 @@ from undercut.search.rounds import FIRST, SELECT
 from undercut.spaces.genome import Genome
 
 
-async def _uncalibrated(space: Any, task: Any, engine: Any, sizes: Any, seed: int, _: Any) -> tuple[Calibration, Any]:
+async def _uncalibrated(space: Any, task: Any, engine: Any, sizes: Any, seed: int, *_: Any) -> tuple[Calibration, Any]:
     """The small structures that are right, and no call."""
     return Calibration(), calibration.gather_questions(space, task, sizes, seed)[1]
 

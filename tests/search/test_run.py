@@ -375,6 +375,36 @@ def test_answers_of_an_earlier_run_are_not_asked_for_again(whole: dict[str, Any]
         run_search(SETTINGS, tmp_path / "last", reuse=[tmp_path / "nowhere"])
 
 
+def test_what_an_earlier_run_measured_of_single_calls_is_not_measured_again(tmp_path: Path) -> None:
+    """Of other inputs, as another seed has them; and a run that was cut off goes on with what it began with."""
+    run_search(SETTINGS, tmp_path / "earlier")
+    settings, asked = replace(SETTINGS, seed=1), Counter[str]()
+    results = []
+    for name, reuse in (("alone", []), ("after", [tmp_path / "earlier"])):
+
+        def noted(phase: str, done: int, total: int, words: str, name: str = name) -> None:
+            asked[name] = max(asked[name], total * (phase == "calibrate"))
+
+        results.append(run_search(settings, tmp_path / name, reuse=reuse, progress=noted))
+    assert asked["after"] < asked["alone"] / 2
+    broken, mended = Counted(fails_at=results[1]["spent"]["calls"] // 2), Counted()
+    with pytest.raises(ModelError):
+        run_search(settings, tmp_path / "cut", models=[broken], reuse=[tmp_path / "earlier"], concurrency=1)
+    (tmp_path / "earlier" / "calibration.json").unlink()  # it has a copy of its own
+    result = run_search(settings, tmp_path / "cut", models=[mended], resume=True)
+    assert result["front"] == results[1]["front"]
+    assert max((broken.asked + mended.asked).values()) == 1
+
+
+def test_a_calibration_that_cannot_be_read_is_told_of_before_a_run_begins(tmp_path: Path) -> None:
+    run_search(SETTINGS, tmp_path / "earlier")
+    (tmp_path / "earlier" / "calibration.json").write_text("[")
+    with pytest.raises(RunFolderError, match="must be as a run of this version wrote it"):
+        run_search(SETTINGS, tmp_path / "later", reuse=[tmp_path / "earlier"])
+    with pytest.raises(RunFolderError, match="had not begun"):
+        run_search(SETTINGS, tmp_path / "later", resume=True)
+
+
 @pytest.mark.parametrize("taken", [False, True])
 def test_a_run_that_was_cut_off_while_it_took_answers_over_has_not_begun(
     taken: bool, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
