@@ -12,7 +12,7 @@ from typing import Any
 
 from undercut.evaluators.tasks import open_task
 from undercut.search.export import to_mermaid, to_python
-from undercut.search.forecast import aim
+from undercut.search.forecast import BY_RESULTS, aim
 from undercut.search.front import front, thinned
 from undercut.search.units import field_of
 from undercut.spaces.errors import UsageError
@@ -98,12 +98,15 @@ def _from_here(task: str, home: str | None) -> str:
 def _accuracy(item: dict[str, Any], largest: int) -> float:
     """What the search aims at, by the measurement at the largest size searched and what is known of the target.
 
-    That is the forecast and, where the last measurement went as far, what it showed there: each counts for half.
+    That is the forecast and, where the last measurement went as far, what it showed there: each counts for half. A
+    forecast that rests on whole results alone counts for no more than what was measured at the largest size.
     """
     measured = item["accuracy"]
     target, predicted = next(iter(item["predicted"].items()))
     known = [found["mean"] for found in (predicted["accuracy"], measured.get(target)) if found is not None]
     at_largest = measured[str(largest)]["mean"]
+    if predicted.get("note") == BY_RESULTS and target not in measured:
+        return float(fmean([at_largest, *known]))
     return float(aim(at_largest, fmean(known)) if known else at_largest)
 
 

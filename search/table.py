@@ -209,6 +209,7 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
         f"spent {_counted(spent['calls'], 'call')}, {_counted(spent['tokens'], 'token')}{most}{shared}",
         *_payback(result, unit),
         *_unmatched(result, largest),
+        *_doubtful(result),
     ]
     if result.get("stopped"):
         lines.append(f"the search ended since {result['stopped']}")
@@ -290,6 +291,19 @@ def _unmatched(result: dict[str, Any], largest: str) -> list[str]:
                 f"time, {name} {right[name]:.0%}"
             )
     return told
+
+
+def _doubtful(result: dict[str, Any]) -> list[str]:
+    """That nothing on the front is expected to be right at the target more often than not, and what may help."""
+    target = str(result["target_size"])
+    expected = [predicted for item in result["front"] if (predicted := (item["predicted"] or {}).get(target))]
+    known = [predicted["accuracy"]["mean"] for predicted in expected if predicted["accuracy"]]
+    if not known or max(known) > 0.5:
+        return []
+    return [
+        f"nothing here is forecast to be right more than {max(known):.0%} of the time at n = {target}: larger --sizes, "
+        "more --evaluations, a larger --max-size or a stronger model may bring more"
+    ]
 
 
 def show_costs(result: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from undercut.evaluators.tasks import open_task
+from undercut.search.forecast import BY_RESULTS
 from undercut.search.picking import exported, picked
 from undercut.spaces.errors import UsageError
 from undercut.spaces.genome import Genome, Input, call
@@ -33,6 +34,14 @@ def test_what_was_measured_at_the_target_tells_more_than_its_forecast() -> None:
     for point, mean in ((fell, 0.6), (held, 1.0)):
         point["accuracy"]["64"] = {"mean": mean}
     assert picked(run(fell, held), "best")["id"] == "b"
+
+
+def test_a_forecast_by_whole_results_alone_counts_no_more_than_what_was_measured() -> None:
+    never, often = item("a", 0.0, 0.23, 400), item("b", 0.38, 0.08, 200)
+    assert picked(run(never, often), "best")["id"] == "a"
+    for point in (never, often):
+        point["predicted"]["64"]["note"] = BY_RESULTS
+    assert picked(run(never, often), "best")["id"] == "b"
 
 
 def test_where_nothing_is_ever_right_one_is_taken_all_the_same() -> None:

@@ -73,6 +73,13 @@ def test_the_sizes_are_named_at_which_no_known_design_is_as_accurate(capsys: pyt
     assert told.count("no known design") == 1
 
 
+@pytest.mark.parametrize(("hoped", "told"), [(0.11, True), (0.9, False)])
+def test_a_target_that_nothing_reaches_is_named(hoped: float, told: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    ahead = {"16": {"accuracy": {"mean": hoped, "low": 0, "high": 1}, "cost": {"tokens": 90}, "note": None}}
+    words = "nothing here is forecast to be right more than 11% of the time at n = 16: larger --sizes"
+    assert (words in printed(capsys, {**item("a", 1, 0.9, 50), "predicted": ahead})) == told
+
+
 @pytest.mark.parametrize("columns", [40, 80])
 def test_no_number_is_cut_or_wrapped_on_a_narrow_terminal(
     columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
