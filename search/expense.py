@@ -25,6 +25,7 @@ from undercut.search.designs import known_designs
 from undercut.search.rehearse import rehearse
 from undercut.search.rounds import problems_of, shares
 from undercut.search.settings import Settings
+from undercut.search.units import known_unit
 from undercut.spaces.cost import NO_COST, UNKNOWN, Cost
 from undercut.spaces.genome import Genome
 from undercut.spaces.space import Space
@@ -152,6 +153,7 @@ def limited(settings: Settings, task: Task, begin: Callable[[], None] = lambda: 
 
     Raises:
         ModelNameError: there is no such model, or its key is not set.
+        UsageError: the unit of cost is not known for a model.
         TaskError: the task has no problems of one of the sizes.
     """
     limited = any(limit is not None for limit in (settings.max_calls, settings.max_tokens, settings.max_usd))
@@ -159,6 +161,7 @@ def limited(settings: Settings, task: Task, begin: Callable[[], None] = lambda: 
         return settings
     access = replace(settings.access, batch=False)  # tokens are foretold here, and not their price
     models = open_models(settings.models, access, task.primitives)
+    known_unit(settings.cost, models)
     judges = open_judges(task, access)
     begin()
     expected = foretold(settings, task, models, judges)

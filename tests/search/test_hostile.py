@@ -193,6 +193,17 @@ def test_a_run_without_usage_ends_within_what_it_is_held_to_where_nobody_set_a_l
     assert "leaves no room" in capsys.readouterr().err
 
 
+def test_a_unit_that_is_not_known_is_refused_before_anything_is_foretold(
+    serve: Serve, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used: list[int] = []
+    base = forgetful(serve, lambda reply: True, used)
+    assert main([*f"search sum -m {MODEL} --api-base {base} --cost usd --out".split(), str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert "--cost usd cannot be known for" in said and "held to" not in said
+    assert not used and not (tmp_path / "run").exists()
+
+
 def test_a_limit_holds_against_a_hostile_server(serve: Serve, tmp_path: Path) -> None:
     for number, (limit, most) in enumerate((("max_calls", 60), ("max_tokens", 2500))):
         server, base = behind(serve, 0.3)
