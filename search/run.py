@@ -71,7 +71,8 @@ def run_search(
 
     async def whole() -> dict[str, Any]:
         result = await conclude(search, await search.explore())
-        store.measured(Measured.of(search.bench.calibration, inputs, identities, search.space.toolbox.primitives))
+        if not found.blind:  # a run of such a task would not begin with it
+            store.measured(Measured.of(search.bench.calibration, inputs, identities, search.space.toolbox.primitives))
         store.finish(result)
         return result
 
