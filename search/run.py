@@ -71,9 +71,9 @@ def run_search(
 
     async def whole() -> dict[str, Any]:
         result = await conclude(search, await search.explore())
+        store.finish(result)
         if not found.blind:  # a run of such a task would not begin with it
             store.measured(Measured.of(search.bench.calibration, inputs, identities, search.space.toolbox.primitives))
-        store.finish(result)
         return result
 
     usual = gc.get_threshold()

@@ -158,7 +158,7 @@ class Store:
 
     def _write(self, name: str, text: bytes) -> None:
         """Write a file in the run's folder, all of it or nothing."""
-        part = self.folder / f"{name}.part"
+        part = self.folder / f"{name}.{os.getpid()}"  # another process may be at the end of the same run
         try:
             part.write_bytes(text)
             part.replace(self.folder / name)
