@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from unittest.mock import patch
 
 from bench import Bench, LentBench, checks_of
 from contest import ENOUGH, Contest, Judge, OverError
-from metered import metered
+from metered import Metered, metered
 from oracle import MODEL, PROBLEMS, Problem, oracle_known
 from reflective import INSTALL, available
 from results import add_line, lines_of, say
@@ -82,9 +83,17 @@ def rival_run(problem: Problem, judge: Judge, searcher: str, seed: int, divisor:
     }
 
 
-def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[str, Any]:
-    """One search of ours to its end."""
-    model = metered(problem.model, seed)
+def our_run(
+    problem: Problem,
+    judge: Judge,
+    seed: int,
+    model: Metered | None = None,
+    folder: Path | None = None,
+    reuse: Sequence[Path] = (),
+    **settings: Any,
+) -> dict[str, Any]:
+    """One search of ours to its end, on a model of its own and in a folder of its own unless these are given."""
+    model = model or metered(problem.model, seed)
     phases: dict[str, int] = {}
 
     def note(phase: str, done: int, total: int, words: str) -> None:
@@ -109,9 +118,10 @@ def our_run(problem: Problem, judge: Judge, seed: int, **settings: Any) -> dict[
         known = thinned(front((genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes))
         reports.append((model.calls, model.tokens, [genome for genome, *_ in known]))
 
-    with tempfile.TemporaryDirectory() as folder, patch.object(Search, "race", watched):
-        found = run_search(known, f"{folder}/run", task=problem.task, models=[model], progress=note)
-        store = Store.open(Path(folder) / "run")
+    with tempfile.TemporaryDirectory() as passing, patch.object(Search, "race", watched):
+        kept = folder or Path(passing) / "run"
+        found = run_search(known, kept, reuse=reuse, task=problem.task, models=[model], progress=note)
+        store = Store.open(kept)
         trials = store.trials()
         store.close()
     uncached = asked[0] if asked else 0  # by themselves, before anything was run
