@@ -1,6 +1,6 @@
 """What a search is spared by an earlier one of another seed: the same search with and without `--reuse`.
 
-    python experiments/efficiency/reuse.py             five seeds after seed 0, of four tasks
+    python experiments/efficiency/reuse.py             five seeds after seed 0, of five tasks
     python experiments/efficiency/reuse.py --small     one seed of `sum`
 
 Another seed asks about other inputs and runs on other problems, so that hardly an answer is the same. What the earlier
@@ -21,7 +21,7 @@ from results import keep, quartiles, say, table
 from run import our_run
 from summary import median_of
 
-TASKS = ("sum", "count", "sort", "lookup, embedded")
+TASKS = ("sum", "count", "sort", "lookup, embedded", "intersection")
 
 
 def summed_up(runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -37,10 +37,11 @@ def summed_up(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     """Search, search again, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--seeds", type=int, default=5, help="searches after the first")
     parser.add_argument("--small", action="store_true", help="one seed of `sum`")
     asked = parser.parse_args()
-    tasks, seeds = (TASKS[:1], 1) if asked.small else (TASKS, asked.seeds)
+    tasks, seeds = (TASKS[:1], 1) if asked.small else (asked.tasks, asked.seeds)
     rows = []
     for name in tasks:
         problem, judge = PROBLEMS[name], Judge(PROBLEMS[name])
