@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 
 from undercut.evaluators.calibrate import Calibration, Failed
 from undercut.evaluators.fitting import Cell, Key
+from undercut.evaluators.identity import wording_key
 from undercut.evaluators.success import Asked
 from undercut.spaces.errors import RunFolderError
 from undercut.spaces.primitive import Primitive
@@ -42,7 +42,6 @@ class Repeated(msgspec.Struct, frozen=True):
     In `again` and `pairs` each entry says whether items were shuffled, and the two counts.
     """
 
-    question: str
     way: Way
     sizes: tuple[float, ...]
     first: str
@@ -54,7 +53,8 @@ class Measured(msgspec.Struct, frozen=True):
     """A run's calibration as its folder keeps it.
 
     Attributes:
-        inputs: digest of all that decides which calls the run's first calibration asked.
+        inputs: digest of all that decides which calls the run's first calibration asked; "" where it began with what
+            other runs had measured.
         keys: of the answers that were counted.
     """
 
@@ -71,7 +71,7 @@ class Measured(msgspec.Struct, frozen=True):
         """What a calibration has counted, with the identities of the run's models in their order."""
 
         def way(key: Key) -> Way:
-            wording = _wording(primitives[key.primitive], key.asked.prompt)
+            wording = wording_key(primitives[key.primitive], key.asked.prompt)
             return Way(models[key.asked.model], wording, key.asked.temperature)
 
         cells = (
@@ -80,11 +80,12 @@ class Measured(msgspec.Struct, frozen=True):
             for sizes, cell in by_size.items()
         )
         repeated = (
-            Repeated(question, way(each.key), each.sizes, each.first, _flat(each.again), _flat(each.pairs))
-            for question, each in calibration.failed.items()
+            Repeated(way(each.key), each.sizes, each.first, _flat(each.again), _flat(each.pairs))
+            for each in calibration.failed.values()
             if each.again
         )
-        return cls(inputs, tuple(cells), tuple(repeated), tuple(sorted(calibration.keys)))
+        cold = "" if calibration.earlier else inputs
+        return cls(cold, tuple(cells), tuple(repeated), tuple(sorted(calibration.keys)))
 
 
 def to_json(runs: Sequence[Measured]) -> bytes:
@@ -99,7 +100,7 @@ def read_all(path: Path) -> tuple[Measured, ...]:
         RunFolderError: it cannot be read, or is not what a run of this version writes.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=tuple[Measured, ...], dec_hook=_hook)
+        return msgspec.json.decode(path.read_bytes(), type=tuple[Measured, ...], dec_hook=_counter)
     except (OSError, ValueError) as error:
         raise RunFolderError(
             f"{path} must be as a run of this version wrote it, and is not: {error}; without it single calls are "
@@ -113,7 +114,7 @@ def learned(earlier: Sequence[Measured], models: Sequence[str], primitives: Mapp
     Where more than a few of a run's calls were counted by another one too, which has counted more, it is left out.
     """
     wordings = {
-        _wording(primitive, prompt): (name, prompt)
+        wording_key(primitive, prompt): (name, prompt)
         for name, primitive in primitives.items()
         for prompt in range(len(primitive.prompts))
     }
@@ -137,16 +138,17 @@ def learned(earlier: Sequence[Measured], models: Sequence[str], primitives: Mapp
                 by_size[counts.sizes] = by_size.get(counts.sizes, Cell()).plus(counts.cell)
         for each in run.repeated:
             if (key := key_of(each.way)) is not None:
-                failed[each.question] = Failed(key, each.sizes, each.first, _nested(each.again), _nested(each.pairs))
-    judged = {key.primitive for key, by_size in cells.items() if any(cell.judged for cell in by_size.values())}
-    hoped = judged - {each.key.primitive for each in failed.values()}  # nobody has asked these again yet
-    return Calibration(cells, failed, unrepeated={name: [] for name in sorted(hoped)}, earlier=frozenset(keys))
+                # Under no question of this run: these hold the numbers of its models.
+                found = Failed(key, each.sizes, each.first, _nested(each.again), _nested(each.pairs))
+                failed[f"earlier/{len(failed)}"] = found
+    judged = {_asked(key) for key, by_size in cells.items() if any(cell.judged for cell in by_size.values())}
+    hoped = judged - {_asked(each.key) for each in failed.values()}  # nobody has asked these again yet
+    return Calibration(cells, failed, unrepeated={name: [] for name, _ in sorted(hoped)}, earlier=frozenset(keys))
 
 
-def _wording(primitive: Primitive, prompt: int) -> str:
-    """Digest of what tells the wordings of all primitives apart."""
-    told = primitive.name, *map(str, primitive.inputs), str(primitive.output), primitive.prompts[prompt]
-    return hashlib.blake2b(repr(told).encode(), digest_size=12).hexdigest()
+def _asked(key: Key) -> tuple[str, int]:
+    """By what calls are told apart where they are asked again: the primitive and the model."""
+    return key.primitive, key.asked.model
 
 
 def _flat(counts: Mapping[bool, tuple[int, int]]) -> tuple[tuple[bool, int, int], ...]:
@@ -157,8 +159,6 @@ def _nested(counts: Sequence[tuple[bool, int, int]]) -> dict[bool, tuple[int, in
     return {shuffled: (one, other) for shuffled, one, other in counts}
 
 
-def _hook(kind: Any, value: Any) -> Any:
-    """A counter of options, whose numbers are texts in JSON."""
-    if getattr(kind, "__origin__", kind) is Counter and isinstance(value, dict):
-        return Counter({int(option): int(count) for option, count in value.items()})
-    raise NotImplementedError(kind)
+def _counter(_: type, value: Any) -> Counter[int]:
+    """A cell's count of options, whose numbers are texts in JSON: all there is that msgspec cannot read by itself."""
+    return Counter({int(option): int(count) for option, count in dict(value).items()})

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Question
 
 VERSION = 1
@@ -35,15 +36,21 @@ def question_key(question: Question, prompt: str) -> str:
         values = enumerate(question.values)
         asked = [sorted(map(repr, v)) if place in symmetric and isinstance(v, list) else v for place, v in values]
     key = f"{question.model} {question.temperature} {question.primitive.name} {question.prompt} {asked}"
-    return _digest(key)
+    return digest(key)
 
 
 def answer_digest(value: Any) -> str:
     """Digest by which an answer is told from others."""
-    return _digest(in_json(value))
+    return digest(in_json(value))
 
 
-def _digest(text: str) -> str:
+def wording_key(primitive: Primitive, prompt: int) -> str:
+    """Digest of what a wording of a primitive is known by in every run: its types and its words, and no number."""
+    return digest(repr((primitive.name, *map(str, primitive.inputs), str(primitive.output), primitive.prompts[prompt])))
+
+
+def digest(text: str) -> str:
+    """What a text is told from others by."""
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 

@@ -155,7 +155,7 @@ async def calibrate(
     primitives = space.toolbox.primitives
     table = earlier or Calibration()
     measured = [name for name in primitives if table.successes(name) is not None]
-    repeated = {each.key.primitive for each in table.failed.values()}
+    repeated = {(each.key.primitive, each.key.asked.model) for each in table.failed.values()}
 
     def next_inputs(name: str, size: int) -> list[Question]:
         values = inputs[name][size]
@@ -187,8 +187,8 @@ async def calibrate(
         table.add_asked(answers)
         for answer in answers:
             # An empty list where nothing was wrong: votes are hoped for there, too (see `FittedRates.dependence`).
-            name = answer.question.primitive.name
-            wrong = [] if name in repeated else table.unrepeated.setdefault(name, [])
+            name, model = answer.question.primitive.name, answer.question.model
+            wrong = [] if (name, model) in repeated else table.unrepeated.setdefault(name, [])
             if answer.record.right is False:
                 wrong.append(answer)
     return table, right

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from undercut.evaluators.blas import one_thread
 from undercut.evaluators.cache import ANSWERS
 from undercut.evaluators.earlier import Measured, learned
 from undercut.evaluators.evaluate import open_judges
+from undercut.evaluators.identity import digest
 from undercut.evaluators.models.base import Model, identity_of
 from undercut.evaluators.models.registry import open_models
 from undercut.evaluators.task import SPLITS, Task
@@ -85,7 +85,7 @@ def run_search(
         search = Search(settings, found, opened, store, timed, concurrency, judges)
         identities = [identity_of(model) for model in opened]
         asks = (found.digests, identities, settings.seed, search.checks.sizes, settings.max_size, settings.allow_code)
-        inputs = hashlib.sha256(repr(asks).encode()).hexdigest()
+        inputs = digest(repr(asks))
         # Where the very same calls would be asked first, their answers are there: the same run has the same result.
         others = [each for each in store.earlier() if each.inputs != inputs]
         search.bench.calibration = learned(others, identities, search.space.toolbox.primitives)

@@ -26,14 +26,14 @@ NAMES = ("simulated/gpt-3.5", "simulated/noisy")
 SIZES = (8, 16, 32)
 
 
-def table(seed: int = 0, earlier: Calibration | None = None) -> Calibration:
-    """A calibration of two models, in which wrong calls were asked again."""
+def table(seed: int = 0, earlier: Calibration | None = None, again: bool = True) -> Calibration:
+    """A calibration of two models, in which wrong calls were asked again, or may yet be."""
 
     async def measured() -> Calibration:
         engine = Engine([open_model(name) for name in NAMES], cache=AnswerCache(), ledger=Ledger())
         space = Space(TASK.signature, TASK.toolbox(NAMES), max_size=5)
         found, _ = await calibrate(space, TASK, engine, SIZES, seed, lambda done, total: None, earlier)
-        await ask_again(["sort"], engine, found)
+        await ask_again(["sort"] if again else [], engine, found)
         return found
 
     return asyncio.run(measured())
@@ -55,8 +55,9 @@ def kept(first: Calibration, tmp_path_factory: pytest.TempPathFactory) -> Measur
 def test_what_was_kept_says_the_same(first: Calibration, kept: Measured) -> None:
     again = learned([kept], NAMES, PRIMITIVES)
     assert again.cells == first.cells and again.earlier == first.keys
-    told = {question: (each.again, each.pairs) for question, each in first.failed.items() if each.again}
-    assert told and {question: (each.again, each.pairs) for question, each in again.failed.items()} == told
+    told = [(each.key, each.sizes, each.again, each.pairs) for each in first.failed.values() if each.again]
+    assert told and [(each.key, each.sizes, each.again, each.pairs) for each in again.failed.values()] == told
+    assert again.failed.keys().isdisjoint(first.failed)  # a question's digest holds the number of its model
     assert again.answers == again.tokens() == 0  # none of that was paid for by this run
     hoped = {name for name, wrong in first.unrepeated.items() if name in PRIMITIVES}
     assert set(again.unrepeated) == hoped and "sort" not in hoped
@@ -72,6 +73,13 @@ def test_models_and_wordings_are_found_under_other_numbers(first: Calibration, k
             moved = key._replace(asked=Asked(2 - key.asked.model, key.asked.prompt + 1, key.asked.temperature))
             assert again.cells[moved] == by_size
     assert not any(key.asked.model == 0 or key.asked.prompt == 0 for key in again.cells)
+
+
+def test_a_model_that_is_new_is_asked_again_by_itself(kept: Measured) -> None:
+    """How alike its answers are is not known from another one's."""
+    started = learned([kept], NAMES[:1], PRIMITIVES)
+    assert not started.unrepeated.get("sort") and any(each.key.primitive == "sort" for each in started.failed.values())
+    assert {wrong.record.model for wrong in table(1, started, again=False).unrepeated["sort"]} == {1}
 
 
 def test_what_changed_is_not_known(kept: Measured) -> None:

@@ -396,6 +396,20 @@ def test_what_an_earlier_run_measured_of_single_calls_is_not_measured_again(tmp_
     assert max((broken.asked + mended.asked).values()) == 1
 
 
+def test_a_run_that_knew_of_another_one_tells_the_next_what_both_know(tmp_path: Path) -> None:
+    """Its first calibration asked less than one from cold does: with its answers alone the rest would be asked."""
+    settings, asked = replace(SETTINGS, seed=1), list[int]()
+    run_search(SETTINGS, tmp_path / "first")
+    run_search(settings, tmp_path / "second", reuse=[tmp_path / "first"])
+    model = Counted()
+
+    def noted(phase: str, done: int, total: int, words: str) -> None:
+        asked.extend([total] * (phase == "calibrate"))
+
+    run_search(settings, tmp_path / "third", models=[model], reuse=[tmp_path / "second"], progress=noted)
+    assert max(asked, default=0) < 10
+
+
 def test_a_calibration_that_cannot_be_read_is_told_of_before_a_run_begins(tmp_path: Path) -> None:
     run_search(SETTINGS, tmp_path / "earlier")
     (tmp_path / "earlier" / "calibration.json").write_text("[")
