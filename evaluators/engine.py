@@ -7,6 +7,7 @@ concurrency, and candidates that ask the same thing share the answer.
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,8 @@ from undercut.spaces.primitive import Primitive
 from undercut.spaces.question import Answer, Ask, Question
 from undercut.spaces.toolbox import Toolbox
 from undercut.spaces.types import size_of
+
+logger = logging.getLogger("undercut")
 
 LEAST_TOKENS, TOKENS_PER_ITEM, MOST_TOKENS = 16, 8, 1024
 """The default cap of an answer, in tokens: at the least, for each item expected on top of that, and at the most."""
@@ -105,6 +108,7 @@ class Engine:
         self.dearest = {"tokens": 0.0, "usd": 0.0}
         self._overrun: dict[int, tuple[int, int]] = {}  # tokens in and out beyond what was reserved, by model
         self._judge = Judge()
+        self._told: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._in_flight: dict[str, list[asyncio.Future[Completion]]] = {}
         self._gathering: dict[tuple[Any, ...], list[_Call]] = {}
@@ -261,13 +265,20 @@ class Engine:
         """What one request gives, committed."""
         seed = calls[0].request.seed
         try:
-            samples = await retrying(partial(self._attempt, calls, task), self.policy, seed=seed, sleep=self._pause)
+            attempt = partial(self._attempt, calls, task)
+            samples = await retrying(attempt, self.policy, seed=seed, sleep=self._pause, tell=self._tell)
             alone = len(self._tasks) == 1  # no other call can end in this turn of the loop
             answers = [(call.key, answer) for call, answer in zip(calls, samples.completions, strict=False)]
             return await self.cache.put_all(answers, now=alone)
         except (ModelError, RunFolderError) as error:
             self._broken = error
             raise
+
+    def _tell(self, trouble: str) -> None:
+        """Say once what keeps calls: a server that is down or full is asked again for minutes."""
+        if trouble not in self._told:
+            self._told.add(trouble)
+            logger.warning("%s: trying again", trouble)
 
     async def _pause(self, seconds: float) -> None:
         """Wait before another attempt, for no longer than there is time at all: then none is made."""

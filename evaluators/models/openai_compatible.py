@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 MOST_SAMPLES = 64
+WHERE = "--api-base must be the address up to and without /chat/completions"
 
 
 class OpenAICompatibleModel:
@@ -152,7 +153,10 @@ class OpenAICompatibleModel:
             data = read_json(content)
         except ValueError:
             kind = headers.get("Content-Type", "something unnamed").partition(";")[0]
-            raise TransientError(f"{self._who} sent {without_secrets(kind)} that is no JSON", charged=True) from None
+            where = f" ({WHERE})" if kind == "text/html" else ""  # the page of something else, or that of a gateway
+            raise TransientError(
+                f"{self._who} sent {without_secrets(kind)} that is no JSON{where}", charged=True
+            ) from None
         if isinstance(data, dict) and "choices" not in data and "error" in data:  # some gateways send errors as a 200
             code = data["error"].get("code") if isinstance(data["error"], dict) else None
             failed = type(code) is int and 400 <= code < 600 and code not in LOST  # else it may have been computed
@@ -168,7 +172,7 @@ class OpenAICompatibleModel:
             async with self._opened().get(f"{self._base}/models", allow_redirects=False, proxy=self._proxy) as response:
                 names = [str(each["id"]) for each in read_json(await response.read())["data"]]
         except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError, RecursionError):
-            return "; --api-base must be the address up to and without /chat/completions"
+            return f"; {WHERE}"
         return f"; the server has {without_secrets(', '.join(names))}"
 
     def _opened(self) -> aiohttp.ClientSession:

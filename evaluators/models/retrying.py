@@ -14,6 +14,8 @@ from undercut.evaluators.models.base import Samples
 from undercut.spaces.errors import ModelError
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+TELLING = 3
+"""Failures after which somebody is told what keeps a request: from there on the waits are long enough to wonder."""
 
 
 class TransientError(Exception):
@@ -67,6 +69,7 @@ async def retrying(
     *,
     seed: int = 0,
     sleep: Sleep = asyncio.sleep,
+    tell: Callable[[str], None] = lambda trouble: None,
 ) -> Samples:
     """Send until it works; only a `TransientError` is tried again.
 
@@ -75,6 +78,7 @@ async def retrying(
         policy: how often and how long apart.
         seed: what the jitter is drawn from.
         sleep: how to wait.
+        tell: is told in words what keeps the request, once it has failed `TELLING` times and is sent again.
 
     Raises:
         ModelError: it failed `policy.attempts` times, or the server asks for more patience than the policy has.
@@ -91,6 +95,8 @@ async def retrying(
                 raise ModelError(f"{error} ({failures} attempts)") from None
             if error.wait is not None and error.wait > policy.patience:
                 raise ModelError(f"{error}, and it asks to wait {error.wait:.0f} s") from None
+            if failures == TELLING:
+                tell(str(error))
             generator = generator or random.Random(seed)  # made when it is needed: most calls do not fail
             wait = max(policy.wait(failures, generator), error.wait or 0.0)  # some ask for 0 whatever happens
         await sleep(wait)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from undercut.evaluators.models.base import (
     most_prompt_tokens,
 )
 from undercut.evaluators.models.registry import open_model
-from undercut.evaluators.models.retrying import TransientError
+from undercut.evaluators.models.retrying import TELLING, TransientError
 from undercut.evaluators.models.scripted import ScriptedModel
 from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.tasks.primitives import PRIMITIVES
@@ -245,6 +246,25 @@ def test_no_wait_between_attempts_is_longer_than_the_time_that_is_left() -> None
     with pytest.raises(BudgetError, match=r"0.5 minutes"):
         ask(engine_of(Busy(truth), ledger=ledger, sleep=sleep), [Question(SORT, ([2, 1],))])
     assert waits == [30.0] and ledger.spent.calls == 1
+
+
+def test_what_keeps_calls_is_told_once_when_they_have_failed_several_times(caplog: pytest.LogCaptureFixture) -> None:
+    failures = Counter[str]()
+
+    class Shaky(ScriptedModel):
+        async def generate(self, request: Request) -> Completion:
+            failures[request.prompt] += 1
+            if failures[request.prompt] <= TELLING:
+                raise TransientError("the model 'shaky' failed with HTTP 503")
+            return await super().generate(request)
+
+    async def sleep(seconds: float) -> None:
+        pass
+
+    questions = [Question(SORT, ([number, 1],)) for number in range(5)]
+    assert len(ask(engine_of(Shaky(truth), sleep=sleep), questions)) == 5
+    assert caplog.messages == ["the model 'shaky' failed with HTTP 503: trying again"]
+    assert set(failures.values()) == {TELLING + 1}
 
 
 # ---- billing and charging

@@ -471,7 +471,7 @@ def test_what_is_sent_is_what_was_asked(server: Server, kind: str) -> None:
 @pytest.mark.parametrize(
     ("behaviour", "words", "sent"),
     [
-        ("html", "text/html that is no JSON", 10),
+        ("html", r"text/html that is no JSON \(--api-base must be", 10),
         ("half", "application/json that is no JSON", 10),
         ("list", "no chat completion", 10),
         ("late-error", "overloaded", 10),
