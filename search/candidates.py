@@ -222,16 +222,14 @@ class Candidates:
     def promising(self, done: Collection[Genome], most: int = AT_ONCE) -> list[Genome]:
         """Genomes on the front of what is known that were not run yet, the most accuracy for its cost first.
 
-        Where nobody can rehearse them, the most accuracy: most of what looks cheap there makes no sense, and the runs
-        would all go into finding that out. Near twins of what was run are passed over: a run brings down a forecast
-        that hoped for too much, and then each twin in turn would look better than what was run.
+        Near twins of what was run are passed over: a run brings down a forecast that hoped for too much, and then each
+        twin in turn would look better than what was run.
         """
         gains: dict[Genome, float] = {}
         below = 0.0
         for genome, accuracy, cost in self.front():
             if genome not in done and not self._is_twin(genome, done):
-                price = 1.0 if self._task.blind else cost
-                gains[genome] = (accuracy - below) / price if price else math.inf
+                gains[genome] = (accuracy - below) / cost if cost else math.inf
             below = accuracy
         return sorted(gains, key=lambda genome: -gains[genome])[:most]
 
