@@ -223,14 +223,17 @@ def _at_once(evaluation: Evaluation, statements: int) -> Evaluation:
 async def _finalists(search: Search) -> list[Genome]:
     """Race the genomes that may be on the front on one fresh set, and then those that this puts onto the front.
 
-    Dear ones wait for the last look: by then something cheaper may do. One that there is no room to race stands as it
-    is; where there was no room to run anything at all, the most promising forecasts are taken.
+    Dear ones wait for the last look: by then something cheaper may do. Where nobody can judge a call, that is for what
+    was run before. One that there is no room to race stands as it is; where there was no room to run anything at all,
+    the most promising forecasts are taken.
     """
     runs = [(genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes]
     left = [genome for genome, _, _ in thinned(front(runs))]
     finalists: list[Genome] = []
     for look in range(LOOKS):
-        fresh = search.plan.in_step(left, SELECT) if look < LOOKS - 1 else left
+        fresh = search.plan.in_step(left, SELECT)
+        if look == LOOKS - 1:
+            fresh = [g for g in left if g in fresh or g in search.bench.outcomes or not search.task.blind]
         racing = search.plan.fitting(fresh, SELECT)
         parts = search.plan.shares([*finalists, *racing], dict.fromkeys(search.settings.sizes, SELECT[-1]))
         await search.race(racing, "select", SELECT, parts)

@@ -46,13 +46,15 @@ class Plan:
     def in_step(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
         """Those genomes whose race costs no more than all calls so far, or the cheapest if there is none.
 
-        What is learned on the way often makes the dear ones needless, and no bill grows by leaps.
+        What is learned on the way often makes the dear ones needless, and no bill grows by leaps. Where nobody can
+        judge a call, forecasts are not worth a leap, and dear ones wait until as much was spent.
         """
         spent = self._bench.calibration.tokens()
         bill, sizes = self._candidates.forecaster.bill, self._settings.sizes
         prices = {genome: rounds[-1] * sum(bill(genome, size).tokens for size in sizes) for genome in genomes}
+        least = spent if self._task.blind and self._bench.outcomes else min(prices.values(), default=0.0)
         # Tokens that a server does not tell are not a number, and nothing is more than that.
-        return [genome for genome in genomes if not prices[genome] > max(min(prices.values()), spent)]
+        return [genome for genome in genomes if not prices[genome] > max(least, spent)]
 
     def fitting(self, genomes: Sequence[Genome], rounds: Sequence[int]) -> list[Genome]:
         """Those genomes, in their order, whose race leaves enough of what is limited for the end of the search."""

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -702,6 +702,46 @@ def test_what_costs_more_than_all_so_far_waits_while_there_is_something_cheaper(
     few = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 3}, [SUMMED]))
     assert search.plan.in_step([few, SUMMED], (1,)) == [few, SUMMED]
     assert search.plan.in_step([few, SUMMED], (1000,)) == [SUMMED]  # of so many problems it is too dear, too
+
+
+def test_what_nobody_can_judge_is_no_more_run_by_leaps(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything was run there is no other way; then forecasts that hang on whole results are not worth it."""
+    dear = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 1001}, [SUMMED]))
+    blind = replace(search.task, primitives=tuple(replace(each, reference=None) for each in search.task.primitives))
+    monkeypatch.setattr(search.plan, "_task", blind)
+    monkeypatch.setattr(search.bench, "outcomes", {})
+    monkeypatch.setattr(search.bench.calibration, "tokens", lambda: 10_000.0)
+    assert search.plan.in_step([dear], FIRST) == [dear]
+    search.bench.outcomes[SUMMED] = [Outcome(8, 1.0, None, NO_COST)]
+    assert search.plan.in_step([dear, SUMMED], FIRST) == [SUMMED]
+    assert search.plan.in_step([dear], FIRST) == []
+
+
+@pytest.mark.parametrize("blind", [False, True])
+def test_a_dear_finalist_is_raced_last_and_where_nobody_can_judge_it_only_if_it_was_run(
+    search: Search, monkeypatch: pytest.MonkeyPatch, blind: bool
+) -> None:
+    dear = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 501}, [SUMMED]))
+    tools = tuple(replace(each, reference=None) for each in search.task.primitives)
+    task = replace(search.task, primitives=tools) if blind else search.task
+    for part in (search, search.plan):
+        monkeypatch.setattr(part, "task" if part is search else "_task", task)
+    monkeypatch.setattr(search.bench.calibration, "tokens", lambda: 10_000.0)
+    raced: list[Genome] = []
+
+    async def race(genomes: Sequence[Genome], *_: Any) -> None:
+        raced.extend(genomes)
+        search.bench.outcomes.update({genome: [Outcome(8, 1.0, None, NO_COST)] for genome in genomes})
+
+    async def vetted(done: Collection[Genome], most: int = 0) -> list[Genome]:
+        return [] if dear in done else [dear]
+
+    monkeypatch.setattr(search, "race", race)
+    monkeypatch.setattr(search, "vetted", vetted)
+    monkeypatch.setattr(search.candidates, "polish", lambda: None)
+    search.bench.outcomes[SUMMED] = [Outcome(8, 1.0, None, NO_COST)]
+    finalists = asyncio.run(conclude._finalists(search))
+    assert SUMMED in finalists and raced.count(dear) == (dear in finalists) == (not blind)
 
 
 def test_a_candidate_that_costs_far_more_than_forecast_is_dropped_early(search: Search) -> None:
