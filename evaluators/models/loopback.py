@@ -14,11 +14,13 @@ from undercut.evaluators.models.server import ChatServer
 
 
 @contextmanager
-def on_loopback(make: Callable[[], web.Application]) -> Iterator[str]:
-    """Run an application on a free port of the loopback, in a thread of its own; gives the address for --api-base.
+def on_loopback(make: Callable[[], web.Application], port: int = 0) -> Iterator[str]:
+    """Run an application on the loopback, in a thread of its own; gives the address for --api-base.
+
+    The port is a free one unless it is named: a server's address is part of what its models are known by.
 
     Raises:
-        OSError: there is no free port.
+        OSError: there is no free port, or the one named is taken.
     """
     loop, ready = asyncio.new_event_loop(), threading.Event()
     found: list[str] = []
@@ -26,7 +28,7 @@ def on_loopback(make: Callable[[], web.Application]) -> Iterator[str]:
 
     async def start(runner: web.AppRunner) -> None:
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         found.append(f"http://127.0.0.1:{runner.addresses[0][1]}/v1")
 
     async def stop(runner: web.AppRunner) -> None:
@@ -63,8 +65,8 @@ def on_loopback(make: Callable[[], web.Application]) -> Iterator[str]:
 
 
 @contextmanager
-def served(*models: Model) -> Iterator[tuple[str, ChatServer]]:
+def served(*models: Model, port: int = 0) -> Iterator[tuple[str, ChatServer]]:
     """Serve models on the loopback: the address for --api-base, and the server, which counts what it answers."""
     server = ChatServer(models)
-    with on_loopback(server.application) as base:
+    with on_loopback(server.application, port) as base:
         yield base, server

@@ -27,6 +27,8 @@ from undercut.spaces.errors import TaskError
 
 RESULTS = Path(__file__).parent / "results.json"
 EVALUATIONS, SAMPLES = 12, 20
+PORT = 18430
+"""The same at each run: a model is known by its server's address, too, and the order of its calls hangs on that."""
 
 
 def study(case: Case, unlimited: bool) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def study(case: Case, unlimited: bool) -> dict[str, Any]:
         task = open_task(str(path))
         settings = {"target_size": task.sizes[-1], "evaluations": EVALUATIONS, "samples": SAMPLES}
         began = time.perf_counter()
-        with served(case.model(path)) as (base, server):
+        with served(case.model(path), port=PORT) as (base, server):
             foretold = checked(task, str(path), ("chat",), task.sizes, api_base=base, **settings)
             out = folder / "run"
             result = optimize(str(path), models=("chat",), api_base=base, out=out, unlimited=unlimited, **settings)
