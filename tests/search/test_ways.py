@@ -119,7 +119,7 @@ def test_a_search_over_two_models_finds_what_is_as_right_as_the_dear_one_for_les
     monkeypatch.setattr(calibration, "STRUCTURES", 50)
     monkeypatch.setattr(calibration, "DRAWS", 20)
     settings = Settings(
-        "single", MODELS, "random", sizes=(60, 240), target_size=240, cost="usd", evaluations=8, samples=8, max_size=4
+        "single", MODELS, "random", sizes=(60, 240), target_size=240, cost="usd", evaluations=12, samples=12, max_size=4
     )
     result = run_search(settings, tmp_path / "run", task=task, models=chat(task))
     cascade = next(item for item in result["baselines"] if item["id"] == "cascade")
