@@ -25,7 +25,7 @@ Traits: TypeAlias = frozenset[tuple[str, int]]
 def traits(genome: Genome) -> Traits:
     """What makes the sense of a genome: its nodes by operator and primitive, and what each reads.
 
-    No numbers, and neither wording nor votes and retries: what makes sense asked once does so asked often.
+    No numbers, neither who is asked, in which words nor how often: what makes sense asked once does so asked again.
     """
     found = Counter[str]()
     for node in bare(genome).walk():

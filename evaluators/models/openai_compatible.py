@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 MOST_SAMPLES = 64
-WHERE = "--api-base must be the address up to and without /chat/completions"
+BASE_RULE = "--api-base must be the address up to and without /chat/completions"
 
 
 class OpenAICompatibleModel:
@@ -153,7 +153,7 @@ class OpenAICompatibleModel:
             data = read_json(content)
         except ValueError:
             kind = headers.get("Content-Type", "something unnamed").partition(";")[0]
-            where = f" ({WHERE})" if kind == "text/html" else ""  # the page of something else, or that of a gateway
+            where = f" ({BASE_RULE})" if kind == "text/html" else ""  # the page of something else, or that of a gateway
             raise TransientError(
                 f"{self._who} sent {without_secrets(kind)} that is no JSON{where}", charged=True
             ) from None
@@ -172,7 +172,7 @@ class OpenAICompatibleModel:
             async with self._opened().get(f"{self._base}/models", allow_redirects=False, proxy=self._proxy) as response:
                 names = [str(each["id"]) for each in read_json(await response.read())["data"]]
         except (aiohttp.ClientError, OSError, ValueError, LookupError, TypeError, RecursionError):
-            return f"; {WHERE}"
+            return f"; {BASE_RULE}"
         return f"; the server has {without_secrets(', '.join(names))}"
 
     def _opened(self) -> aiohttp.ClientSession:
