@@ -138,11 +138,14 @@ class Calibration:
         """Count calls that were asked by themselves, and remember what was answered wrongly."""
         answered = list(answered)
         self.add([each.record for each in answered])
-        for question, record, answer in answered:
+        for each in answered:
+            question, record, answer = each
             slips = self.slips.setdefault(record.primitive, [])
             if record.right is False and record.wrong and len(slips) < SLIPS:
                 slips.append(Slip(question.values, answer))
                 self._caught.clear()
+            if record.right is False and not self.repeated(record.primitive, record.model):
+                self.unrepeated.get(record.primitive, []).append(each)
 
     def catches(self, check: Genome, body: Genome, toolbox: Toolbox) -> float:
         """Share of a body's wrong answers that a check refuses, however both are worded or sampled; see `caught`."""
@@ -150,6 +153,11 @@ class Calibration:
         if place not in self._caught:
             self._caught[place] = caught(*place, self.slips, toolbox)
         return self._caught[place]
+
+    def repeated(self, primitive: str, model: int) -> bool:
+        """Whether wrong calls of a primitive were asked again, or came again in a vote or a retry."""
+        keys = (failed.key for failed in self.failed.values() if failed.again)
+        return any((key.primitive, key.asked.model) == (primitive, model) for key in keys)
 
     def add_repeat(self, first: CallRecord, again: CallRecord, shuffled: bool) -> None:
         """Count a further sample of a call whose first answer was wrong.

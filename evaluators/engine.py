@@ -135,6 +135,10 @@ class Engine:
 
         return ask
 
+    def key_of(self, question: Question) -> str:
+        """What the answer to a question is stored under."""
+        return self._prepared(question).key
+
     async def run(self, genome: Genome, inputs: Sequence[Any], toolbox: Toolbox, *, concurrent: bool = True) -> Trace:
         """Run a genome on one instance's inputs; a red flag that nobody mends is a failure in the trace.
 

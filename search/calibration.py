@@ -7,7 +7,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, count, islice, product
 from statistics import fmean
 from typing import Any
 
@@ -34,20 +34,21 @@ SMALL, STRUCTURES = 3, 3000
 """All structures of up to so many nodes are rehearsed first, at most so many of them."""
 SIMPLE, INSTANCES = 12, 12
 """So many of the smallest right ones are rehearsed on so many instances of each size."""
-GRID, SAMPLES = 12, 6
-"""Sizes of a primitive that are measured first, at most, and inputs asked at each."""
-REWORDED = 6
+GRID, SAMPLES = 12, 2
+"""Sizes of a primitive that are measured first, at most, and inputs asked at each: just enough to tell which
+decompositions may be worth more calls."""
+REWORDED = 24
 """One in so many inputs is asked in all wordings, the others in the first: one wording tells much of another."""
-WAVES, MORE, APART, KNOWN = 6, 4, 1.15, 0.05
+WAVES, MORE, APART, KNOWN = 2, 4, 1.15, 0.05
 """How often more calls are made where least is known, at how many sizes each time, how far these are apart, and the
 doubt up to which a chance is known well enough."""
 LEFT = 0.1
 """The doubt up to which what an earlier run measured is left as it is: it has had its waves."""
 REPEATS = 32
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
-GROUPS, AHEAD, TELLING = 3, 8, 0.1
-"""At how many sizes calls of a genome are asked ahead of its runs, how many of each, and how much must hang on one of
-these sizes, as a share of what hangs on the first."""
+GROUPS, AHEAD, TELLING, LOOKS = 3, 3, 0.1, 3
+"""At how many sizes calls of a genome are asked ahead of its runs, how many of each, how much must hang on one of these
+sizes, as a share of what hangs on the first, and how often this is done at most."""
 WIDE, HOPELESS = 0.4, 0.05
 """Standard deviation of its log-odds up to which a small chance is known well enough for votes, which cost the more the
 smaller it is; and the chance below which votes are of no use."""
@@ -113,15 +114,15 @@ def _on_problems(
     return found
 
 
-def spread(inputs: Mapping[int, Sequence[Any]], count: int) -> list[int]:
-    """At most `count` sizes, about evenly spaced in their logarithms; of near ones, that with the most inputs."""
+def spread(inputs: Mapping[int, Sequence[Any]], most: int) -> list[int]:
+    """At most `most` sizes, about evenly spaced in their logarithms; of near ones, that with the most inputs."""
     sizes = sorted(inputs)
-    if len(sizes) <= count:
+    if len(sizes) <= most:
         return sizes
     low, high = math.log(sizes[0] + 1), math.log(sizes[-1] + 1)
     bins: dict[int, list[int]] = {}
     for size in sizes:
-        bins.setdefault(min(count - 1, int(count * (math.log(size + 1) - low) / (high - low))), []).append(size)
+        bins.setdefault(min(most - 1, int(most * (math.log(size + 1) - low) / (high - low))), []).append(size)
     return [max(near, key=lambda size: (min(SAMPLES, len(inputs[size])), size)) for near in bins.values()]
 
 
@@ -155,12 +156,12 @@ async def calibrate(
     primitives = space.toolbox.primitives
     table = earlier or Calibration()
     measured = [name for name in primitives if table.successes(name) is not None]
-    repeated = {(each.key.primitive, each.key.asked.model) for each in table.failed.values()}
+    places = {name: count() for name in primitives}
 
     def next_inputs(name: str, size: int) -> list[Question]:
         values = inputs[name][size]
         taken, inputs[name][size] = values[:SAMPLES], values[SAMPLES:]
-        return [q for place, each in enumerate(taken) for q in variants(primitives[name], each, models, place)]
+        return [q for each in taken for q in variants(primitives[name], each, models, next(places[name]))]
 
     done = total = 0
 
@@ -183,14 +184,10 @@ async def calibrate(
             for question in next_inputs(name, size)
         ]
         total += len(questions)
-        answers = await asyncio.gather(*(one(question) for question in questions))
-        table.add_asked(answers)
-        for answer in answers:
-            # An empty list where nothing was wrong: votes are hoped for there, too (see `FittedRates.dependence`).
-            name, model = answer.question.primitive.name, answer.question.model
-            wrong = [] if (name, model) in repeated else table.unrepeated.setdefault(name, [])
-            if answer.record.right is False:
-                wrong.append(answer)
+        for name, model in product({question.primitive.name for question in questions}, range(models)):
+            if not table.repeated(name, model):
+                table.unrepeated.setdefault(name, [])  # votes are hoped for, also where nothing turns out to be wrong
+        table.add_asked(await asyncio.gather(*(one(question) for question in questions)))
     return table, right
 
 
@@ -199,8 +196,9 @@ async def ask_ahead(
 ) -> bool:
     """Ask those calls of a genome on some problems whose uncertain chances its forecast depends on most.
 
-    They get the inputs that they would get if every call were right. Gives whether any were asked. A few such calls
-    tell what it would take many to find out by running the whole genome.
+    They get the inputs that they would get if every call were right; those that were asked before tell nothing new, and
+    others are asked. Gives whether there were any. A few such calls tell what it would take many to find out by running
+    the whole genome.
 
     Raises:
         ModelError: a model could not answer.
@@ -211,14 +209,15 @@ async def ask_ahead(
     for question in rehearse(genome, problems, task, space.toolbox).questions:
         asked = Asked(question.model, question.prompt, question.temperature)
         key = (question.primitive.name, asked, tuple(question.primitive.sizes(question.values)))
-        alike.setdefault(key, {}).setdefault(repr(question.values), question)
+        alike.setdefault(key, {}).setdefault(engine.key_of(question), question)
         often[key] += 1
     known = {key: found.chance(*key[1:]) for key in alike if (found := table.successes(key[0])) is not None}
     # How far one standard deviation of the log-odds of all calls of a size moves the log of their all being right.
     weights = {key: often[key] * chance.spread * (1 - chance.at()) for key, chance in known.items()}
     heaviest = sorted(weights, key=lambda key: -weights[key])[:GROUPS]
     chosen = [key for key in heaviest if weights[key] > TELLING * weights[heaviest[0]]]
-    questions = [question for key in chosen for question in islice(alike[key].values(), AHEAD)]
+    fresh = [[question for known_as, question in alike[key].items() if known_as not in table.keys] for key in chosen]
+    questions = [question for each in fresh for question in each[:AHEAD]]
     table.add_asked(await asyncio.gather(*(_answered(question, engine) for question in questions)))
     return bool(questions)
 

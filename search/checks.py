@@ -9,7 +9,6 @@ from functools import cached_property
 
 from undercut.evaluators.declared import DeclaredRates
 from undercut.evaluators.task import Instance, Task
-from undercut.search.calibration import AHEAD
 from undercut.search.rehearse import rehearse
 from undercut.search.settings import Settings
 from undercut.spaces.errors import TaskError
@@ -31,7 +30,8 @@ as the square of its problem, and no genome was seen yet that is right up to her
 CHOOSING, VARIED = ("route", "guard"), 16
 """Operators that do not do the same on every problem, and on how many more small problems genomes with them are
 rehearsed."""
-
+AT_TARGET = 24
+"""Problems of the target's size whose calls may be asked ahead of runs: several genomes ask some of the same ones."""
 FORESEEN = 1.5
 """In a rehearsal, calls may be shown so many times the items that the walk with symbols expects."""
 
@@ -54,7 +54,6 @@ class Checks:
         self._distinct: dict[Genome, Genome] = {}
         self._right: dict[Genome, bool | None] = {}
         self._far: set[Genome] = set()
-        self._at_target: dict[int, list[Instance]] = {}
         farthest = max(FARTHEST, settings.sizes[-1]) if task.problems else FARTHEST
         self.target = min(settings.target_size, farthest)
         self.sizes = [size for size in sorted({*self._held(settings.sizes), self.target}) if task.has(size)]
@@ -109,11 +108,10 @@ class Checks:
         """Extents of a problem's inputs, its own and not the task's: a task need not say how large its atoms are."""
         return [extent_of(value, kind) for value, kind in zip(problem.inputs, self._task.inputs, strict=True)]
 
-    def at_target(self, look: int) -> list[Instance]:
-        """Some problems of the target's size; others at each look, counted from 1."""
-        if look not in self._at_target:
-            self._at_target[look] = self._instances([self.target] * AHEAD, AHEAD * (look - 1))
-        return self._at_target[look]
+    @cached_property
+    def at_target(self) -> list[Instance]:
+        """Problems of the target's size, whose calls may be asked ahead of runs."""
+        return self._instances([self.target] * AT_TARGET)
 
     @cached_property
     def _near(self) -> list[Instance]:
@@ -135,10 +133,10 @@ class Checks:
     def _far_off(self) -> list[Instance]:
         return self._instances([self.target, beyond(self.target)])
 
-    def _instances(self, sizes: Sequence[int], first: int = 0) -> list[Instance]:
+    def _instances(self, sizes: Sequence[int]) -> list[Instance]:
         """One problem of each size, without those that the task does not have and that are not to be run."""
         found: list[Instance] = []
-        for position, size in enumerate(sizes, first):
+        for position, size in enumerate(sizes):
             try:
                 found += self._task.instances(size, 1, "search", self._settings.seed + position)
             except TaskError:

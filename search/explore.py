@@ -14,7 +14,7 @@ from undercut.evaluators.models.base import Model
 from undercut.evaluators.task import Split, Task
 from undercut.search.bench import Bench
 from undercut.search.budget import Budget
-from undercut.search.calibration import ask_again, ask_ahead, calibrate
+from undercut.search.calibration import LOOKS, ask_again, ask_ahead, calibrate
 from undercut.search.candidates import AT_ONCE, WRONG, Candidates
 from undercut.search.checks import Checks
 from undercut.search.front import STEP, Point, thinned
@@ -31,11 +31,15 @@ from undercut.spaces.space import Space
 
 WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
-SURE = 0.95
+SURE = 0.9
 """At sizes below the largest, genomes of this accuracy or more are not run: next to all runs would be right."""
-DOUBTFUL, LOOKS = 0.1, 3
+DOUBTFUL, LAST_DOUBT = 0.1, 0.02
 """Where a forecast for the target is in more doubt than the first, the calls that it depends on are asked ahead of the
-runs, at most as often as the second: else a few wrong answers by bad luck would rule a genome out for good."""
+runs: else a few wrong answers by bad luck would rule a genome out for good. Before the search ends the second counts:
+what is ruled out then is never run."""
+HOPE = 0.05
+"""What a genome that was ruled out would have to add to the front, if its calls were right a bit more often, to be
+given a second look before the search ends."""
 QUIET, HARD, HARD_QUIET = 8, 0.5, 24
 """Rounds without a promising genome after which the search ends: `QUIET`, but `HARD_QUIET` while nothing known is right
 as often as `HARD`."""
@@ -196,7 +200,7 @@ class Search:
             BudgetError: a limit would have been exceeded.
         """
         for _ in range(QUIET):
-            if not await self._ask_for(self.plan.fitting(self._hoped(), FIRST)):
+            if not await self._ask_for(self.plan.fitting(self._hoped(), FIRST), LAST_DOUBT):
                 return False
             self.candidates.learn()
             if self.candidates.promising(self.bench.outcomes):
@@ -213,26 +217,24 @@ class Search:
                 points.append((genome, best.accuracy or 0.0, self.bench.unit(best.cost)))
         hoped: list[Point[Genome]] = []
         for point in sorted(points, key=lambda point: (point[2], -point[1])):  # a front, since doubts take time
-            if (not hoped or point[1] > hoped[-1][1]) and (point[0] in ran or self._in_doubt(point[0])):
+            if (not hoped or point[1] > hoped[-1][1]) and (point[0] in ran or self._in_doubt(point[0], LAST_DOUBT)):
                 hoped.append(point)
-        return [genome for genome, _, _ in thinned(hoped, DOUBTFUL) if genome not in ran][:most]
+        return [genome for genome, _, _ in thinned(hoped, HOPE) if genome not in ran][:most]
 
-    def _in_doubt(self, genome: Genome) -> bool:
-        """Whether a forecast hangs on calls that are not known well, and that may still be asked ahead of its runs."""
+    def _in_doubt(self, genome: Genome, doubt: float) -> bool:
+        """Whether a forecast is in more doubt than that, and calls may still be asked ahead of the genome's runs."""
         forecaster = self.candidates.forecaster
-        return self._asked_ahead[genome] < LOOKS and forecaster.doubt(genome, self.checks.target) > DOUBTFUL
+        return self._asked_ahead[genome] < LOOKS and forecaster.doubt(genome, self.checks.target) > doubt
 
-    async def _ask_for(self, genomes: Sequence[Genome]) -> bool:
-        """Ask calls that genomes depend on, first of all how alike answers are; gives whether any were asked."""
+    async def _ask_for(self, genomes: Sequence[Genome], doubt: float = DOUBTFUL) -> bool:
+        """Ask calls that genomes in doubt depend on, first of all how alike answers are; gives whether any were."""
         table, forecaster = self.bench.calibration, self.candidates.forecaster
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True
-        doubtful = [genome for genome in genomes if self._in_doubt(genome) and not forecaster.unjudged(genome)]
+        doubtful = [genome for genome in genomes if self._in_doubt(genome, doubt) and not forecaster.unjudged(genome)]
         self._asked_ahead.update(doubtful)
         asked = [
-            await ask_ahead(
-                genome, self.checks.at_target(self._asked_ahead[genome]), self.task, self.space, self.engine, table
-            )
+            await ask_ahead(genome, self.checks.at_target, self.task, self.space, self.engine, table)
             for genome in doubtful
         ]
         return any(asked)
