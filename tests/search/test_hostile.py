@@ -205,7 +205,7 @@ def test_a_unit_that_is_not_known_is_refused_before_anything_is_foretold(
 
 
 def test_a_limit_holds_against_a_hostile_server(serve: Serve, tmp_path: Path) -> None:
-    for number, (limit, most) in enumerate((("max_calls", 60), ("max_tokens", 2500))):
+    for number, (limit, most) in enumerate((("max_calls", 20), ("max_tokens", 900))):
         server, base = behind(serve, 0.3)
         with pytest.raises(BudgetError, match="raise --max"):
             searched(base, tmp_path / str(number), replace(SETTINGS, **{limit: most}), concurrency=256)
