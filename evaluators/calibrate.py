@@ -144,8 +144,9 @@ class Calibration:
             if record.right is False and record.wrong and len(slips) < SLIPS:
                 slips.append(Slip(question.values, answer))
                 self._caught.clear()
-            if record.right is False and not self.repeated(record.primitive, record.model):
-                self.unrepeated.get(record.primitive, []).append(each)
+            hoped = record.primitive in self.unrepeated and not self.repeated(record.primitive, record.model)
+            if record.right is False and hoped:
+                self.unrepeated[record.primitive].append(each)
 
     def catches(self, check: Genome, body: Genome, toolbox: Toolbox) -> float:
         """Share of a body's wrong answers that a check refuses, however both are worded or sampled; see `caught`."""

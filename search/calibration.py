@@ -216,8 +216,9 @@ async def ask_ahead(
     weights = {key: often[key] * chance.spread * (1 - chance.at()) for key, chance in known.items()}
     heaviest = sorted(weights, key=lambda key: -weights[key])[:GROUPS]
     chosen = [key for key in heaviest if weights[key] > TELLING * weights[heaviest[0]]]
-    fresh = [[question for known_as, question in alike[key].items() if known_as not in table.keys] for key in chosen]
-    questions = [question for each in fresh for question in each[:AHEAD]]
+    counted = table.keys
+    fresh = ((question for name, question in alike[key].items() if name not in counted) for key in chosen)
+    questions = [question for each in fresh for question in islice(each, AHEAD)]
     table.add_asked(await asyncio.gather(*(_answered(question, engine) for question in questions)))
     return bool(questions)
 

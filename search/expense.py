@@ -56,7 +56,7 @@ class Further:
 
 
 BLIND = (Further(0.0, 1.0, 0.0, known=0.3), Further(1.0, 2.5, 0.8, known=0.55), Further(24.0, 8.0, 4.0))
-JUDGED = (Further(0.0, 1.0, 0.0), Further(5.0, 6.0, 2.5, 1.6), Further(48.0, 60.0, 36.0, 2.5))
+JUDGED = (Further(0.0, 1.0, 0.0), Further(5.0, 6.0, 2.5, 4.0), Further(48.0, 60.0, 36.0, 10.0))
 """Least, usual and most, where no answer can be judged and where some can. Usual and most were fitted by hand to the
 searches in experiments/tasks and to some on the tasks that come with us."""
 
