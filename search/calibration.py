@@ -39,7 +39,7 @@ GRID, SAMPLES = 12, 2
 decompositions may be worth more calls."""
 REWORDED = 24
 """One in so many inputs is asked in all wordings, the others in the first: one wording tells much of another."""
-WAVES, MORE, APART, KNOWN = 2, 4, 1.15, 0.05
+WAVES, MORE, APART, KNOWN = 4, 4, 1.15, 0.05
 """How often more calls are made where least is known, at how many sizes each time, how far these are apart, and the
 doubt up to which a chance is known well enough."""
 LEFT = 0.1
