@@ -17,6 +17,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.filterwarnings("ignore:Possible (nested set|set):FutureWarning")  # of a pattern that is a target
 @given(name=st.sampled_from(sorted(SCORERS)), output=JSON, target=JSON)
 def test_a_scorer_gives_a_share_whatever_it_is_given(name: str, output: Any, target: Any) -> None:
     assert 0.0 <= SCORERS[name](output, target) <= 1.0
