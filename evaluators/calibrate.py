@@ -144,9 +144,9 @@ class Calibration:
             if record.right is False and record.wrong and len(slips) < SLIPS:
                 slips.append(Slip(question.values, answer))
                 self._caught.clear()
-            hoped = record.primitive in self.unrepeated and not self.repeated(record.primitive, record.model)
-            if record.right is False and hoped:
-                self.unrepeated[record.primitive].append(each)
+            wrong = self.unrepeated.get(record.primitive) if record.right is False else None
+            if wrong is not None and not self.repeated(record.primitive, record.model):
+                wrong.append(each)
 
     def catches(self, check: Genome, body: Genome, toolbox: Toolbox) -> float:
         """Share of a body's wrong answers that a check refuses, however both are worded or sampled; see `caught`."""

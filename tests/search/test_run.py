@@ -31,6 +31,7 @@ from undercut.evaluators.trace import Trace
 from undercut.search import calibration, conclude
 from undercut.search.calibration import LOOKS
 from undercut.search.candidates import SENSE
+from undercut.search.checks import AT_TARGET
 from undercut.search.expense import foretold, limit_of
 from undercut.search.explore import DOUBTFUL, SURE, Search
 from undercut.search.forecast import Forecaster, aim
@@ -231,7 +232,9 @@ def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, A
         if enough:  # what is named is enough, and is held as well
             most = int(enough[1])
             result = run_search(replace(settings, **{f"max_{unit}": most}), tmp_path, resume=True)
-            assert result["front"] and result["spent"][unit] <= most
+            assert (
+                result["front"] and 0.8 * limit < result["spent"][unit] <= most
+            )  # forecasts may be too high by a fifth
     else:
         assert result["spent"][unit] <= limit and result["front"]
         measured = {found["samples"] for item in result["front"] for found in item["accuracy"].values()}
@@ -249,7 +252,7 @@ def test_names_tell_decompositions_apart() -> None:
 def test_under_a_limit_known_designs_may_stand_on_the_front(tmp_path: Path) -> None:
     """They are measured anyway: what there was no room to race is not held back for that."""
     settings = replace(SETTINGS, task="maximum", models=("simulated/noisy",), sizes=(16, 32), target_size=64)
-    result = run_search(replace(settings, max_calls=300), tmp_path)
+    result = run_search(replace(settings, max_calls=400), tmp_path)
     assert "leaves room for the last measurement alone" in result["stopped"]
 
     def foretold(item: dict[str, Any]) -> float:
@@ -317,7 +320,7 @@ def test_a_run_with_a_limit_that_was_killed_ends_in_order(whole: dict[str, Any],
         await asyncio.gather(*(ledger.reserve(70, 30) for _ in range(calls)))
 
     calls = whole["spent"]["calls"]
-    settings = replace(SETTINGS, max_calls=3 * calls)
+    settings = replace(SETTINGS, max_calls=5 * calls // 2)
     with pytest.raises(ModelError, match="down"):
         run_search(settings, tmp_path, models=[Counted(fails_at=calls // 10)], concurrency=1)
     store = Store.open(tmp_path)
@@ -528,6 +531,7 @@ def test_calls_are_asked_ahead_on_other_problems_each_time_until_the_forecast_is
     genome, target = chunked(64, 64), search.checks.target
     before, looks = search.candidates.forecaster.doubt(genome, target), 0
     assert before > DOUBTFUL
+    assert len({repr(instance.inputs) for instance in search.checks.at_target}) == AT_TARGET
     spent = search.ledger.spent.calls
     while asyncio.run(search._ask_for([genome])):
         assert search.ledger.spent.calls > spent  # what was asked before tells nothing new
