@@ -127,7 +127,7 @@ def test_wrong_calls_are_asked_again_where_most_are_right_and_where_hardly_any_i
 
 def test_a_check_is_held_against_what_was_answered_wrongly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A list that lacks a number may well be in order: the rest of the wrong answers is what is caught."""
-    monkeypatch.setattr("undercut.search.calibration.SAMPLES", 6)
+    monkeypatch.setattr("undercut.search.calibration.REWORDED", 1)  # more wrong answers
     space, engine = opened("simulated/gpt-3.5")
     table = calibrated(space, engine)
     rates = FittedRates(table, space.toolbox, [None], [None])
