@@ -110,15 +110,24 @@ def our_run(
     )
     reports: list[tuple[int, int, list[Genome]]] = []
     asked: list[int] = []
-    race = Search.race
+    race, tell = Search.race, Search.tell
 
-    async def watched(search: Search, *asked_for: Any) -> None:
+    async def timed(search: Search, *asked_for: Any) -> None:
         asked.append(model.calls)
         await race(search, *asked_for)
+        report(search)
+
+    def watched(search: Search, phase: str) -> None:
+        tell(search, phase)
+        if model.calls > (reports[-1][0] if reports else 0):
+            report(search)
+
+    def report(search: Search) -> None:
         known = thinned(front((genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes))
         reports.append((model.calls, model.tokens, [genome for genome, *_ in known]))
 
-    with tempfile.TemporaryDirectory() as passing, patch.object(Search, "race", watched):
+    watch = patch.multiple(Search, race=timed, tell=watched)  # it tells whenever results have come in
+    with tempfile.TemporaryDirectory() as passing, watch:
         kept = folder or Path(passing) / "run"
         found = run_search(known, kept, reuse=reuse, task=problem.task, models=[model], progress=note)
         store = Store.open(kept)
@@ -129,7 +138,7 @@ def our_run(
         evaluation = trial.user_attrs["evaluation"]
         samples = {size: found["samples"] for size, found in evaluation["accuracy"].items()}
         uncached += sum(round(evaluation["cost"][size]["calls"] * many) for size, many in samples.items())
-    shares = [judge.share(report) for *_, report in reports]
+    shares = [judge.share(genomes) for *_, genomes in reports]
     moment = next((spent for spent, share in zip(reports, shares, strict=True) if share >= ENOUGH), None)
     final = judge.share(Genome.from_dict(item["genome"]) for item in found["front"])
     return {
