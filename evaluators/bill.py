@@ -44,6 +44,11 @@ class Spent(msgspec.Struct, frozen=True, gc=False):
         sums = {"calls": self.calls, "tokens": self.tokens, "usd": self.usd}
         return {**sums, "unmetered": self.unmetered, "uncertain": self.uncertain}
 
+    def part(self, share: float) -> Spent:
+        """So great a share of all of it, in whole calls and tokens."""
+        counts = {name: round(share * much) for name, much in asdict(self).items() if name != "usd"}
+        return Spent(**counts, usd=None if self.usd is None else share * self.usd)
+
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Spent:
         """Read the JSON form back."""

@@ -41,6 +41,7 @@ class AnswerCache:
     def __init__(self, path: Path | str | None = None) -> None:
         self._memory: dict[str, Completion] = {}
         self._unsaved: list[tuple[str, Completion]] = []
+        self._unmet: set[str] = set()
         self.journal = None if path is None else Journal(path)
 
     def __len__(self) -> int:
@@ -49,12 +50,27 @@ class AnswerCache:
             return len(self._memory)
         return int(self.journal.rows("SELECT count(*) FROM answers")[0][0])
 
+    @property
+    def unmet(self) -> int:
+        """How many of the answers that were there when it was told to `watch` were not asked for since."""
+        return len(self._unmet)
+
+    def watch(self) -> None:
+        """Note from here on which answers are asked for.
+
+        Raises:
+            RunFolderError: the file can no longer be read.
+        """
+        rows = [] if self.journal is None else self.journal.rows("SELECT key FROM answers")
+        self._unmet = {key for (key,) in rows}
+
     def get(self, key: str) -> Completion | None:
         """The answer under a key, or None.
 
         Raises:
             RunFolderError: the file can no longer be read.
         """
+        self._unmet.discard(key)
         if self.journal is None:
             return self._memory.get(key)
         rows = self.journal.rows(_FIND, (key,))

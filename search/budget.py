@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from undercut.evaluators.bill import Spent
 from undercut.evaluators.ledger import Ledger
 from undercut.search.store import Store
 from undercut.spaces.cost import Cost
@@ -76,6 +77,9 @@ class Budget:
         # to come. Answers taken over from other runs hide such calls, all but those that are still reserved.
         unanswered = ledger.spent.calls - len(store.answers) if ledger.limits else 0
         self._lost = max(unanswered, ledger.elsewhere.calls)
+        self._others = max(0, -unanswered)  # answers taken over, at the most
+        if ledger.limits:
+            store.answers.watch()
 
     def room(self, answers: int, unlike: float = 1.0, untold: float = 0.0) -> Room:
         """What is left when the search has had so many different answers.
@@ -91,10 +95,19 @@ class Budget:
         limits = self._ledger.limits
         if not limits:
             return Room({})
-        spent, lost = self._store.spent_by(answers, self._ledger.spent, self._lost)
+        spent, lost = self._store.spent_by(answers, self._come_to(), self._lost)
         left = {unit: limit - (self._ledger.taken(unit, spent) or 0.0) for unit, limit in limits.items()}
         most = untold * spent.uncertain / max(1, spent.unmetered)
         dollars = most * (spent.usd or 0.0) / max(1, spent.tokens)
         rate = max(1.0, round((spent.calls - lost) / max(1, answers), 1))
         beyond = {"tokens": most * self._ledger.untold, "usd": dollars}
         return Room(left, SPARE * max(UNLIKE, unlike) * rate, beyond)
+
+    def _come_to(self) -> Spent:
+        """What was spent, without the answers from before this process began that the search has not come to yet.
+
+        Under another limit it went another way. It is taken to need them further on, at no cost: counted as they are,
+        they would leave no room for what is to come.
+        """
+        spent, ahead = self._ledger.spent, max(0, self._store.answers.unmet - self._others)
+        return spent.part(max(0.0, 1 - ahead / spent.calls)) if ahead and spent.calls else spent

@@ -214,6 +214,19 @@ def test_a_run_ends_in_order_within_a_limit_and_goes_on_with_a_higher_one(
     assert max((models[0].asked + models[1].asked).values()) == 1
 
 
+def test_a_run_that_ended_within_a_limit_goes_on_with_one_that_is_a_little_higher(
+    whole: dict[str, Any], tmp_path: Path
+) -> None:
+    """It goes another way then, and the answers of its first way are no reason to see no room for a measurement."""
+    calls = whole["spent"]["calls"]
+    spent = 0
+    for share in (0.6, 0.7, 0.9, 1.2):
+        settings = replace(SETTINGS, max_calls=int(share * calls))
+        result = run_search(settings, tmp_path, resume=bool(spent))
+        assert result["front"] and spent <= result["spent"]["calls"] <= share * calls
+        spent = result["spent"]["calls"]
+
+
 @pytest.mark.parametrize("unit", ["calls", "tokens"])
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.6, 0.8, 1.0])
 def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, Any], tmp_path: Path) -> None:
