@@ -73,6 +73,7 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     best_first = sorted((items[genome] for genome in good or chosen), key=lambda item: -_cost_at_target(search, item))
     best_first = [{**item, "id": letter(position)} for position, item in enumerate(best_first)]
     baselines = [{**items[genome], "id": name} for name, genome in designs.items()]
+    await search.engine.close()  # calls that a limit left nobody to wait for are on the bill as well
     spent, charged = search.ledger.spent.bill(), search.bench.charged
     result = {
         "task": settings.task,

@@ -298,6 +298,31 @@ def test_a_measurement_that_runs_out_of_room_reports_what_it_has(
     assert all("16" not in item["accuracy"] for item in result["front"])
 
 
+def test_a_result_tells_of_calls_that_nobody_waited_for_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those under way when another one, which takes more, met the limit in the middle of the last measurement."""
+
+    class Slow(Counted):
+        async def generate(self, request: Request) -> Completion:
+            await asyncio.sleep(0.002 * (len(request.prompt) % 7))
+            return await super().generate(request)
+
+    run, runs = conclude._run, list[int]()
+
+    async def limited(search: Search, parts: Mapping[Genome, float], problems: Mapping[int, int]) -> None:
+        runs.append(len(problems))
+        if len(runs) == 2:
+            search.ledger._limits["tokens"] = search.ledger.spent.tokens + 300
+        await run(search, parts, problems)
+
+    monkeypatch.setattr(conclude, "_run", limited)
+    settings, model = replace(SETTINGS, evaluations=3, max_size=4, max_tokens=10**7), Slow()
+    result = run_search(settings, tmp_path, models=[model], concurrency=16)
+    assert "no room for the size beyond" in result["stopped"]
+    assert result["spent"]["calls"] == model.asked.total()
+
+
 @pytest.mark.parametrize(
     ("task", "model", "share"),
     [("sum", "simulated/noisy", 1.0), ("sum", "simulated/gpt-3.5", 0.4), ("count", "simulated/gpt-3.5", 0.3)],
