@@ -19,6 +19,7 @@ from undercut.evaluators.ledger import Ledger
 from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import open_task
+from undercut.evaluators.tasks.rows import decoded
 from undercut.evaluators.tasks.text import DOCUMENT
 from undercut.search.front import letter
 from undercut.search.stopping import run_to_end
@@ -162,7 +163,7 @@ def read_inputs(texts: Sequence[str], task: Task, name: str) -> list[Any]:
             values.append(Path(text.removeprefix(FROM_FILE)))
             continue
         try:
-            value = json.loads(text)
+            value = decoded(text)
         except ValueError as error:
             raise TaskError(
                 f"each of INPUTS must be JSON, as in '[3, 1, 2]' or '\"a text\"', and {text!r:.80} is not: {error}"

@@ -22,6 +22,7 @@ from undercut.evaluators.models.registry import Access, open_models
 from undercut.evaluators.models.sheet import Sheet
 from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import located, open_task
+from undercut.evaluators.tasks.rows import decoded
 from undercut.evaluators.trace import Trace
 from undercut.search.progress import Progress, silent
 from undercut.search.single import FROM_FILE, read_inputs, validate
@@ -222,7 +223,7 @@ class _Lines:
     def __next__(self) -> Any:
         line = self._next()
         try:
-            item = json.loads(line)
+            item = decoded(line)
             if not is_of(item, self._kind.item):
                 raise ValueError(f"{line[:60]!r} is not")
         except ValueError as error:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from undercut.evaluators.scorers import flaw
 from undercut.evaluators.task import Instance, Task, size_of_inputs
-from undercut.evaluators.tasks.rows import Row, cell, read_rows
+from undercut.evaluators.tasks.rows import Row, cell, decoded, read_rows
 from undercut.spaces.errors import TaskError
 
 
@@ -71,6 +70,6 @@ def _columns(where: str, values: Mapping[str, Any], count: int) -> list[str]:
 
 def _read(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return decoded(text)
+    except ValueError:
         return text

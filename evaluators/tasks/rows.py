@@ -70,7 +70,7 @@ def _loaded(text: str, path: Path) -> list[tuple[str, Any]]:
     where = str(path)
     try:
         if path.suffix == ".json":
-            data = json.loads(text)
+            data = decoded(text)
             lists = [data] if isinstance(data, list) else [each for each in data.values() if isinstance(each, list)]
             if len(lists) != 1:
                 raise ValueError(f"it has {len(lists)} lists of rows")
@@ -80,14 +80,26 @@ def _loaded(text: str, path: Path) -> list[tuple[str, Any]]:
         for number, line in enumerate(text.split("\n"), 1):
             where = f"line {number} of {path}"
             if line.strip():
-                found.append((where, json.loads(line)))
+                found.append((where, decoded(line)))
         return found
-    except RecursionError as error:
-        raise TaskError(
-            f"{where} must be JSON with one object for each row, and is lists or objects in each other too deep to read"
-        ) from error
     except (ValueError, AttributeError) as error:
         raise TaskError(f"{where} must be JSON with one object for each row, and is not: {error}") from error
+
+
+def decoded(text: str | bytes) -> Any:
+    """What JSON of a user's says.
+
+    Raises:
+        ValueError: it is none, is too deep to be read, or holds a text that nobody could be sent.
+    """
+    try:
+        found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is lists or objects in each other too deep to read") from None
+    except UnicodeEncodeError as error:
+        raise ValueError(f"it holds half a character, {error.object[error.start]!a}") from None
+    return found
 
 
 def _object(row: Any, where: str) -> Mapping[str, Any]:
@@ -126,7 +138,7 @@ def as_value(value: Any, kind: Type, pieces: Piece = "line") -> Any:
             raise ValueError(f"{value!s:.60} is no number")
         return number
     if kind.name == "record":
-        found = json.loads(value) if isinstance(value, str) else value
+        found = decoded(value) if isinstance(value, str) else value
         if not isinstance(found, dict):
             raise ValueError(f"{value!s:.60} is no JSON object")
         return found

@@ -194,6 +194,7 @@ def test_files_are_found_where_they_were_named(tmp_path: Path, monkeypatch: pyte
         ("p.jsonl", '{"input": [1, 3.5], "target": [1]}', "line 1 .* and the float 3.5 is no number"),
         ("p.jsonl", "[" * 9000, "line 1 .* too deep to read"),
         ("p.json", "[" * 9000, "p.json .* too deep to read"),
+        ("p.jsonl", '{"input": [1], "target": "\\ud83d"}', r"line 1 .* half a character, '\\ud83d'"),
         ("p.csv", "input,target\n" + "[" * 9000 + ",[1]", r"line 2 .* must be of type \[number\]"),
         ("p.jsonl", '{"input": ["a"], "target": [1]}', "line 1 .* type"),
         ("p.json", '{"input": [1], "target": [1]}\n{"input": [1], "target": [1]}', "p.json must be JSON"),

@@ -122,7 +122,14 @@ def test_a_file_that_has_grown_is_read_on(tmp_path: Path) -> None:
     assert run_stream(work_on(path), tmp_path / "run")["output"] == 3
 
 
-@pytest.mark.parametrize(("line", "said"), [("oops", "line 3 of .* in JSON"), ('"a"', "line 3 of .* type number")])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("oops", "line 3 of .* in JSON"),
+        ('"a"', "line 3 of .* type number"),
+        ("[" * 9000, "line 3 of .* too deep to read"),
+    ],
+)
 def test_a_line_that_is_no_item_is_named(tmp_path: Path, line: str, said: str) -> None:
     path = tmp_path / "digits.jsonl"
     path.write_text(f"1\n7\n{line}\n")
@@ -130,6 +137,19 @@ def test_a_line_that_is_no_item_is_named(tmp_path: Path, line: str, said: str) -
         run_stream(work_on(path), tmp_path / "run")
     path.write_text("1\n7\n7\n")
     assert run_stream(work_on(path), tmp_path / "run")["output"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[" * 9000, "too deep to read"), ('"\\ud83d"', "half a character"), ("oops", "Expecting value")],
+)
+def test_an_input_that_cannot_be_read_is_told(
+    text: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "count.json").write_text(json.dumps({**counting(10).to_dict(), "task": "count"}))
+    assert main(["run", str(tmp_path / "count.json"), text, "7", "-m", MODEL[0]]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("undercut: each of INPUTS must be JSON") and said in told
 
 
 def test_only_a_fold_reads_a_file(tmp_path: Path) -> None:
