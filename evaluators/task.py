@@ -36,6 +36,11 @@ class Instance:
     size: int
 
     @cached_property
+    def content(self) -> str:
+        """Digest by which its inputs are told from others."""
+        return _digest(json.dumps(self.inputs))
+
+    @cached_property
     def split(self) -> Split:
         """The split that it belongs to."""
         return split_of(self.inputs)
@@ -210,8 +215,12 @@ class Task:
         return not self.problems or any(problem.size == size for problem in self.problems)
 
     def _from_file(self, size: int, count: int, split: Split, generator: random.Random) -> list[Instance]:
-        """At most `count` problems of the file, drawn without repetition."""
-        fit = [problem for problem in self.problems if problem.size == size and problem.split == split]
+        """At most `count` problems of the file, drawn without repetition, also of one that stands there twice."""
+        found: dict[str, Instance] = {}
+        for problem in self.problems:
+            if problem.size == size and problem.split == split:
+                found.setdefault(problem.content, problem)
+        fit = list(found.values())
         if not fit:
             if not self.has(size):
                 sizes = sorted({problem.size for problem in self.problems})

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from undercut.evaluators.task import SPLITS, Task, is_of, split_of
+from undercut.evaluators.task import SPLITS, Instance, Task, is_of, split_of
 from undercut.evaluators.tasks import TASKS, open_task, rows
 from undercut.evaluators.tasks.primitives import FACTS, FOUND, KEY
 from undercut.evaluators.tasks.rows import read_rows
@@ -124,6 +124,14 @@ def graph_of_thoughts_columns(path: Path) -> None:
     """The columns ID, Unsorted, Sorted, as others publish such problems, with a byte-order mark."""
     lines = [f'{index},"{numbers}","{sorted(numbers)}"' for index, numbers in enumerate(LISTS)]
     path.write_text("ID,Unsorted,Sorted\r\n" + "\r\n".join(lines) + "\r\n", encoding="utf-8-sig")
+
+
+def test_a_problem_that_stands_in_a_file_several_times_counts_once() -> None:
+    """A measurement on ten copies of a problem tells no more than one on the problem."""
+    once = tuple(Instance(([number],), [number], 1) for number in range(60))
+    task, copied = (replace(TASKS["sort"], problems=problems) for problems in (once, (*once, *once[:40])))
+    for split in SPLITS:
+        assert copied.instances(1, 100, split) == task.instances(1, 100, split)
 
 
 @pytest.mark.parametrize(
