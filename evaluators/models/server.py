@@ -110,7 +110,7 @@ class ChatServer:
         """Check the key, and put every error into the API's form."""
         try:
             given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-            if self._key is not None and not hmac.compare_digest(given.encode(), self._key.encode()):
+            if self._key is not None and not hmac.compare_digest(given.encode(errors="replace"), self._key.encode()):
                 raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
             response: web.StreamResponse = await handler(request)
             return response
@@ -154,6 +154,8 @@ class ChatServer:
             asked = self._decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ApiError(400, f"The request cannot be read: {error}.") from error
+        except RecursionError:
+            raise ApiError(400, "The request cannot be read: it is nested too deep.") from None
         if asked.stream:
             raise ApiError(400, "Streaming is not offered here; leave `stream` out.", "stream", "unsupported_value")
         return asked

@@ -8,6 +8,8 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -129,6 +131,8 @@ def test_content_may_come_in_parts(base: str) -> None:
     [
         (b"{", 400, "cannot be read"),
         (b"[]", 400, "cannot be read"),
+        (b'{"model": ' + b"[" * 9000 + b"]" * 9000 + b"}", 400, "cannot be read"),
+        (b'{"more": ' + b"[" * 9000 + b"]" * 9000 + b"}", 400, "too deep"),
         ({"model": "undercut/embedded"}, 400, "messages"),
         ({"model": "undercut/embedded", "messages": []}, 400, "messages"),
         (chat("sort: 2 1", n=0), 400, "n"),
@@ -159,6 +163,9 @@ def test_a_key_is_asked_for_where_there_is_one(serve: Serve) -> None:
     status, reply = post(guarded, chat("sort: 2 1"), Authorization="Bearer a-key-of-yours")
     assert status == 401 and reply["error"]["code"] == "invalid_api_key"
     assert post(guarded, chat("sort: 2 1"))[0] == 401
+    latin = urllib.request.Request(f"{guarded}/models", headers={"Authorization": "Bearer é"})
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(latin)
     assert post(guarded, chat("sort: 2 1"), Authorization="Bearer a-key-of-ours")[0] == 200
 
 
