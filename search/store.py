@@ -17,6 +17,7 @@ from optuna.storages.journal import JournalFileBackend
 from undercut.evaluators.bill import Spent
 from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.earlier import Measured, read_all, to_json
+from undercut.evaluators.identity import digest
 from undercut.evaluators.task import Task
 from undercut.search.settings import Settings
 from undercut.search.study import JOURNAL, NOT_BEGUN, STUDY, open_study, unnamed
@@ -180,10 +181,12 @@ class Store:
     def add(self, genome: Genome, stage: str, values: Sequence[float], evaluation: dict[str, Any]) -> None:
         """Keep what a genome was measured to be at a stage of the run; the same again is not kept twice.
 
+        A run that goes on with a higher limit may measure it on more problems: that is another trial.
+
         A value that nobody knows is kept as infinite: Optuna takes none that is not a number, and one reply without
         usage leaves a genome's mean cost unknown. `evaluation` says that it is.
         """
-        identity = f"{genome.key}/{stage}"
+        identity = f"{genome.key}/{stage}/{digest(json.dumps([values, evaluation]))}"
         if identity in self._ids:
             return
         self._ids.add(identity)

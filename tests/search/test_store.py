@@ -42,6 +42,10 @@ def test_the_same_is_not_kept_twice(tmp_path: Path) -> None:
             store.add(GENOME, stage, (0.5, 12.0), {})
         assert [trial.user_attrs["stage"] for trial in store.trials()] == ["search", "test"]
         store.close()
+    store = Store.open(tmp_path)
+    store.add(GENOME, "test", (0.5, 12.0), {"accuracy": {"8": {"samples": 9}}})  # by now on more problems
+    assert [len(trial.user_attrs["evaluation"]) for trial in store.trials()] == [0, 0, 1]
+    store.close()
 
 
 def test_a_cost_that_nobody_knows_is_kept_as_infinite(tmp_path: Path) -> None:
