@@ -144,12 +144,14 @@ def resume(
     """
     from undercut.search.settings import Settings
     from undercut.search.store import Store
-    from undercut.search.streaming import holds_stream, work_of
+    from undercut.search.streaming import holds_stream, limits_of, work_of
 
     if holds_stream(folder):
         work = work_of(folder)
         work = work if timeout is None else replace(work, timeout=timeout)
-        stream(work, folder, as_json, concurrency=concurrency, **limits)
+        known = {} if unlimited else limits_of(folder)
+        given = {name: value for name, value in limits.items() if value is not None}
+        stream(work, folder, as_json, concurrency=concurrency, **{**known, **given})
         return
     store = Store.open(folder, storage)
     raised = {name: value for name, value in {**limits, "timeout": timeout}.items() if value is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -113,7 +113,16 @@ def work_of(folder: Path) -> Work:
     Raises:
         RunFolderError: the folder's state cannot be read.
     """
-    return _kept(folder)[0]
+    return _read(folder)[0]
+
+
+def limits_of(folder: Path) -> dict[str, int | float]:
+    """The limits that the fold in a folder was last held to, by option.
+
+    Raises:
+        RunFolderError: the folder's state cannot be read.
+    """
+    return _read(folder)[2]
 
 
 def work_of_options(
@@ -155,6 +164,7 @@ def run_stream(
     validate(genome, found, toolbox)
     node, path, rest = _parts(genome, work, found)
     place = _place_in(folder, work)
+    limits = {"max_calls": max_calls, "max_tokens": max_tokens, "max_usd": max_usd, "max_minutes": max_minutes}
     start, shared = beginning(node, rest, toolbox)
     with closing(_Lines(path, found.inputs[_streamed(work.inputs)])) as lines:
         lines.skip(place)
@@ -162,7 +172,7 @@ def run_stream(
             place.state = start
         opened = models or open_models(work.models, work.access, found.primitives)
         can_be_billed(max_usd, opened)
-        _keep(folder, work, place)
+        _keep(folder, work, place, limits)
         with closing(AnswerCache(folder / ANSWERS)) as answers:
             ledger = Ledger(max_calls, max_tokens, max_usd, max_minutes, journal=answers.journal)
             engine = Engine(opened, cache=answers, ledger=ledger, concurrency=concurrency, workers=work.workers)
@@ -177,9 +187,9 @@ def run_stream(
                         watch(place.items, place.state)
                         taken += 1
                         if taken % EVERY == 0:
-                            _keep(folder, work, place)
+                            _keep(folder, work, place, limits)
                 finally:
-                    _keep(folder, work, place)
+                    _keep(folder, work, place, limits)
 
             run_to_end(steps(), engine, opened)
     return {
@@ -302,13 +312,13 @@ def _place_in(folder: Path, work: Work) -> Place:
         if folder.exists() and any(folder.iterdir()):
             raise RunFolderError(f"--out must be an empty folder or one of this run, and {str(folder)!r} is neither")
         return Place()
-    kept, place = _kept(folder)
+    kept, place, _ = _read(folder)
     if kept != work:
         raise RunFolderError(f"{str(folder)!r} holds other work; --out names a folder for a new run")
     return place
 
 
-def _keep(folder: Path, work: Work, place: Place) -> None:
+def _keep(folder: Path, work: Work, place: Place, limits: Mapping[str, float | None]) -> None:
     """Write down how far a fold has come; a reader finds the old place or the new one, never half of it.
 
     A step that failed is not written down: it is gone through again, from the answers kept, and fails again.
@@ -319,6 +329,7 @@ def _keep(folder: Path, work: Work, place: Place) -> None:
         {
             "work": {**msgspec.to_builtins(work), "home": work.home or os.getcwd()},
             "place": {**msgspec.to_builtins(place), "cost": place.cost.to_dict()},
+            "limits": {name: limit for name, limit in limits.items() if limit is not None},
         }
     )
     try:
@@ -331,11 +342,12 @@ def _keep(folder: Path, work: Work, place: Place) -> None:
         ) from error
 
 
-def _kept(folder: Path) -> tuple[Work, Place]:
+def _read(folder: Path) -> tuple[Work, Place, dict[str, int | float]]:
     try:
         data = json.loads((folder / STATE).read_text(encoding="utf-8"))
         place = {**data["place"], "cost": Cost.from_dict(data["place"]["cost"])}
-        return msgspec.convert(data["work"], Work), Place(**place)
+        limits = msgspec.convert(data.get("limits", {}), dict[str, int | float])
+        return msgspec.convert(data["work"], Work), Place(**place), limits
     except (OSError, ValueError, KeyError, TypeError, UsageError, msgspec.ValidationError) as error:
         raise RunFolderError(
             f"{str(folder / STATE)!r} must be the state of a run, and cannot be read: {error}"

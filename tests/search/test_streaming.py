@@ -181,7 +181,13 @@ def test_the_command_runs_stops_at_its_limit_and_resumes(tmp_path: Path, capsys:
     run = ["run", str(genome), f"@{path}", "7", "-m", MODEL[0]]
     assert main([*run, "--out", str(tmp_path / "run"), "--max-calls", "3"]) == 1
     assert "raise --max-calls" in capsys.readouterr().err
-    assert main(["resume", str(tmp_path / "run")]) == 0
+    assert main(["resume", str(tmp_path / "run")]) == 1, "a limit holds until another one is given"
+    assert "raise --max-calls" in capsys.readouterr().err
+    assert main(["resume", str(tmp_path / "run"), "--max-calls", "5"]) == 1
+    assert "may spend 5 calls" in capsys.readouterr().err
+    assert main(["resume", str(tmp_path / "run")]) == 1
+    assert "may spend 5 calls" in capsys.readouterr().err
+    assert main(["resume", str(tmp_path / "run"), "--unlimited"]) == 0
     assert json.loads(capsys.readouterr().out) == 30
     assert main(["run", str(genome), "[7]", "7", "-m", MODEL[0], "--out", str(tmp_path / "other")]) == 2
     assert "--out is the folder of a run over @FILE" in capsys.readouterr().err
@@ -197,7 +203,7 @@ def test_a_fold_over_a_file_goes_on_from_anywhere(
     assert main([*f"run count.json @{path.name} 7 -m {MODEL[0]} --out run --max-calls 3".split()]) == 1
     monkeypatch.chdir(tmp_path / "elsewhere")
     capsys.readouterr()
-    assert main(["resume", "../run"]) == 0
+    assert main(["resume", "../run", "--unlimited"]) == 0
     assert json.loads(capsys.readouterr().out) == 30
     path.rename(tmp_path / "moved")
     assert main(["resume", "../run"]) == 2
