@@ -265,7 +265,7 @@ class _Lines:
 
     def _next(self) -> bytes:
         line = next(self._file)
-        self._hash.update(line)
+        self._hash.update(line if line.endswith(b"\n") else line + b"\n")  # the last one may get its end later
         self._read += 1
         return line
 

@@ -119,7 +119,10 @@ def test_a_file_that_has_grown_is_read_on(tmp_path: Path) -> None:
     path = in_file(tmp_path, [7, 7, 1, 2])
     assert run_stream(work_on(path), tmp_path / "run")["output"] == 2
     in_file(tmp_path, [7, 7, 1, 2, 7])
+    path.write_text(path.read_text().rstrip("\n"))  # as many editors leave it
     assert run_stream(work_on(path), tmp_path / "run")["output"] == 3
+    in_file(tmp_path, [7, 7, 1, 2, 7, 7])
+    assert run_stream(work_on(path), tmp_path / "run")["output"] == 4
 
 
 @pytest.mark.parametrize(
