@@ -17,6 +17,7 @@ SEEDS = 2**31
 
 in_json = json.JSONEncoder().encode
 """As `json.dumps` has it, which takes twice as long for a text."""
+_in_order = json.JSONEncoder(sort_keys=True).encode
 
 
 def answer_key(model: str, prompt: str, temperature: float, max_tokens: int, sample: Sequence[int]) -> str:
@@ -40,8 +41,8 @@ def question_key(question: Question, prompt: str) -> str:
 
 
 def answer_digest(value: Any) -> str:
-    """Digest by which an answer is told from others."""
-    return digest(in_json(value))
+    """Digest by which an answer is told from others, as a vote tells them: the order of a record's fields is none."""
+    return digest(_in_order(value))
 
 
 def wording_key(primitive: Primitive, prompt: int) -> str:

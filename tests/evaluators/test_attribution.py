@@ -53,6 +53,11 @@ def chance(found: Attribution, primitive: str, size: int = 8) -> float:
     return found.found().successes[primitive].chance(GREEDY, [size]).at()
 
 
+def test_a_record_is_the_same_answer_whatever_the_order_of_its_fields() -> None:
+    """A vote takes the two for one; taken for two, a right answer would stand for a wrong one here."""
+    assert answer_digest({"a": 1, "b": [2]}) == answer_digest({"b": [2], "a": 1}) != answer_digest({"a": 1, "b": [3]})
+
+
 def test_a_single_call_is_right_as_often_as_its_results() -> None:
     found = Attribution(["answer"])
     found.add(ONE, {place: outcome(place < 12, asked("answer", f"{place}")) for place in range(40)})
