@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,6 +158,11 @@ def resume(
     lifted = dict.fromkeys(limits) if unlimited else {}
     strict = {"untold": 1.0} if "max_tokens" in raised else {}  # a limit of the user's own is never exceeded
     settings = Settings.from_dict({**store.settings.to_dict(), **lifted, **raised, **strict})
+    try:
+        _hold_against(store, limits)
+    except UsageError:
+        store.close()
+        raise
     _tell_of_others(store)
     ended = store.result if settings == store.settings else None
     store.close()
@@ -291,6 +296,20 @@ def _show(result: dict[str, Any], folder: Path, storage: str | None, as_json: bo
         database = "" if storage is None else " --storage URL"
         run, file = (shlex.quote(name) for name in (str(folder), f"{folder.name.rsplit('-', 1)[0]}.py"))
         click.echo(f"\nNext: undercut export {run}{database} --pick best --format python -o {file}")
+
+
+def _hold_against(store: Store, limits: Mapping[str, float | None]) -> None:
+    """Refuse a limit below what the run has spent: a poorer front would be found, and take the place of its own."""
+    from undercut.evaluators.ledger import ROUNDING, Ledger
+
+    spent = Ledger(journal=store.answers.journal).spent
+    for unit in ("calls", "tokens", "usd"):
+        limit, much = limits[f"max_{unit}"], getattr(spent, unit)
+        if limit is not None and much is not None and much > limit * (1 + ROUNDING):
+            raise UsageError(
+                f"--max-{unit} counts all that a run has spent, here {much:.12g} so far, and {limit:.12g} is less; a "
+                "higher limit goes on"
+            )
 
 
 def _tell_of_others(store: Store) -> None:

@@ -443,6 +443,16 @@ def test_a_limit_can_be_raised(tmp_path: Path, undercut: Command) -> None:
     assert json.loads(out) == whole
 
 
+def test_a_limit_below_what_is_spent_costs_a_run_nothing_of_its_front(tmp_path: Path, undercut: Command) -> None:
+    folder = tmp_path / "run"
+    whole = undercut(f"search sum {SMALL} --json --out {folder}")[1]
+    spent = json.loads(whole)["spent"]
+    for unit in ("calls", "tokens"):
+        said = undercut(f"resume {folder} --max-{unit} {spent[unit] - 1} --json")
+        refused(said, f"--max-{unit} counts all that a run has spent", str(spent[unit]), f"{spent[unit] - 1} is less")
+    assert undercut(f"front {folder} --json")[1] == whole
+
+
 def test_a_measurement_that_was_cut_off_goes_on_where_it_keeps_its_answers(tmp_path: Path, undercut: Command) -> None:
     file = tmp_path / "genome.json"
     file.write_text(genome_text(call("sort", Input(0))))

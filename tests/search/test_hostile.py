@@ -189,8 +189,8 @@ def test_a_run_without_usage_ends_within_what_it_is_held_to_where_nobody_set_a_l
     assert sum(used) <= held < result["spent"]["tokens"]
     assert main(["resume", str(folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == result
-    assert main(["resume", str(folder), "--max-tokens", str(held), "--max-minutes", "5"]) == 1
-    assert "leaves no room" in capsys.readouterr().err
+    assert main(["resume", str(folder), "--max-tokens", str(held), "--max-minutes", "5"]) == 2
+    assert "--max-tokens counts all that a run has spent" in capsys.readouterr().err
 
 
 def test_a_unit_that_is_not_known_is_refused_before_anything_is_foretold(
