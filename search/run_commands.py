@@ -167,7 +167,8 @@ def resume(
     ended = store.result if settings == store.settings else None
     store.close()
     if ended is None:
-        _run(settings, folder, storage, concurrency, as_json, resume=True)
+        again = ["--unlimited"] * unlimited + [f"--{name.replace('_', '-')} {value}" for name, value in raised.items()]
+        _run(settings, folder, storage, concurrency, as_json, resume=True, again=again)
     else:
         _show(ended, folder, storage, as_json)
 
@@ -255,9 +256,11 @@ def _run(
     *,
     reuse: Sequence[Path] = (),
     resume: bool = False,
+    again: Sequence[str] = (),
     task: Task | None = None,
     held: bool = False,
 ) -> None:
+    """Search, or go on, and print the front; what is given in `again` counts for this time alone, and is said again."""
     from undercut.search.progress import Bar
     from undercut.search.run import run_search
     from undercut.search.store import resuming
@@ -278,9 +281,9 @@ def _run(
                 task=task,
             )
         except (ModelError, BudgetError) as error:
-            raise type(error)(f"{error}; {resuming(folder, storage)} goes on") from error
+            raise type(error)(f"{error}; {resuming(folder, storage, again)} goes on") from error
         except KeyboardInterrupt as error:
-            raise Stopped(_going_on(folder, storage)) from error
+            raise Stopped(_going_on(folder, storage, again)) from error
     _show(result, folder, storage, as_json)
 
 
@@ -325,7 +328,7 @@ def _tell_of_others(store: Store) -> None:
         )
 
 
-def _going_on(folder: Path, storage: str | None) -> str:
+def _going_on(folder: Path, storage: str | None, again: Sequence[str]) -> str:
     """What can be said of a run that was interrupted: it may have been before anything of it was kept."""
     from undercut.search.store import Store, resuming
     from undercut.spaces.errors import RunFolderError
@@ -334,7 +337,7 @@ def _going_on(folder: Path, storage: str | None) -> str:
         Store.open(folder, storage, reading=True).close()
     except RunFolderError:
         return "stopped before the run had begun; start it again"
-    return f"stopped; {resuming(folder, storage)} goes on"
+    return f"stopped; {resuming(folder, storage, again)} goes on"
 
 
 def _result(folder: Path, storage: str | None) -> tuple[dict[str, Any], list[str] | None, str | None]:

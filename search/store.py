@@ -25,9 +25,10 @@ from undercut.spaces.errors import RunFolderError
 from undercut.spaces.genome import Genome
 
 
-def resuming(folder: Path, url: str | None) -> str:
+def resuming(folder: Path, url: str | None, options: Sequence[str] = ()) -> str:
     """The command that goes on with a run; a database's address may hold a password, and is not repeated."""
-    return f"`undercut resume {shlex.quote(str(folder))}{'' if url is None else ' --storage URL'}`"
+    words = ["undercut resume", shlex.quote(str(folder)), *options]
+    return f"`{' '.join(words)}{'' if url is None else ' --storage URL'}`"
 
 
 CALIBRATION, EARLIER = "calibration.json", "earlier.json"

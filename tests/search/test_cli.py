@@ -533,6 +533,20 @@ def test_a_name_with_brackets_is_shown_whole(tmp_path: Path, undercut: Command) 
     assert name in undercut(f"eval {file} sort {MODEL} --sizes 4 --samples 2")[1]
 
 
+def test_what_goes_on_with_a_stopped_run_has_the_limits_that_were_raised_for_it(
+    undercut: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "run"
+    refused(undercut(f"search sum {SMALL} --max-calls 40 --out {folder}"), "raise --max-calls", code=1)
+    monkeypatch.setattr("undercut.search.run.run_search", interrupted)
+    code, _, said = undercut(f"resume {folder} --unlimited --max-calls 500 --timeout 9.5")
+    line = f"undercut resume {folder} --unlimited --max-calls 500 --timeout 9.5"
+    assert code == 1 and f"stopped; `{line}` goes on\n" in said
+
+
 def test_what_was_stopped_before_it_began_is_not_said_to_go_on(
     undercut: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
