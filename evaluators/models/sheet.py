@@ -97,7 +97,7 @@ def read_sheet(path: Path) -> Sheet:
         UsageError: it cannot be read, or is no sheet.
     """
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UsageError(
             f"--prices must be a file that can be read, and {str(path)!r} is not: {error.strerror}"

@@ -57,7 +57,7 @@ def read_task(path: Path) -> Task:
         TaskError: the file or its data cannot be read, or break a rule.
     """
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise TaskError(f"a task file must be there to be read, and {str(path)!r} is not: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

@@ -33,6 +33,7 @@ def sheet(folder: Path, text: str) -> Sheet:
 
 def test_a_model_stands_on_the_terms_of_a_sheet(tmp_path: Path) -> None:
     found = sheet(tmp_path, GOOD)
+    assert sheet(tmp_path, "\ufeff" + GOOD) == found, "with a byte-order mark, as some editors write it"
     assert found.date == "2026-11-01"
     (model,) = open_models([NAME], Access(sheet=found))
     assert model.shape == Shape(10**9, 32, 4096)

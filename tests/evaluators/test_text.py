@@ -57,6 +57,10 @@ def test_a_task_file_is_a_task(tmp_path: Path) -> None:
     assert task.score(4.4, problem.target) == 1.0 and task.score(4.6, problem.target) == 0.0
 
 
+def test_a_task_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    assert task_of(tmp_path, "\ufeff" + WHOLE).digests == task_of(tmp_path).digests
+
+
 def test_every_primitive_asks_with_all_that_it_takes(tmp_path: Path) -> None:
     task = task_of(tmp_path, 'about = "Mind the {braces}."\n' + WHOLE)
     names = [primitive.name for primitive in task.primitives]
