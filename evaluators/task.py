@@ -23,6 +23,8 @@ Split: TypeAlias = Literal["search", "select", "test"]
 SPLITS: tuple[Split, ...] = ("search", "select", "test")
 PATIENCE = 1000
 """Draws of an instance until a task is said to have too few of them."""
+MOST_ITEMS = 10**8
+"""Items of all problems of a size and split together that are made: more would only fill the memory."""
 WRITTEN = 10**18
 """Whole numbers below this can surely be written: Python refuses those of some thousand digits."""
 
@@ -149,6 +151,7 @@ class Task:
         generator = random.Random(f"{self.name}/{size}/{split}/{seed}")
         if self.problems:
             return self._from_file(size, count, split, generator)
+        self.check_count(size, count)
         found: list[Instance] = []
         for _ in range(count):
             for _ in range(PATIENCE):
@@ -161,6 +164,18 @@ class Task:
                     f"task {self.name!r} has too few problems of size {size} to keep some apart for {split!r}"
                 )
         return found
+
+    def check_count(self, size: int, count: int) -> None:
+        """Do nothing where so many problems of a size can be had, as far as that can be told before they are made.
+
+        Raises:
+            TaskError: no machine would hold them.
+        """
+        if not self.problems and size * count > MOST_ITEMS:
+            raise TaskError(
+                f"problems are made of at most {MOST_ITEMS:,} items in all, and {count:,} of size {size:,} have more; "
+                "fewer or smaller ones (--samples, --sizes) would do"
+            )
 
     def check(self, inputs: Any, target: Any) -> None:
         """Hold a problem against the types of the task.

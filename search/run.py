@@ -20,6 +20,7 @@ from undercut.search.conclude import conclude
 from undercut.search.explore import Search
 from undercut.search.progress import Progress, silent
 from undercut.search.proposers import open_proposer
+from undercut.search.rounds import held_beyond, held_out
 from undercut.search.settings import Settings
 from undercut.search.stopping import run_to_end
 from undercut.search.store import Store
@@ -109,3 +110,5 @@ def _check(settings: Settings, task: Task, models: Sequence[Model]) -> None:
     for size in settings.sizes:
         for split in SPLITS:
             task.instances(size, 1, split, settings.seed)
+    for size, count in {**held_out(settings), **held_beyond(settings, task)}.items():
+        task.check_count(size, count)

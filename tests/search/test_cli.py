@@ -237,6 +237,15 @@ def test_a_genome_that_was_exported_is_measured_run_and_priced(done: Path, tmp_p
         (f"search sort {MODEL} --cost euro", ["--cost must be one of tokens", "'euro'"]),
         (f"search sort {MODEL} --strategy magic", ["--strategy must be one of auto, evolution", "'magic'"]),
         (f"search sort {MODEL} --samples 0", ["--samples must be 1 or more, not 0"]),
+        (
+            f"search sort {MODEL} --sizes 8,99999999999999",
+            ["at most 100,000,000 items", "1 of size 99,999,999,999,999"],
+        ),
+        (
+            f"search sort {MODEL} --sizes 4,8 --samples 99999999999999",
+            ["100,000,000 items", "of size 4"],
+        ),
+        (f"check sort {MODEL} --sizes 4,8 --samples 99999999999999", ["100,000,000 items", "--samples"]),
         (f"search sort {MODEL} --evaluations -3", ["--evaluations must be 1 or more, not -3"]),
         (f"search sort {MODEL} --max-calls -1", ["--max-calls must be 0 or more, not -1"]),
         (f"search sort {MODEL} --max-minutes -1", ["--max-minutes must be 0 or more, not -1"]),
