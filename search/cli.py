@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ from undercut.search.serve import serve
 from undercut.search.stopping import terminated_like_interrupted
 from undercut.search.task_commands import check, init
 from undercut.spaces.errors import UndercutError, UsageError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What systems call a full disk, one's share of it, and the largest file."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -100,6 +104,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         sys.stderr.close()
+        return 1
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        click.echo(f"undercut: there must be room for what is written, and there is none: {error.strerror}", err=True)
         return 1
     return 0
 

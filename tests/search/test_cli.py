@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import json
 import shlex
 import shutil
@@ -278,6 +279,18 @@ def test_wrong_use_is_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     refused(undercut(line), *words)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file that is always full")
+def test_a_full_disk_is_one_sentence(undercut: Command) -> None:
+    with Path("/dev/full").open("w", buffering=1) as full, contextlib.redirect_stdout(full):
+        code, _, err = undercut("tasks")
+        with contextlib.suppress(OSError):
+            full.close()
+    assert (code, err) == (
+        1,
+        "undercut: there must be room for what is written, and there is none: No space left on device\n",
+    )
 
 
 def test_folders_that_cannot_hold_a_run(done: Path, tmp_path: Path, undercut: Command) -> None:
