@@ -51,11 +51,14 @@ def main(solve: Callable[..., Any], *kinds: str) -> None:
     `kinds` are the inputs' types, those in brackets lists.
     """
     if len(sys.argv) > 1 and sys.argv[1] in ("-h", "--help"):
-        sys.exit(
+        print(
             f"python {sys.argv[0]} [FILE]: run on the JSON list of inputs ({', '.join(kinds)}) in FILE, or on standard "
             "input"
         )
+        return
     try:
+        if len(sys.argv) > 2:
+            raise ValueError(f"one file is read, and {len(sys.argv) - 1} were given")
         if len(sys.argv) > 1:
             with open(sys.argv[1], encoding="utf-8") as file:
                 inputs = json.load(file)

@@ -394,6 +394,17 @@ def test_wrong_inputs_of_a_command_are_told_in_a_sentence(given: str, said: str,
     assert re.fullmatch(rf"The inputs must be a JSON list, such as \[\[3, 1, 2\]\].*{said}.*\n", done.stderr)
 
 
+def test_a_command_tells_what_it_takes(tmp_path: Path) -> None:
+    text = to_python(Genome(node("split", X0, parts=2)), TOOLBOX, title="halves", notes=[], inputs=[NUMBERS])
+    (tmp_path / "halves.py").write_text(text, encoding="utf-8")
+    (tmp_path / "in.json").write_text("[[3, 1]]", encoding="utf-8")
+    assert in_fresh_python(tmp_path, "halves.py", "in.json", given="") == "[[3], [1]]\n"
+    assert in_fresh_python(tmp_path, "halves.py", "--help", given="").startswith("python halves.py [FILE]: run on")
+    command = [sys.executable, "-I", "halves.py", "in.json", "more.json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 1 and done.stderr.endswith("one file is read, and 2 were given\n")
+
+
 @pytest.mark.parametrize("base", ["http://127.0.0.1:9/v1", "nowhere", "http://127.0.0.1:port/v1"])
 def test_a_model_that_cannot_be_reached_is_told_in_a_sentence(base: str, tmp_path: Path) -> None:
     (tmp_path / "sort.py").write_text(to_python(Genome(SORT), TOOLBOX, title="sort"), encoding="utf-8")
