@@ -221,7 +221,8 @@ def _opened(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise RunFolderError(
-            f"the store of answers must be a SQLite file, and {path} is not: {error}; choose another folder"
+            f"the store of answers must be a SQLite file that can be written, and {path} is not: {error}; choose "
+            "another folder"
         ) from error
     except RunFolderError:
         connection.close()

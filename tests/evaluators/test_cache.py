@@ -228,6 +228,17 @@ PARTS = st.tuples(
 )
 
 
+def test_a_store_that_can_only_be_read_is_not_said_to_be_no_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(connection: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(journal, "_ahead", refused)
+    with pytest.raises(RunFolderError, match=r"a SQLite file that can be written, and .* is not: attempt to write"):
+        AnswerCache(tmp_path / "answers.sqlite")
+
+
 @given(PARTS, PARTS)
 @settings(max_examples=200)
 def test_a_key_stands_for_all_that_an_answer_depends_on(
