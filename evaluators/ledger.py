@@ -150,7 +150,7 @@ class Ledger:
         """
         if not self.time_left:
             raise BudgetError(
-                f"the run may take {self._max_minutes:g} minutes, and these are over; raise --max-minutes and resume"
+                f"the run may take {self._max_minutes:g} minutes, and these are over; raise --max-minutes to go on"
             )
 
     async def reserve(self, prompt: int, completion: int, price: Price | None = None) -> Reservation:
@@ -351,7 +351,7 @@ class Ledger:
         limit, so_far = self._limits[name], self.taken(name, spent)
         return BudgetError(
             f"the run may spend {limit:.12g} {name}, {so_far:.12g} are spent and the next call could exceed that; "
-            f"raise --max-{name} and resume"
+            f"raise --max-{name} to go on"
         )
 
     def _exceeded(self, total: Spent) -> str | None:

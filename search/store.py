@@ -66,6 +66,8 @@ class Store:
             if not os.access(folder, os.W_OK):
                 raise PermissionError(f"no permission to write in {folder}")
             foreign = [path.name for path in folder.iterdir() if path.name not in _known(folder)]
+            if url is None and unnamed(folder):  # of an `eval`, whose calls would stand on this run's bill
+                foreign.append(ANSWERS)
         except OSError as error:
             raise RunFolderError(
                 f"--out must be a folder that can be written, and {str(folder)!r} is not: {error}"

@@ -455,10 +455,10 @@ def test_files_with_bad_problems(tmp_path: Path, undercut: Command) -> None:
 def test_a_limit_can_be_raised(tmp_path: Path, undercut: Command) -> None:
     folder = tmp_path / "run"
     said = undercut(f"search sum {SMALL} --max-calls 40 --out {folder}")
-    refused(said, "raise --max-calls and resume", f"`undercut resume {folder}` goes on", code=1)
+    refused(said, "raise --max-calls to go on", f"`undercut resume {folder}` goes on", code=1)
     refused(undercut(f"front {folder}"), "has not ended", "undercut resume")
     refused(undercut(f"export {folder}"), "has not ended")
-    refused(undercut(f"resume {folder}"), "raise --max-calls and resume", code=1)
+    refused(undercut(f"resume {folder}"), "raise --max-calls to go on", code=1)
     code, out, _ = undercut(f"resume {folder} --max-calls 100000 --json")
     assert code == 0
     whole = json.loads(undercut(f"search sum {SMALL} --json --out {tmp_path / 'whole'}")[1])
@@ -481,16 +481,19 @@ def test_a_measurement_that_was_cut_off_goes_on_where_it_keeps_its_answers(tmp_p
     line = f"eval {file} sort {MODEL} --sizes 4,8 --samples 10 --json"
     whole = json.loads(undercut(line)[1])
     assert whole["spent"]["calls"] == 20
-    refused(undercut(f"{line} --max-calls 12 --out {tmp_path / 'kept'}"), "raise --max-calls and resume", code=1)
+    refused(undercut(f"{line} --max-calls 12 --out {tmp_path / 'kept'}"), "raise --max-calls to go on", code=1)
     assert json.loads(undercut(f"{line} --out {tmp_path / 'kept'}")[1]) == whole
     assert json.loads(undercut(f"{line} --max-calls 20 --out {tmp_path / 'kept'}")[1]) == whole
+    refused(
+        undercut(f"search sort {SMALL} --out {tmp_path / 'kept'}"), "--out must be an empty folder", "answers.sqlite"
+    )
     (tmp_path / "file").touch()
     refused(undercut(f"{line} --out {tmp_path / 'file'}"), "--out must be a folder", "file")
 
 
 def test_a_limit_can_be_lifted(tmp_path: Path, undercut: Command) -> None:
     folder = tmp_path / "run"
-    refused(undercut(f"search sum {SMALL} --max-calls 40 --out {folder}"), "raise --max-calls and resume", code=1)
+    refused(undercut(f"search sum {SMALL} --max-calls 40 --out {folder}"), "raise --max-calls to go on", code=1)
     code, out, _ = undercut(f"resume {folder} --unlimited --json")
     assert code == 0
     assert json.loads(out)["spent"]["calls"] > 40
