@@ -214,15 +214,19 @@ class Task:
         """What an output is worth by the scorer: a number in [0, 1], or NaN where it gave no such number.
 
         Raises:
-            TaskError: the scorer raised.
+            TaskError: the scorer raised, or gave no number at all.
         """
+        rule = f"the scorer of task {self.name!r} must give a number in [0, 1] for every {self.output}"
         try:
-            score = float(self.score(output, target))
+            given = self.score(output, target)
         except Exception as error:  # the user's code
             raise TaskError(
-                f"the scorer of task {self.name!r} must give a number in [0, 1] for every {self.output}, and for "
-                f"{str(output)[:60]!r} it raised {type(error).__name__}: {error}"
+                f"{rule}, and for {str(output)[:60]!r} it raised {type(error).__name__}: {error}"
             ) from error
+        try:
+            score = float(given)
+        except (TypeError, ValueError) as error:
+            raise TaskError(f"{rule}, and for {str(output)[:60]!r} it gave {given!r:.60}") from error
         return score if 0 <= score <= 1 else math.nan
 
     def has(self, size: int) -> bool:

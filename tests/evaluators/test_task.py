@@ -291,6 +291,9 @@ def test_what_the_users_own_code_raises_is_said_in_one_sentence() -> None:
     with pytest.raises(TaskError, match=r"scorer of task 'sort' .* for '\[1\]' it raised KeyError"):
         replace(TASKS["sort"], score=broken).scored([1], [1])
     assert math.isnan(replace(TASKS["sort"], score=lambda output, target: 2.0).scored([1], [1]))
+    yes: Any = "yes"
+    with pytest.raises(TaskError, match=r"scorer of task 'sort' .* for '\[1\]' it gave 'yes'"):
+        replace(TASKS["sort"], score=lambda output, target: yes).scored([1], [1])
     with pytest.raises(GenomeError, match=r"law of primitive 'sort' .* for 3 it raised KeyError"):
         replace(TASKS["sort"].primitives[0], law=broken).answer_size(3)
     with pytest.raises(GenomeError, match=r"`valid` of primitive 'sort' .* for the answer '1' it raised KeyError"):
