@@ -46,9 +46,12 @@ LEFT = 0.1
 """The doubt up to which what an earlier run measured is left as it is: it has had its waves."""
 REPEATS = 32
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
-GROUPS, AHEAD, TELLING, LOOKS = 3, 3, 0.1, 3
-"""At how many sizes calls of a genome are asked ahead of its runs, how many of each, how much must hang on one of these
-sizes, as a share of what hangs on the first, and how often this is done at most."""
+GROUPS, TELLING, LOOKS = 3, 0.1, 3
+"""At how many sizes calls of a genome are asked ahead of its runs, how much must hang on one of these sizes, as a share
+of what hangs on the first, and how often this is done at most."""
+AHEAD, PART = 3, 0.25
+"""How many calls of each of these sizes are asked ahead, and the part of those that one run makes, if that is more:
+whether many calls are all right is not told by a few."""
 WIDE, HOPELESS = 0.4, 0.05
 """Standard deviation of its log-odds up to which a small chance is known well enough for votes, which cost the more the
 smaller it is; and the chance below which votes are of no use."""
@@ -217,8 +220,10 @@ async def ask_ahead(
     heaviest = sorted(weights, key=lambda key: -weights[key])[:GROUPS]
     chosen = [key for key in heaviest if weights[key] > TELLING * weights[heaviest[0]]]
     counted = table.keys
-    fresh = ((question for name, question in alike[key].items() if name not in counted) for key in chosen)
-    questions = [question for each in fresh for question in islice(each, AHEAD)]
+    questions = list[Question]()
+    for key in chosen:
+        fresh = (question for name, question in alike[key].items() if name not in counted)
+        questions += islice(fresh, max(AHEAD, round(PART * often[key] / len(problems))))
     table.add_asked(await asyncio.gather(*(_answered(question, engine) for question in questions)))
     return bool(questions)
 

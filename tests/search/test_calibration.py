@@ -20,6 +20,7 @@ from undercut.evaluators.tasks import open_task
 from undercut.search.calibration import (
     AHEAD,
     GROUPS,
+    PART,
     REPEATS,
     REWORDED,
     SAMPLES,
@@ -66,7 +67,9 @@ def doubt(table: Calibration) -> float:
     return successes.chance(Asked(0, 0, 0.0), (43, 21)).doubt
 
 
-def ahead(space: Space, engine: Engine, table: Calibration) -> tuple[bool, Counter[tuple[str, tuple[float, ...]]]]:
+def ahead(
+    space: Space, engine: Engine, table: Calibration, genome: Genome = TREE
+) -> tuple[bool, Counter[tuple[str, tuple[float, ...]]]]:
     """Whether calls were asked, and how many of which primitive at which sizes."""
 
     def counted() -> Counter[tuple[str, tuple[float, ...]]]:
@@ -75,7 +78,7 @@ def ahead(space: Space, engine: Engine, table: Calibration) -> tuple[bool, Count
         )
 
     before = counted()
-    asked = asyncio.run(ask_ahead(TREE, FAR, TASK, space, engine, table))
+    asked = asyncio.run(ask_ahead(genome, FAR, TASK, space, engine, table))
     return asked, counted() - before
 
 
@@ -97,6 +100,15 @@ def test_what_nothing_like_it_was_measured_of_is_asked_ahead() -> None:
     assert calls[("merge", (43.0, 21.0))] == AHEAD, calls
     assert len(calls) <= GROUPS and max(calls.values()) <= AHEAD
     assert doubt(table) < before / 2
+
+
+def test_of_many_calls_of_one_kind_a_part_is_asked_ahead() -> None:
+    """A list in 32 pieces makes 32 calls of one size, of which three right ones say little of them all."""
+    pieces = Node("map", [Node("split", [X0], {"size": 2, "overlap": 0})], {}, [Genome(call("sort", X0))])
+    many = Genome(Node("reduce", [pieces], {"arity": 2, "shape": "tree"}, [Genome(call("merge", X0, X1))]))
+    space, engine = opened()
+    _, calls = ahead(space, engine, calibrated(space, engine), many)
+    assert calls[("sort", (2.0,))] == PART * 32 and calls[("merge", (32.0, 32.0))] == AHEAD, calls
 
 
 def test_wrong_answers_to_what_was_asked_ahead_are_asked_again_as_well() -> None:
