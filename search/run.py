@@ -110,5 +110,5 @@ def _check(settings: Settings, task: Task, models: Sequence[Model]) -> None:
     for size in settings.sizes:
         for split in SPLITS:
             task.instances(size, 1, split, settings.seed)
-    for size, count in {**held_out(settings), **held_beyond(settings, task)}.items():
+    for size, count in (held_out(settings) | held_beyond(settings, task)).items():
         task.check_count(size, count)

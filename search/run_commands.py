@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,19 +154,14 @@ def resume(
         given = {name: value for name, value in limits.items() if value is not None}
         stream(work, folder, as_json, concurrency=concurrency, **{**known, **given})
         return
-    store = Store.open(folder, storage)
     raised = {name: value for name, value in {**limits, "timeout": timeout}.items() if value is not None}
     lifted = dict.fromkeys(limits) if unlimited else {}
     strict = {"untold": 1.0} if "max_tokens" in raised else {}  # a limit of the user's own is never exceeded
-    settings = Settings.from_dict({**store.settings.to_dict(), **lifted, **raised, **strict})
-    try:
+    with closing(Store.open(folder, storage)) as store:
+        settings = Settings.from_dict({**store.settings.to_dict(), **lifted, **raised, **strict})
         _hold_against(store, limits)
-    except UsageError:
-        store.close()
-        raise
-    _tell_of_others(store)
-    ended = store.result if settings == store.settings else None
-    store.close()
+        _tell_of_others(store)
+        ended = store.result if settings == store.settings else None
     if ended is None:
         again = ["--unlimited"] * unlimited + [f"--{name.replace('_', '-')} {value}" for name, value in raised.items()]
         _run(settings, folder, storage, concurrency, as_json, resume=True, again=again)

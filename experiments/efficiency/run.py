@@ -112,7 +112,7 @@ def our_run(
     asked: list[int] = []
     race, tell = Search.race, Search.tell
 
-    async def timed(search: Search, *asked_for: Any) -> None:
+    async def raced(search: Search, *asked_for: Any) -> None:
         asked.append(model.calls)
         await race(search, *asked_for)
         report(search)
@@ -126,7 +126,7 @@ def our_run(
         known = thinned(front((genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes))
         reports.append((model.calls, model.tokens, [genome for genome, *_ in known]))
 
-    watch = patch.multiple(Search, race=timed, tell=watched)  # it tells whenever results have come in
+    watch = patch.multiple(Search, race=raced, tell=watched)  # it tells whenever results have come in
     with tempfile.TemporaryDirectory() as passing, watch:
         kept = folder or Path(passing) / "run"
         found = run_search(known, kept, reuse=reuse, task=problem.task, models=[model], progress=note)

@@ -646,9 +646,15 @@ def test_other_errors_are_not_tried_again() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [(None, None), ("3", 3.0), ("-1", 0.0), ("soon", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
-     ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None)],
-)  # fmt: skip
+    [
+        (None, None),
+        ("3", 3.0),
+        ("-1", 0.0),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
+    ],
+)
 def test_retry_after_is_read(header: str | None, seconds: float | None) -> None:
     assert retry_after(header) == seconds
 
