@@ -46,12 +46,13 @@ LEFT = 0.1
 """The doubt up to which what an earlier run measured is left as it is: it has had its waves."""
 REPEATS = 32
 """Wrong calls of a primitive that are asked again, twice in the same words and twice with their items shuffled."""
-GROUPS, TELLING, LOOKS = 3, 0.1, 3
-"""At how many sizes calls of a genome are asked ahead of its runs, how much must hang on one of these sizes, as a share
-of what hangs on the first, and how often this is done at most."""
-AHEAD, PART = 3, 0.25
-"""How many calls of each of these sizes are asked ahead, and the part of those that one run makes, if that is more:
-whether many calls are all right is not told by a few."""
+GROUPS, TELLING = 3, 0.1
+"""At how many sizes calls of a genome are asked ahead of its runs, and how much must hang on one of these sizes, as a
+share of what hangs on the first."""
+AHEAD, PARTS, MANY = 3, (0.25, 0.5, 1.0), 64
+"""How many calls of each of these sizes are asked ahead at least; which part of those that one run is forecast to make,
+at the first look at a genome and at each further one; and how many at most. Whether many calls are all right, or a
+vote comes to the right end, is not told by a few."""
 WIDE, HOPELESS = 0.4, 0.05
 """Standard deviation of its log-odds up to which a small chance is known well enough for votes, which cost the more the
 smaller it is; and the chance below which votes are of no use."""
@@ -195,13 +196,20 @@ async def calibrate(
 
 
 async def ask_ahead(
-    genome: Genome, problems: Sequence[Instance], task: Task, space: Space, engine: Engine, table: Calibration
+    genome: Genome,
+    problems: Sequence[Instance],
+    task: Task,
+    space: Space,
+    engine: Engine,
+    table: Calibration,
+    calls: float = 0.0,
 ) -> bool:
     """Ask those calls of a genome on some problems whose uncertain chances its forecast depends on most.
 
     They get the inputs that they would get if every call were right; those that were asked before tell nothing new, and
     others are asked. Gives whether there were any. A few such calls tell what it would take many to find out by running
-    the whole genome.
+    the whole genome. Of so many `calls` as are worth asking of all kinds, each kind is asked as many as it has of the
+    genome's, but no fewer than `AHEAD` and no more than `MANY`.
 
     Raises:
         ModelError: a model could not answer.
@@ -223,7 +231,7 @@ async def ask_ahead(
     questions = list[Question]()
     for key in chosen:
         fresh = (question for name, question in alike[key].items() if name not in counted)
-        questions += islice(fresh, max(AHEAD, round(PART * often[key] / len(problems))))
+        questions += islice(fresh, max(AHEAD, min(MANY, round(calls * often[key] / often.total()))))
     table.add_asked(await asyncio.gather(*(_answered(question, engine) for question in questions)))
     return bool(questions)
 

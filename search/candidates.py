@@ -201,10 +201,10 @@ class Candidates:
                 best.append((genome, -lost, cost))
         return found
 
-    def near_front(self) -> list[Genome]:
+    def near_front(self, margin: float = MARGIN) -> list[Genome]:
         """Genomes that some news could bring onto the front.
 
-        None cheaper is more than `MARGIN` more accurate, and none that costs less than half is as accurate.
+        None cheaper is more than the margin more accurate, and none that costs less than half is as accurate.
         """
         near, best = [], 0.0
         halves, half = iter(self._ranked), 0.0
@@ -215,7 +215,7 @@ class Candidates:
             while 2 * price < cost:
                 half = max(half, -loss)
                 price, loss, *_ = next(halves)
-            if accuracy > max(best - MARGIN, half):
+            if accuracy > max(best - margin, half):
                 near.append(genome)
         return near
 

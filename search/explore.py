@@ -14,7 +14,7 @@ from undercut.evaluators.models.base import Model
 from undercut.evaluators.task import Split, Task
 from undercut.search.bench import Bench
 from undercut.search.budget import Budget
-from undercut.search.calibration import LOOKS, ask_again, ask_ahead, calibrate
+from undercut.search.calibration import PARTS, ask_again, ask_ahead, calibrate
 from undercut.search.candidates import AT_ONCE, WRONG, Candidates
 from undercut.search.checks import Checks
 from undercut.search.front import STEP, Point, thinned
@@ -37,9 +37,9 @@ DOUBTFUL, LAST_DOUBT = 0.1, 0.02
 """Where a forecast for the target is in more doubt than the first, the calls that it depends on are asked ahead of the
 runs: else a few wrong answers by bad luck would rule a genome out for good. Before the search ends the second counts:
 what is ruled out then is never run."""
-HOPE = 0.05
-"""What a genome that was ruled out would have to add to the front, if its calls were right a bit more often, to be
-given a second look before the search ends."""
+UNLUCKY, HOPE = 0.5, 0.05
+"""How far below the front a genome may have fallen by bad luck, and what it would have to add if its calls were right a
+bit more often, to be given a second look before the search ends."""
 QUIET, HARD, HARD_QUIET = 8, 0.5, 24
 """Rounds without a promising genome after which the search ends: `QUIET`, but `HARD_QUIET` while nothing known is right
 as often as `HARD`."""
@@ -211,8 +211,8 @@ class Search:
         """Genomes not run that would be on the front if all calls were right a bit more often, which may well be so."""
         forecaster, known, ran = self.candidates.forecaster, self.candidates.known, self.bench.outcomes
         points = [(genome, *known[genome]) for genome in ran if known[genome] != WRONG]
-        for genome in self.candidates.near_front():
-            if genome not in ran and self._asked_ahead[genome] < LOOKS and not forecaster.unjudged(genome):
+        for genome in self.candidates.near_front(UNLUCKY):
+            if genome not in ran and self._asked_ahead[genome] < len(PARTS) and not forecaster.unjudged(genome):
                 best = forecaster.hoped(genome, self.settings.target_size)
                 points.append((genome, best.accuracy or 0.0, self.bench.unit(best.cost)))
         hoped: list[Point[Genome]] = []
@@ -224,20 +224,21 @@ class Search:
     def _in_doubt(self, genome: Genome, doubt: float) -> bool:
         """Whether a forecast is in more doubt than that, and calls may still be asked ahead of the genome's runs."""
         forecaster = self.candidates.forecaster
-        return self._asked_ahead[genome] < LOOKS and forecaster.doubt(genome, self.checks.target) > doubt
+        return self._asked_ahead[genome] < len(PARTS) and forecaster.doubt(genome, self.checks.target) > doubt
 
     async def _ask_for(self, genomes: Sequence[Genome], doubt: float = DOUBTFUL) -> bool:
         """Ask calls that genomes in doubt depend on, first of all how alike answers are; gives whether any were."""
         table, forecaster = self.bench.calibration, self.candidates.forecaster
+        problems, target = self.checks.at_target, self.checks.target
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True
-        doubtful = [genome for genome in genomes if self._in_doubt(genome, doubt) and not forecaster.unjudged(genome)]
-        self._asked_ahead.update(doubtful)
-        asked = [
-            await ask_ahead(genome, self.checks.at_target, self.task, self.space, self.engine, table)
-            for genome in doubtful
-        ]
-        return any(asked)
+        asked = False
+        for genome in genomes:
+            if self._in_doubt(genome, doubt) and not forecaster.unjudged(genome):
+                calls = PARTS[self._asked_ahead[genome]] * forecaster.at(genome, target).cost.samples
+                self._asked_ahead[genome] += 1
+                asked |= await ask_ahead(genome, problems, self.task, self.space, self.engine, table, calls)
+        return asked
 
     def _reached(self) -> bool:
         """Whether a genome that was run is as accurate as the user asked for."""

@@ -20,7 +20,7 @@ from undercut.evaluators.tasks import open_task
 from undercut.search.calibration import (
     AHEAD,
     GROUPS,
-    PART,
+    MANY,
     REPEATS,
     REWORDED,
     SAMPLES,
@@ -68,7 +68,7 @@ def doubt(table: Calibration) -> float:
 
 
 def ahead(
-    space: Space, engine: Engine, table: Calibration, genome: Genome = TREE
+    space: Space, engine: Engine, table: Calibration, genome: Genome = TREE, calls: float = 0.0
 ) -> tuple[bool, Counter[tuple[str, tuple[float, ...]]]]:
     """Whether calls were asked, and how many of which primitive at which sizes."""
 
@@ -78,7 +78,7 @@ def ahead(
         )
 
     before = counted()
-    asked = asyncio.run(ask_ahead(genome, FAR, TASK, space, engine, table))
+    asked = asyncio.run(ask_ahead(genome, FAR, TASK, space, engine, table, calls))
     return asked, counted() - before
 
 
@@ -102,13 +102,16 @@ def test_what_nothing_like_it_was_measured_of_is_asked_ahead() -> None:
     assert doubt(table) < before / 2
 
 
-def test_of_many_calls_of_one_kind_a_part_is_asked_ahead() -> None:
-    """A list in 32 pieces makes 32 calls of one size, of which three right ones say little of them all."""
+def test_of_many_calls_each_kind_is_asked_its_part() -> None:
+    """A list in 32 pieces makes 32 calls of one size and 31 merges, of which three right ones say little of them all."""
     pieces = Node("map", [Node("split", [X0], {"size": 2, "overlap": 0})], {}, [Genome(call("sort", X0))])
     many = Genome(Node("reduce", [pieces], {"arity": 2, "shape": "tree"}, [Genome(call("merge", X0, X1))]))
     space, engine = opened()
-    _, calls = ahead(space, engine, calibrated(space, engine), many)
-    assert calls[("sort", (2.0,))] == PART * 32 and calls[("merge", (32.0, 32.0))] == AHEAD, calls
+    table = calibrated(space, engine)
+    _, half = ahead(space, engine, table, many, 63 / 2)
+    assert half[("sort", (2.0,))] == 16 and half[("merge", (32.0, 32.0))] == AHEAD, half
+    _, more = ahead(space, engine, table, many, 1000.0)
+    assert more[("sort", (2.0,))] == MANY == max(more.values()), more
 
 
 def test_wrong_answers_to_what_was_asked_ahead_are_asked_again_as_well() -> None:
