@@ -20,7 +20,7 @@ from undercut.evaluators.earlier import Measured, read_all, to_json
 from undercut.evaluators.identity import digest
 from undercut.evaluators.task import Task
 from undercut.search.settings import Settings
-from undercut.search.study import JOURNAL, NOT_BEGUN, STUDY, open_study, unnamed
+from undercut.search.study import JOURNAL, NOT_BEGUN, STUDY, open_study, reach, unnamed
 from undercut.spaces.errors import RunFolderError
 from undercut.spaces.genome import Genome
 
@@ -59,8 +59,11 @@ class Store:
         """Begin a run in a folder that holds none, or go on with the same run; with the answers of the runs in others.
 
         Raises:
-            RunFolderError: the folder cannot be written, or holds another run; one of the others holds no answers.
+            RunFolderError: the folder cannot be written, or holds another run; the database cannot be reached; one of
+                the others holds no answers.
         """
+        if url is not None:
+            reach(url)  # before a folder is made that would be left behind
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not os.access(folder, os.W_OK):

@@ -117,6 +117,26 @@ def _is_there(url: str) -> bool:
     return not kind.startswith("sqlite") or file in ("", ":memory:") or file.startswith("file:") or Path(file).is_file()
 
 
+def reach(url: str) -> None:
+    """Do nothing where a database can be reached.
+
+    Raises:
+        RunFolderError: it cannot.
+    """
+    try:
+        optuna.storages.get_storage(url)
+    except Exception as error:  # databases fail in ways of their own
+        raise _unreached(error) from error
+
+
+def _unreached(error: Exception) -> RunFolderError:
+    """What to say; the address is not repeated, since it may hold a password."""
+    return RunFolderError(
+        "--storage must be the URL of a database that can be reached, such as sqlite:///trials.db or "
+        f"postgresql+psycopg://host/name, and the one given is not ({type(error).__name__})"
+    )
+
+
 def open_study(folder: Path, url: str | None, begin: bool) -> optuna.Study:
     """A run's study, made where there is none and one is to begin.
 
@@ -147,11 +167,7 @@ def open_study(folder: Path, url: str | None, begin: bool) -> optuna.Study:
                     f"{str(folder / JOURNAL)!r} must be the journal of a run, and it cannot be read as one; choose "
                     "another folder"
                 ) from error
-            # The address is not repeated: it may hold a password.
-            raise RunFolderError(
-                "--storage must be the URL of a database that can be reached, such as sqlite:///trials.db or "
-                f"postgresql+psycopg://host/name, and the one given is not ({type(error).__name__})"
-            ) from error
+            raise _unreached(error) from error
     if url is None:
         raise RunFolderError(NOT_BEGUN.format(str(folder)))
     raise RunFolderError(_NONE_THERE.format(str(folder)))

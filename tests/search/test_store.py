@@ -168,10 +168,11 @@ def test_a_run_is_read_without_its_answers_and_nothing_is_written(tmp_path: Path
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_a_storage_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
-    for url in ("nonsense", "sqlite:////nowhere/at/all.db"):
+def test_a_storage_that_cannot_be_opened_is_refused_and_leaves_no_folder(tmp_path: Path) -> None:
+    for url in ("nonsense", "foo://x", "sqlite:////nowhere/at/all.db"):
         with pytest.raises(RunFolderError, match="--storage"):
-            Store.create(tmp_path, SETTINGS, url)
+            Store.create(tmp_path / "run", SETTINGS, url)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_trials_may_lie_in_a_database(tmp_path: Path) -> None:
