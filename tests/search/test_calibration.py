@@ -103,7 +103,7 @@ def test_what_nothing_like_it_was_measured_of_is_asked_ahead() -> None:
 
 
 def test_of_many_calls_each_kind_is_asked_its_part() -> None:
-    """A list in 32 pieces makes 32 calls of one size and 31 merges, of which three right ones say little of them all."""
+    """Thirty-two pieces make as many calls of one size and 31 merges; three right ones say little of them all."""
     pieces = Node("map", [Node("split", [X0], {"size": 2, "overlap": 0})], {}, [Genome(call("sort", X0))])
     many = Genome(Node("reduce", [pieces], {"arity": 2, "shape": "tree"}, [Genome(call("merge", X0, X1))]))
     space, engine = opened()

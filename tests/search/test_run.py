@@ -589,7 +589,8 @@ def test_what_better_luck_would_bring_onto_the_front_gets_a_second_look(search: 
     assert search.candidates.forecaster.doubt(hoped, 256) > DOUBTFUL
     promising = asyncio.run(search._second_look())
     assert search._asked_ahead[hoped] and not search._asked_ahead[hopeless]
-    assert search.candidates.forecaster.doubt(hoped, 256) < DOUBTFUL or search._asked_ahead[hoped] == len(PARTS) or promising
+    known = search.candidates.forecaster.doubt(hoped, 256) < DOUBTFUL
+    assert known or search._asked_ahead[hoped] == len(PARTS) or promising
     assert promising == bool(search.candidates.promising(search.bench.outcomes))
 
 
