@@ -48,9 +48,6 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     chosen = _affordable(search, thinned(front([(g, *search.candidates.worth(g)) for g in points])), designs.values())
     parts = search.plan.parts(chosen)  # one that was found again is measured once
     count = await _measured(search, parts)
-    if count < search.settings.samples:
-        options, wanted = search.plan.room().options, search.settings.samples
-        stopped += f"; {options} left room for {count} problems in the last measurement, not {wanted}"
     settings = replace(search.settings, samples=count)
     held, further = held_out(settings), held_beyond(settings, search.task)
     search.candidates.refit()
@@ -58,12 +55,18 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
         genome: {"name": name, **_item(search, genome, search.bench.shown(genome, "test"))}
         for genome, name in named(parts).items()
     }
+    options, wanted = search.plan.room().options, search.settings.samples
     try:
         await _run(search, parts, further)
+        count = await _measured(search, parts, count, beyond=False)  # with what the size beyond left over
     except BudgetError:
         if not search.ledger.time_left:
             raise
-        stopped, further = f"{stopped}; {search.plan.room().options} left no room for the size beyond", {}
+        further = {}
+    if count < wanted:
+        stopped += f"; {options} left room for {count} problems in the last measurement, not {wanted}"
+    if not further and held_beyond(settings, search.task):
+        stopped += f"; {options} left no room for the size beyond"
     for genome in parts:
         evaluation = search.bench.shown(genome, "test")
         items[genome] |= _at_once(evaluation, len(parts) * (len(held) + len(further))).to_dict()
@@ -116,11 +119,12 @@ def _affordable(search: Search, points: Sequence[Point[Genome]], designs: Collec
     return [genome for genome, _, _ in kept]
 
 
-async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
+async def _measured(search: Search, parts: Mapping[Genome, float], done: int = 0, *, beyond: bool = True) -> int:
     """Run genomes on their shares of the problems at all sizes run; gives how many of the largest size these were.
 
-    As many as limits leave room for beside the size beyond. Under a limit a few are measured first; what they took
-    tells how many more there is room for, and half of those are measured before that is worked out again.
+    As many as limits leave room for, beside the size `beyond` if that is yet to come. Under a limit a few are measured
+    first, unless some were `done`; what they took tells how many more there is room for, and half of those are measured
+    before that is worked out again.
 
     Raises:
         ModelError: a model could not answer.
@@ -128,13 +132,18 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
     """
     wanted, room = search.settings.samples, search.plan.room()
     least = search.plan.bill(parts, search.plan.held(FEWEST))
-    if room.left and room.times(least) < 1:
+    if not room.left:
+        count = wanted
+    elif done:
+        count = _half_way(done, _most_that_fit(search, parts, done, room.left, 1.0, beyond))
+    elif room.times(least) < 1:
         raise BudgetError(
             f"a result is measured on at least {FEWEST} problems, and {room.options} leaves no room for that; about "
             f"{_raised(search, room, least)} would (`undercut check` tells what a whole search takes)"
         )
-    done, count = 0, min(FEWEST, wanted) if room.left else wanted
-    while True:
+    else:
+        count = min(FEWEST, wanted)
+    while count > done:
         try:
             await _run(search, parts, held_out(replace(search.settings, samples=count)))
         except BudgetError:  # what was to be run took more than was forecast
@@ -142,17 +151,19 @@ async def _measured(search: Search, parts: Mapping[Genome, float]) -> int:
                 raise
             return done
         left = search.plan.room().left
-        if count == wanted:
-            return count
         # The last call is only sent where the most that it could take is left.
         spare = {unit: most - search.engine.dearest.get(unit, 0.0) for unit, most in left.items()}
         forecast, _ = _between(search, parts, done, count)
         took = [(room.left[unit] - left[unit]) / (getattr(forecast, unit) or math.inf) for unit in left]
         dearer = max([0.01, *(share for share in took if not math.isnan(share))])
-        most = _most_that_fit(search, parts, count, spare, dearer)
-        if most == count:
-            return count
-        room, done, count = search.plan.room(), count, most - (most - count) // 2
+        most = _most_that_fit(search, parts, count, spare, dearer, beyond)
+        room, done, count = search.plan.room(), count, _half_way(count, most)
+    return done
+
+
+def _half_way(done: int, most: int) -> int:
+    """From what is done about half way to what is most."""
+    return most - (most - done) // 2
 
 
 def _raised(search: Search, room: Room, cost: Cost) -> str:
@@ -166,18 +177,19 @@ def _raised(search: Search, room: Room, cost: Cost) -> str:
 
 
 def _most_that_fit(
-    search: Search, parts: Mapping[Genome, float], done: int, left: Mapping[str, float], dearer: float
+    search: Search, parts: Mapping[Genome, float], done: int, left: Mapping[str, float], dearer: float, beyond: bool
 ) -> int:
     """On how many problems of the largest size there is room to run genomes, counting the `done` ones.
 
-    With what is `left`, from which the problems of the size beyond take their part. Runs so far took `dearer` times
-    their forecast; those at the size beyond are not taken to need less than theirs, since small problems share more
-    calls than large ones.
+    With what is `left`, from which the problems of the size `beyond`, if it is yet to come, take their part. Runs so
+    far took `dearer` times their forecast; those at the size beyond are not taken to need less than theirs, since small
+    problems share more calls than large ones.
     """
     room = Room(left, SPARE * dearer)
     for count in range(search.settings.samples, done, -1):
-        near, beyond = _between(search, parts, done, count)
-        if room.times(near) >= 1 and Room(room.without(near).left, SPARE * max(1.0, dearer)).times(beyond) >= 1:
+        near, further = _between(search, parts, done, count)
+        rest = Room(room.without(near).left, SPARE * max(1.0, dearer))
+        if room.times(near) >= 1 and not (beyond and rest.times(further) < 1):
             return count
     return done
 

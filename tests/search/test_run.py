@@ -254,6 +254,16 @@ def test_whatever_the_limit_it_holds(unit: str, share: float, whole: dict[str, A
         assert (max(measured) < SETTINGS.samples) == ("left room for" in result["stopped"])
 
 
+@pytest.mark.parametrize("limit", [250, 400])
+def test_what_the_size_beyond_leaves_over_goes_into_more_problems(limit: int, tmp_path: Path) -> None:
+    result = run_search(replace(SETTINGS, samples=40, max_calls=limit), tmp_path)
+    assert 0.9 * limit < result["spent"]["calls"] <= limit
+    (count,) = re.findall(r"left room for ([0-9]+) problems", result["stopped"])
+    largest = {item["accuracy"]["8"]["samples"] for item in result["front"]}
+    beyond = {item["accuracy"]["16"]["samples"] for item in result["front"]}
+    assert max(largest) == int(count) > 2 * max(beyond), "as many as at first would leave a fifth unspent"
+
+
 def test_names_tell_decompositions_apart() -> None:
     one, other = (Genome(call("intersect", *map(Input, order))) for order in ((0, 1), (1, 0)))
     sort = Genome(call("sort", Input(0)))
