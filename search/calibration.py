@@ -202,14 +202,14 @@ async def ask_ahead(
     space: Space,
     engine: Engine,
     table: Calibration,
-    calls: float = 0.0,
+    calls: float,
 ) -> bool:
     """Ask those calls of a genome on some problems whose uncertain chances its forecast depends on most.
 
     They get the inputs that they would get if every call were right; those that were asked before tell nothing new, and
     others are asked. Gives whether there were any. A few such calls tell what it would take many to find out by running
-    the whole genome. Of so many `calls` as are worth asking of all kinds, each kind is asked as many as it has of the
-    genome's, but no fewer than `AHEAD` and no more than `MANY`.
+    the whole genome. Of about so many `calls` each kind gets its share in the genome's, but no fewer than `AHEAD` and
+    no more than `MANY`.
 
     Raises:
         ModelError: a model could not answer.
@@ -231,7 +231,7 @@ async def ask_ahead(
     questions = list[Question]()
     for key in chosen:
         fresh = (question for name, question in alike[key].items() if name not in counted)
-        questions += islice(fresh, max(AHEAD, min(MANY, round(calls * often[key] / often.total()))))
+        questions += islice(fresh, max(AHEAD, round(min(MANY, calls * often[key] / often.total()))))
     table.add_asked(await asyncio.gather(*(_answered(question, engine) for question in questions)))
     return bool(questions)
 

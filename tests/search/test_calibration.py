@@ -201,7 +201,7 @@ def test_nothing_is_asked_ahead_past_a_budget() -> None:
     sent = engine.ledger.spent.calls
     poor = Engine(list(engine.models), cache=AnswerCache(), ledger=Ledger(3))
     with pytest.raises(BudgetError):
-        asyncio.run(ask_ahead(TREE, FAR, TASK, space, poor, table))
+        asyncio.run(ask_ahead(TREE, FAR, TASK, space, poor, table, 0.0))
     assert poor.ledger.spent.calls <= 3 and engine.ledger.spent.calls == sent
 
 
@@ -209,4 +209,4 @@ def test_a_genome_that_would_be_wrong_asks_nothing_ahead() -> None:
     space, engine = opened()
     wrong = Genome(Node("map", [Node("split", [X0], {"size": 4, "overlap": 0})], {}, [Genome(call("sort", X0))]))
     joined = Genome(Node("join", [wrong.output], {}))
-    assert not asyncio.run(ask_ahead(joined, FAR, TASK, space, engine, calibrated(space, engine)))
+    assert not asyncio.run(ask_ahead(joined, FAR, TASK, space, engine, calibrated(space, engine), 0.0))
