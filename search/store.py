@@ -62,23 +62,24 @@ class Store:
             RunFolderError: the folder cannot be written, or holds another run; the database cannot be reached; one of
                 the others holds no answers.
         """
-        if url is not None:
-            reach(url)  # before a folder is made that would be left behind
         try:
+            present = [*folder.iterdir()] if folder.exists() else []
+            foreign = [path.name for path in present if path.name not in _known(folder)]
+            if url is None and unnamed(folder):  # of an `eval`, whose calls would stand on this run's bill
+                foreign.append(ANSWERS)
+            if foreign and not (folder / JOURNAL).exists():
+                raise RunFolderError(
+                    f"--out must be an empty folder or one of this run, and {str(folder)!r} holds {foreign[0]!r}"
+                )
+            if url is not None:
+                reach(url)  # neither is made for the other if that is refused
             folder.mkdir(parents=True, exist_ok=True)
             if not os.access(folder, os.W_OK):
                 raise PermissionError(f"no permission to write in {folder}")
-            foreign = [path.name for path in folder.iterdir() if path.name not in _known(folder)]
-            if url is None and unnamed(folder):  # of an `eval`, whose calls would stand on this run's bill
-                foreign.append(ANSWERS)
         except OSError as error:
             raise RunFolderError(
                 f"--out must be a folder that can be written, and {str(folder)!r} is not: {error}"
             ) from error
-        if foreign and not (folder / JOURNAL).exists():
-            raise RunFolderError(
-                f"--out must be an empty folder or one of this run, and {str(folder)!r} holds {foreign[0]!r}"
-            )
         store = cls(folder, url, begin=True)
         earlier = store.study.user_attrs.get("settings")
         if earlier is not None and Settings.from_dict(earlier) != settings:

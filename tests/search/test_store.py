@@ -175,6 +175,13 @@ def test_a_storage_that_cannot_be_opened_is_refused_and_leaves_no_folder(tmp_pat
     assert not [*tmp_path.iterdir()]
 
 
+def test_a_folder_that_is_refused_makes_no_database(tmp_path: Path) -> None:
+    (tmp_path / "holiday.txt").touch()
+    with pytest.raises(RunFolderError, match=r"holds 'holiday\.txt'"):
+        Store.create(tmp_path, SETTINGS, f"sqlite:///{tmp_path / 'trials.db'}")
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.txt"]
+
+
 def test_trials_may_lie_in_a_database(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'trials.db'}"
     store = Store.create(tmp_path / "run", SETTINGS, url)
