@@ -49,10 +49,9 @@ REPEATS = 32
 GROUPS, TELLING = 3, 0.1
 """At how many sizes calls of a genome are asked ahead of its runs, and how much must hang on one of these sizes, as a
 share of what hangs on the first."""
-AHEAD, PARTS, MANY = 3, (0.25, 0.5, 1.0), 64
-"""How many calls of each of these sizes are asked ahead at least; which part of those that one run is forecast to make,
-at the first look at a genome and at each further one; and how many at most. Whether many calls are all right, or a
-vote comes to the right end, is not told by a few."""
+AHEAD, MANY = 3, 64
+"""How many calls of each of these sizes are asked ahead at least, and how many at most. Whether many calls are all
+right, or a vote comes to the right end, is not told by a few."""
 WIDE, HOPELESS = 0.4, 0.05
 """Standard deviation of its log-odds up to which a small chance is known well enough for votes, which cost the more the
 smaller it is; and the chance below which votes are of no use."""

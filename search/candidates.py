@@ -287,8 +287,15 @@ class Candidates:
         self._learn_of_kin()
         attributed = self._bench.attribution.found()
         rates = FittedRates(self._bench.calibration, self._bench.toolbox, shapes, prices, attributed=attributed)
-        workers, credit = self._settings.workers, self._bench.credit()
-        self.forecaster = Forecaster(rates, self._task, self._bench.toolbox, workers, self._spoiling, credit)
+        self.forecaster = Forecaster(
+            rates,
+            self._task,
+            self._bench.toolbox,
+            self._settings.workers,
+            spoiling=self._spoiling,
+            credit=self._bench.credit(),
+            ran={genome: self._bench.seen(genome) for genome in self._bench.outcomes},
+        )
         self._current.clear()
 
     def _learn_of_kin(self) -> None:

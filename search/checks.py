@@ -31,7 +31,7 @@ CHOOSING, VARIED = ("route", "guard"), 16
 """Operators that do not do the same on every problem, and on how many more small problems genomes with them are
 rehearsed."""
 AT_TARGET = 24
-"""Problems of the target's size whose calls may be asked ahead of runs: several genomes ask some of the same ones."""
+"""Problems of the target's size whose calls may be asked at one look: several genomes ask some of the same ones."""
 FORESEEN = 1.5
 """In a rehearsal, calls may be shown so many times the items that the walk with symbols expects."""
 
@@ -54,6 +54,7 @@ class Checks:
         self._distinct: dict[Genome, Genome] = {}
         self._right: dict[Genome, bool | None] = {}
         self._far: set[Genome] = set()
+        self._ahead: dict[int, list[Instance]] = {}
         farthest = max(FARTHEST, settings.sizes[-1]) if task.problems else FARTHEST
         self.target = min(settings.target_size, farthest)
         self.sizes = [size for size in sorted({*self._held(settings.sizes), self.target}) if task.has(size)]
@@ -108,10 +109,11 @@ class Checks:
         """Extents of a problem's inputs, its own and not the task's: a task need not say how large its atoms are."""
         return [extent_of(value, kind) for value, kind in zip(problem.inputs, self._task.inputs, strict=True)]
 
-    @cached_property
-    def at_target(self) -> list[Instance]:
-        """Problems of the target's size, whose calls may be asked ahead of runs."""
-        return self._instances([self.target] * AT_TARGET)
+    def at_target(self, batch: int = 0) -> list[Instance]:
+        """Problems of the target's size, whose calls may be asked ahead of runs: others in each batch."""
+        if batch not in self._ahead:
+            self._ahead[batch] = self._instances([self.target] * AT_TARGET, batch * AT_TARGET)
+        return self._ahead[batch]
 
     @cached_property
     def _near(self) -> list[Instance]:
@@ -133,10 +135,10 @@ class Checks:
     def _far_off(self) -> list[Instance]:
         return self._instances([self.target, beyond(self.target)])
 
-    def _instances(self, sizes: Sequence[int]) -> list[Instance]:
+    def _instances(self, sizes: Sequence[int], first: int = 0) -> list[Instance]:
         """One problem of each size, without those that the task does not have and that are not to be run."""
         found: list[Instance] = []
-        for position, size in enumerate(sizes):
+        for position, size in enumerate(sizes, first):
             try:
                 found += self._task.instances(size, 1, "search", self._settings.seed + position)
             except TaskError:

@@ -240,6 +240,7 @@ async def _finalists(search: Search) -> list[Genome]:
     was run before. One that there is no room to race stands as it is; where there was no room to run anything at all,
     the most promising forecasts are taken.
     """
+    await search.look_far()
     runs = [(genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes]
     left = [genome for genome, _, _ in thinned(front(runs))]
     finalists: list[Genome] = []

@@ -14,7 +14,7 @@ from undercut.evaluators.models.base import Model
 from undercut.evaluators.task import Split, Task
 from undercut.search.bench import Bench
 from undercut.search.budget import Budget
-from undercut.search.calibration import PARTS, ask_again, ask_ahead, calibrate
+from undercut.search.calibration import ask_again, ask_ahead, calibrate
 from undercut.search.candidates import AT_ONCE, WRONG, Candidates
 from undercut.search.checks import Checks
 from undercut.search.front import STEP, Point, thinned
@@ -40,6 +40,9 @@ what is ruled out then is never run."""
 UNLUCKY, HOPE = 0.5, 0.05
 """How far below the front a genome may have fallen by bad luck, and what it would have to add if its calls were right a
 bit more often, to be given a second look before the search ends."""
+PART, LOOKS, FAR_LOOKS = 0.25, 3, 7
+"""Share of the calls of a run, as forecast, that are asked ahead of it at the first look at a genome; each further look
+takes twice as many. There are `LOOKS` at most, but `FAR_LOOKS` at one on the front where the target is not measured."""
 QUIET, HARD, HARD_QUIET = 8, 0.5, 24
 """Rounds without a promising genome after which the search ends: `QUIET`, but `HARD_QUIET` while nothing known is right
 as often as `HARD`."""
@@ -207,12 +210,27 @@ class Search:
                 return True
         return False
 
+    async def look_far(self) -> None:
+        """Ask the calls that the front hangs on if the target is beyond all sizes measured: nothing else tells of it.
+
+        Raises:
+            ModelError: a model could not answer.
+            BudgetError: a limit would have been exceeded.
+        """
+        if self.settings.target_size in self.plan.held(self.settings.samples):
+            return
+        while doubtful := [g for g, _, _ in self.candidates.front() if self._in_doubt(g, DOUBTFUL, FAR_LOOKS)]:
+            if not (affordable := self.plan.fitting(doubtful, FIRST)):
+                break
+            await self._ask_for(affordable, DOUBTFUL, FAR_LOOKS)
+            self.candidates.learn()
+
     def _hoped(self, most: int = AT_ONCE) -> list[Genome]:
         """Genomes not run that would be on the front if all calls were right a bit more often, which may well be so."""
         forecaster, known, ran = self.candidates.forecaster, self.candidates.known, self.bench.outcomes
         points = [(genome, *known[genome]) for genome in ran if known[genome] != WRONG]
         for genome in self.candidates.near_front(UNLUCKY):
-            if genome not in ran and self._asked_ahead[genome] < len(PARTS) and not forecaster.unjudged(genome):
+            if genome not in ran and self._asked_ahead[genome] < LOOKS and not forecaster.unjudged(genome):
                 best = forecaster.hoped(genome, self.settings.target_size)
                 points.append((genome, best.accuracy or 0.0, self.bench.unit(best.cost)))
         hoped: list[Point[Genome]] = []
@@ -221,21 +239,24 @@ class Search:
                 hoped.append(point)
         return [genome for genome, _, _ in thinned(hoped, HOPE) if genome not in ran][:most]
 
-    def _in_doubt(self, genome: Genome, doubt: float) -> bool:
-        """Whether a forecast is in more doubt than that, and calls may still be asked ahead of the genome's runs."""
-        forecaster = self.candidates.forecaster
-        return self._asked_ahead[genome] < len(PARTS) and forecaster.doubt(genome, self.checks.target) > doubt
+    def _in_doubt(self, genome: Genome, doubt: float, looks: int = LOOKS) -> bool:
+        """Whether a forecast is in more doubt than that, and further calls may still be asked for the genome."""
+        if self._asked_ahead[genome] >= looks or (forecaster := self.candidates.forecaster).unjudged(genome):
+            return False
+        return forecaster.doubt(genome, self.checks.target) > doubt
 
-    async def _ask_for(self, genomes: Sequence[Genome], doubt: float = DOUBTFUL) -> bool:
+    async def _ask_for(self, genomes: Sequence[Genome], doubt: float = DOUBTFUL, looks: int = LOOKS) -> bool:
         """Ask calls that genomes in doubt depend on, first of all how alike answers are; gives whether any were."""
         table, forecaster = self.bench.calibration, self.candidates.forecaster
-        problems, target = self.checks.at_target, self.checks.target
+        target = self.checks.target
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True
         asked = False
         for genome in genomes:
-            if self._in_doubt(genome, doubt) and not forecaster.unjudged(genome):
-                calls = PARTS[self._asked_ahead[genome]] * forecaster.at(genome, target).cost.samples
+            if self._in_doubt(genome, doubt, looks):
+                look = self._asked_ahead[genome]
+                calls = PART * 2**look * forecaster.at(genome, target).cost.samples
+                problems = self.checks.at_target(max(0, look + 1 - LOOKS))
                 self._asked_ahead[genome] += 1
                 asked |= await ask_ahead(genome, problems, self.task, self.space, self.engine, table, calls)
         return asked

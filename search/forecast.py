@@ -7,7 +7,8 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from undercut.evaluators.evaluate import Scores
 from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.statistics import anytime
 from undercut.evaluators.task import Task
+from undercut.search.posterior import SHIFTS, Runs, evidence, posterior
 from undercut.search.rehearse import spoiling
 from undercut.spaces.cost import Cost
 from undercut.spaces.estimate import CallRates, Rates
@@ -26,17 +28,8 @@ from undercut.spaces.toolbox import Toolbox
 Seen: TypeAlias = Mapping[int, Scores]
 """A genome's own runs, by size."""
 
-SHIFTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
-"""Standard deviations by which all chances of calls are moved together, to see what not knowing them exactly does."""
-FACTORS = np.exp(np.linspace(-4, 10, 113))
-"""Values of λ, the factor on a genome's hazard, that are weighed against each other."""
-FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
-"""Scale and degrees of freedom of Student's t that log λ is expected to follow: mostly near 0, at times far off."""
 LEAST, MOST = 1e-3, 60.0
 """Hazards between which a genome's is held: no chance of being right is quite 1 or 0."""
-GROWTHS = {0.0: 0.8, -0.5: 0.15, -1.0: 0.05}
-"""Powers of the size with which λ may grow, and how likely each is taken to be: of more parts, a smaller share may
-decide whether the result is right."""
 FAULTY, REHEARSED = 3, 256
 """Problems on which calls are made to go wrong, to see whether that spoils the result, and their largest size."""
 FAR = 0.9
@@ -44,8 +37,8 @@ FAR = 0.9
 the target."""
 BY_RESULTS = "by whole results alone: nothing tells whether calls without a reference are right"
 """What is said of forecasts where no answer could be judged."""
-LEVEL, INTERVAL = 0.9, (0.05, 0.95)
-"""Level of the intervals, and their ends."""
+LEVEL = 0.9
+"""Level of the intervals."""
 
 
 def aim(at_largest: float, at_target: float) -> float:
@@ -85,9 +78,13 @@ class Forecaster:
     inputs are not like those that were measured. λ is 1 until the genome itself was run, and then what its runs and h
     at their sizes say. No forecast is above what the runs at smaller sizes leave possible.
 
+    Two views are held of how often a wrong call spoils the result: as often as the small slips of a rehearsal, or
+    always, since the mistakes of a model may be of another kind. The runs of all genomes say which is likelier here.
+
     `credit`, in [0, 1], is what a result that is not fully right is worth, where a task's scores know more than right
     and wrong: the accuracy is the chance of being right plus that share of the rest. `spoiling` holds, by genome and
-    size, which share of wrong calls spoils the result, and is handed on to later forecasters of the same run.
+    size, which share of wrong calls spoils the result in a rehearsal, and is handed on to later forecasters of the same
+    run. `ran` holds what was seen of each genome that was run.
     """
 
     def __init__(
@@ -98,8 +95,10 @@ class Forecaster:
         workers: int | None = None,
         spoiling: dict[tuple[Genome, int], float] | None = None,
         credit: float = 0.0,
+        ran: Mapping[Genome, Seen] = MappingProxyType({}),
     ) -> None:
         self._credit = credit
+        self._ran = ran
         self._spoiling = {} if spoiling is None else spoiling
         self._task = task
         self._rates = rates
@@ -173,13 +172,35 @@ class Forecaster:
         return sorted(name for name, most in watch.most.items() if most > (self._rates.largest(name) or 0))
 
     def _posterior(self, genome: Genome, size: int, seen: Seen) -> tuple[float, float, float]:
-        hazards = {each: self._hazards(genome, each) for each in sorted({size, *seen})}
-        unjudged = bool(self.unjudged(genome))
-        runs = [Runs(run, hazards[run], s.total if unjudged else s.right, s.runs) for run, s in seen.items()]
-        below = [hazards[each] for each in hazards if each <= size]
-        mean, low, high = (self._scored(genome, found) for found in posterior(size, np.maximum.reduce(below), runs))
+        runs = self._runs(genome, seen)
+        hazards = {each.size: each.hazards for each in runs}
+        if size not in hazards:
+            hazards[size] = self._hazards(genome, size)
+        below = [each for run, each in hazards.items() if run <= size]
+        found = posterior(size, np.maximum.reduce(below), runs, self._odds(genome))
+        mean, low, high = (self._scored(genome, each) for each in found)
         most = self.most(seen, size)
         return min(mean, most), min(low, most), min(high, most)
+
+    def _runs(self, genome: Genome, seen: Seen) -> list[Runs]:
+        unjudged = bool(self.unjudged(genome))
+        return [
+            Runs(size, self._hazards(genome, size), each.total if unjudged else each.right, each.runs)
+            for size, each in sorted(seen.items())
+        ]
+
+    def _odds(self, genome: Genome) -> np.ndarray:
+        """Logarithms of how likely each view of wrong calls is, by the runs of all other genomes."""
+        return sum((each for other, each in self._evidence.items() if other != genome), np.zeros(2))
+
+    @cached_property
+    def _evidence(self) -> dict[Genome, np.ndarray]:
+        """How likely each view makes the runs of each genome on which views differ."""
+        return {
+            genome: evidence(self._runs(genome, seen))
+            for genome, seen in self._ran.items()
+            if seen and any(self._spoils(genome, size) < 1 for size in seen)
+        }
 
     @staticmethod
     def most(seen: Seen, size: int) -> float:
@@ -194,16 +215,17 @@ class Forecaster:
         return right if self.unjudged(genome) else right + (1 - right) * self._credit
 
     def _hazards(self, genome: Genome, size: int) -> np.ndarray:
-        """The genome's h at every shift of the rates."""
+        """The genome's h by each view of what a wrong call does, at every shift of the rates."""
         extents = self._task.extents(size)
         made = [estimator.apply(genome, extents) for estimator in self._estimators]
         right, valid = np.array([(each.log_right, each.log_valid) for each in made]).clip(-MOST).T
         # A red flag that nobody mends always spoils a result, another wrong answer some of the time.
-        hazards: np.ndarray = np.clip(np.maximum(0, valid - right) * self._spoils(genome, size) - valid, LEAST, MOST)
+        spoils = np.array([self._spoils(genome, size), 1.0])[:, None]
+        hazards: np.ndarray = np.clip(np.maximum(0, valid - right) * spoils - valid, LEAST, MOST)
         return hazards
 
     def _spoils(self, genome: Genome, size: int) -> float:
-        """Share of the genome's wrong calls that spoil its result; see `spoiling`."""
+        """Share of the genome's wrong calls that spoil its result if they are small slips; see `spoiling`."""
         size = min(size, REHEARSED)
         if (genome, size) not in self._spoiling:
             generator = random.Random(f"spoil/{genome.key}/{size}")
@@ -241,43 +263,3 @@ class _Watch:
     def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
         """The rates' shares."""
         return self._rates.shares(node, primitive, sizes)
-
-
-class Runs(NamedTuple):
-    """What runs at one size have shown: h at every shift of the rates, how many were right, and their number."""
-
-    size: float
-    hazards: np.ndarray
-    right: float
-    samples: int
-
-
-def posterior(size: float, hazards: np.ndarray, runs: Sequence[Runs]) -> tuple[float, float, float]:
-    """Mean and 90 % interval of a chance exp(−λ·h) at a size, given what was seen of others with the same λ.
-
-    λ may fall with the size: it is λ·(size / largest size run)^γ, with γ one of `GROWTHS`.
-
-    Args:
-        size: of the problem.
-        hazards: h, shape (len(SHIFTS),): one for each shift of the rates.
-        runs: what was seen at each size.
-    """
-    growths, odds = np.array(list(GROWTHS)), np.array(list(GROWTHS.values()))
-    largest = max((each.size for each in runs), default=size)
-
-    def spread(at: float, each: np.ndarray) -> np.ndarray:
-        """λ·h over growths, shifts and factors."""
-        total: np.ndarray = (at / largest) ** growths[:, None, None] * each[:, None] * FACTORS
-        return total
-
-    tail = np.log1p((np.log(FACTORS) / FACTOR_SPREAD) ** 2 / FACTOR_FREEDOM) * (FACTOR_FREEDOM + 1) / 2
-    weight = np.log(odds)[:, None, None] - (np.array(SHIFTS) ** 2)[:, None] / 2 - tail
-    for each in runs:
-        total = spread(each.size, each.hazards)
-        weight = weight - each.right * total + (each.samples - each.right) * np.log(-np.expm1(-total))
-    weight = np.exp(weight - weight.max()).ravel()
-    chances = np.exp(-spread(size, hazards)).ravel()
-    order = np.argsort(chances)
-    below = np.cumsum(weight[order]) / weight.sum()
-    low, high = chances[order][np.minimum(np.searchsorted(below, INTERVAL), len(order) - 1)]
-    return float(weight @ chances / weight.sum()), float(low), float(high)

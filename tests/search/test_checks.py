@@ -167,7 +167,7 @@ def test_nothing_is_rehearsed_on_problems_as_large_as_one_likes(monkeypatch: pyt
     checks = Checks(task, toolbox, settings)
     assert (checks.target, checks.sizes) == (FARTHEST, [4, FARTHEST])
     assert checks.right(Genome(call("sum", Input(0)))) and checks.holds_far(Genome(call("sum", Input(0))))
-    assert checks.at_target[0].size == FARTHEST
+    assert checks.at_target()[0].size == FARTHEST
     found, _ = calibration.gather_questions(Space(task.signature, toolbox, max_size=2), task, checks.sizes, 0)
     assert max(found["sum"]) == FARTHEST and max(made) == beyond(FARTHEST)
 

@@ -24,7 +24,8 @@ from undercut.evaluators.tasks import TASKS
 from undercut.evaluators.trace import CallRecord
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
-from undercut.search.forecast import BY_RESULTS, SHIFTS, Forecaster, Runs, posterior
+from undercut.search.forecast import BY_RESULTS, Forecaster
+from undercut.search.posterior import SHIFTS, Runs, posterior
 from undercut.search.units import UNITS, unit_of
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
@@ -190,7 +191,7 @@ def test_a_chance_falls_with_its_hazard_whatever_was_seen(
     hazard: float, more: float, runs: list[tuple[float, int, int]]
 ) -> None:
     def of(value: float) -> np.ndarray:
-        return np.full(len(SHIFTS), value)
+        return np.full((1, len(SHIFTS)), value)
 
     seen = [Runs(8, of(each), float(right), right + wrong) for each, right, wrong in runs]
     mean, low, high = posterior(8, of(hazard), seen)
@@ -199,7 +200,7 @@ def test_a_chance_falls_with_its_hazard_whatever_was_seen(
 
 
 def test_many_runs_outweigh_the_forecast() -> None:
-    hazard = np.full(len(SHIFTS), 0.05)  # a chance of .95, and right 200 times of 1,000
+    hazard = np.full((1, len(SHIFTS)), 0.05)  # a chance of .95, and right 200 times of 1,000
     mean, low, high = posterior(8, hazard, [Runs(8, hazard, 200.0, 1000)])
     assert mean == pytest.approx(0.2, abs=0.02) and 0.15 < low < high < 0.25
     assert posterior(8, 2 * hazard, [Runs(8, hazard, 200.0, 1000)])[0] == pytest.approx(0.04, abs=0.01)

@@ -29,11 +29,10 @@ from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.evaluators.trace import Trace
 from undercut.search import calibration, conclude
-from undercut.search.calibration import PARTS
 from undercut.search.candidates import SENSE
 from undercut.search.checks import AT_TARGET
 from undercut.search.expense import foretold, limit_of
-from undercut.search.explore import DOUBTFUL, SURE, Search
+from undercut.search.explore import DOUBTFUL, LOOKS, SURE, Search
 from undercut.search.forecast import Forecaster, aim
 from undercut.search.front import STEP, front, thinned
 from undercut.search.proposers.at_random import AtRandom
@@ -536,7 +535,7 @@ def test_what_hangs_on_how_alike_answers_are_waits_for_what_does_not(search: Sea
     search.bench.calibration.unrepeated["sum"] = [Answered(question, wrong)]
     vote = Genome(Node("vote", [Input(0)], {"rule": "ahead", "lead": 2}, [WARM]))
     know(search, {REWORDED: (0.5, 10.0), vote: (0.99, 50.0)})
-    search._asked_ahead.update({REWORDED: len(PARTS), vote: len(PARTS)})
+    search._asked_ahead.update({REWORDED: LOOKS, vote: LOOKS})
     assert asyncio.run(search.vetted(())) == [REWORDED]
     assert "sum" in search.bench.calibration.unrepeated
     know(search, {vote: (0.99, 50.0)})
@@ -579,14 +578,14 @@ def test_calls_are_asked_ahead_on_other_problems_each_time_until_the_forecast_is
     genome, target = chunked(64, 64), search.checks.target
     before, looks = search.candidates.forecaster.doubt(genome, target), 0
     assert before > DOUBTFUL
-    assert len({repr(instance.inputs) for instance in search.checks.at_target}) == AT_TARGET
+    assert len({repr(instance.inputs) for instance in search.checks.at_target()}) == AT_TARGET
     spent = search.ledger.spent.calls
     while asyncio.run(search._ask_for([genome])):
         assert search.ledger.spent.calls > spent  # what was asked before tells nothing new
         search.candidates.refit()
         spent, looks = search.ledger.spent.calls, looks + 1
-    assert 1 <= looks <= len(PARTS)
-    assert looks == len(PARTS) or search.candidates.forecaster.doubt(genome, target) <= DOUBTFUL
+    assert 1 <= looks <= LOOKS
+    assert looks == LOOKS or search.candidates.forecaster.doubt(genome, target) <= DOUBTFUL
     assert not asyncio.run(search._ask_for([genome])) and search.ledger.spent.calls == spent
 
 
@@ -600,7 +599,7 @@ def test_what_better_luck_would_bring_onto_the_front_gets_a_second_look(search: 
     promising = asyncio.run(search._second_look())
     assert search._asked_ahead[hoped] and not search._asked_ahead[hopeless]
     known = search.candidates.forecaster.doubt(hoped, 256) < DOUBTFUL
-    assert known or search._asked_ahead[hoped] == len(PARTS) or promising
+    assert known or search._asked_ahead[hoped] == LOOKS or promising
     assert promising == bool(search.candidates.promising(search.bench.outcomes))
 
 

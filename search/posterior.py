@@ -1,0 +1,80 @@
+"""What a genome's own runs, and those of all others, make of the accuracy that its calls let one expect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+SHIFTS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Standard deviations by which all chances of calls are moved together, to see what not knowing them exactly does."""
+FACTORS = np.exp(np.linspace(-4, 10, 113))
+"""Values of λ, the factor on a genome's hazard, that are weighed against each other."""
+FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
+"""Scale and degrees of freedom of Student's t that log λ is expected to follow: mostly near 0, at times far off."""
+GROWTHS = {0.0: 0.8, -0.5: 0.15, -1.0: 0.05}
+"""Powers of the size with which λ may grow, and how likely each is taken to be: of more parts, a smaller share may
+decide whether the result is right."""
+INTERVAL = (0.05, 0.95)
+"""Ends of the 90 % intervals."""
+
+
+class Runs(NamedTuple):
+    """What runs at one size have shown: h there (see `posterior`), how many were right, and their number."""
+
+    size: float
+    hazards: np.ndarray
+    right: float
+    samples: int
+
+
+def posterior(
+    size: float, hazards: np.ndarray, runs: Sequence[Runs], odds: np.ndarray | float = 0.0
+) -> tuple[float, float, float]:
+    """Mean and 90 % interval of a chance exp(−λ·h) at a size, given what was seen of others with the same λ.
+
+    λ may fall with the size: it is λ·(size / largest size run)^γ, with γ one of `GROWTHS`.
+
+    Args:
+        size: of the problem.
+        hazards: h, shape (views, len(SHIFTS)): by each view of what a wrong call does, for each shift of the rates.
+        runs: what was seen at each size.
+        odds: logarithms of how likely each view is, but for a common term, shape (views,).
+    """
+    weight = _weights(hazards, runs) + np.reshape(odds, (-1, 1, 1))
+    weight = np.exp(weight - weight.max()).ravel()
+    chances = np.exp(-_spread(size, hazards, _largest(runs, size))).ravel()
+    order = np.argsort(chances)
+    below = np.cumsum(weight[order]) / weight.sum()
+    low, high = chances[order][np.minimum(np.searchsorted(below, INTERVAL), len(order) - 1)]
+    return float(weight @ chances / weight.sum()), float(low), float(high)
+
+
+def evidence(runs: Sequence[Runs]) -> np.ndarray:
+    """Logarithm of how likely some runs are by each view, but for a common term: shape (views,)."""
+    weight = _weights(runs[0].hazards, runs)
+    found: np.ndarray = np.logaddexp.reduce(weight, axis=(0, 2, 3))
+    return found
+
+
+def _weights(hazards: np.ndarray, runs: Sequence[Runs]) -> np.ndarray:
+    """Logarithms of the prior times the likelihood, over growths, views, shifts and factors."""
+    tail = np.log1p((np.log(FACTORS) / FACTOR_SPREAD) ** 2 / FACTOR_FREEDOM) * (FACTOR_FREEDOM + 1) / 2
+    prior = np.log(list(GROWTHS.values()))[:, None, None, None] - (np.array(SHIFTS) ** 2)[:, None] / 2 - tail
+    weight: np.ndarray = np.repeat(prior, len(hazards), axis=1)
+    for each in runs:
+        total = _spread(each.size, each.hazards, _largest(runs))
+        weight = weight - each.right * total + (each.samples - each.right) * np.log(-np.expm1(-total))
+    return weight
+
+
+def _spread(size: float, hazards: np.ndarray, largest: float) -> np.ndarray:
+    """λ·h at a size over growths, views, shifts and factors."""
+    growths = np.array(list(GROWTHS))[:, None, None, None]
+    total: np.ndarray = (size / largest) ** growths * hazards[..., None] * FACTORS
+    return total
+
+
+def _largest(runs: Sequence[Runs], otherwise: float = 1.0) -> float:
+    return max((each.size for each in runs), default=otherwise)
