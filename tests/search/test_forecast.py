@@ -6,10 +6,7 @@ import asyncio
 import math
 from itertools import count
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from undercut.evaluators.cache import AnswerCache
 from undercut.evaluators.calibrate import Calibration
@@ -25,7 +22,6 @@ from undercut.evaluators.trace import CallRecord
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
 from undercut.search.forecast import BY_RESULTS, Forecaster
-from undercut.search.posterior import SHIFTS, Runs, posterior
 from undercut.search.units import UNITS, unit_of
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
@@ -182,28 +178,28 @@ def test_what_is_not_right_may_be_worth_something(calibrated: tuple[Calibration,
     assert unjudged.chance(genome, 32, {32: Scores(280.0, 20, 400)}) == pytest.approx(0.7, abs=0.03)
 
 
-@given(
-    st.floats(1e-3, 5),
-    st.floats(1, 5),
-    st.lists(st.tuples(st.floats(1e-3, 5), st.integers(0, 30), st.integers(0, 30)), max_size=3),
-)
-def test_a_chance_falls_with_its_hazard_whatever_was_seen(
-    hazard: float, more: float, runs: list[tuple[float, int, int]]
+def test_the_runs_of_others_say_whether_wrong_calls_spoil_more_than_a_rehearsal_shows(
+    calibrated: tuple[Calibration, Engine],
 ) -> None:
-    def of(value: float) -> np.ndarray:
-        return np.full((1, len(SHIFTS)), value)
+    """A tree spoiled by one wrong call in five in a rehearsal is forecast as those fare of which the same was said."""
+    table, engine = calibrated
+    rates = FittedRates(table, TOOLBOX, [engine.models[0].shape], [None])
+    genome, others = Genome(tree(8)), [Genome(tree(size)) for size in (2, 3, 4, 6)]
+    plain = Forecaster(rates, TASK, TOOLBOX)
 
-    seen = [Runs(8, of(each), float(right), right + wrong) for each, right, wrong in runs]
-    mean, low, high = posterior(8, of(hazard), seen)
-    assert 0 <= low <= high <= 1 and 0 <= mean <= 1
-    assert posterior(8, of(hazard * more), seen)[0] <= mean + 1e-9
+    def chance(share: float, spoiled: float | None = None) -> float:
+        spoiling = {(each, size): share for each in (genome, *others) for size in (32, 64)}
+        ran = {}
+        for other in others if spoiled is not None else ():
+            always = plain.at(other, 32).accuracy
+            assert always is not None and spoiled is not None
+            ran[other] = {32: Scores(0.0, round(400 * always**spoiled), 400)}
+        return Forecaster(rates, TASK, TOOLBOX, spoiling=spoiling, ran=ran).chance(genome, 64, {})
 
-
-def test_many_runs_outweigh_the_forecast() -> None:
-    hazard = np.full((1, len(SHIFTS)), 0.05)  # a chance of .95, and right 200 times of 1,000
-    mean, low, high = posterior(8, hazard, [Runs(8, hazard, 200.0, 1000)])
-    assert mean == pytest.approx(0.2, abs=0.02) and 0.15 < low < high < 0.25
-    assert posterior(8, 2 * hazard, [Runs(8, hazard, 200.0, 1000)])[0] == pytest.approx(0.04, abs=0.01)
+    assert chance(1.0) + 0.1 < chance(0.2)
+    assert chance(0.2, spoiled=1.0) == pytest.approx(chance(1.0), abs=0.02)
+    assert chance(0.2, spoiled=0.2) > chance(0.2)
+    assert chance(1.0, spoiled=0.2) == pytest.approx(chance(1.0))  # where views agree there is nothing to weigh
 
 
 def test_units_read_the_cost() -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from undercut.search import calibration, conclude
 from undercut.search.candidates import SENSE
 from undercut.search.checks import AT_TARGET
 from undercut.search.expense import foretold, limit_of
-from undercut.search.explore import DOUBTFUL, LOOKS, SURE, Search
+from undercut.search.explore import DOUBTFUL, FAR_LOOKS, LOOKS, SURE, Search
 from undercut.search.forecast import Forecaster, aim
 from undercut.search.front import STEP, front, thinned
 from undercut.search.proposers.at_random import AtRandom
@@ -601,6 +602,35 @@ def test_what_better_luck_would_bring_onto_the_front_gets_a_second_look(search: 
     known = search.candidates.forecaster.doubt(hoped, 256) < DOUBTFUL
     assert known or search._asked_ahead[hoped] == LOOKS or promising
     assert promising == bool(search.candidates.promising(search.bench.outcomes))
+
+
+def test_what_a_far_front_hangs_on_is_asked_until_it_is_known(search: Search) -> None:
+    """No runs tell of a target beyond all sizes measured, so that its forecast must not be left to a few calls."""
+    genome, target = chunked(4, 64), search.checks.target
+    know(search, {genome: (0.5, 100.0)})
+    search._asked_ahead[genome] = LOOKS  # as many as there are before a run
+    assert search.candidates.forecaster.doubt(genome, target) > DOUBTFUL
+    asyncio.run(search.look_far())
+    spent = search.ledger.spent.calls
+    assert LOOKS < search._asked_ahead[genome] <= FAR_LOOKS
+    for best, _, _ in search.candidates.front():
+        doubt = search.candidates.forecaster.doubt(best, target)
+        assert doubt <= DOUBTFUL or search._asked_ahead[best] == FAR_LOOKS
+    asyncio.run(search.look_far())
+    assert search.ledger.spent.calls == spent
+
+
+def test_a_target_that_is_measured_needs_no_such_calls(tmp_path: Path) -> None:
+    task, models = open_task("sum"), [open_model("simulated/gpt-3.5")]
+    with closing(Store.create(tmp_path, SETTINGS)) as store:
+        search = Search(SETTINGS, task, models, store, lambda *told: None)
+        search.candidates.refit()
+        asyncio.run(search.race([SUMMED], "search", (2,)))
+        spent, genome = search.ledger.spent.calls, chunked(4, 64)
+        know(search, {genome: (0.5, 100.0)})
+        assert search.candidates.forecaster.doubt(genome, SETTINGS.target_size) > DOUBTFUL
+        asyncio.run(search.look_far())
+        assert search.ledger.spent.calls == spent
 
 
 def test_finalists_are_raced_until_their_place_is_settled(search: Search) -> None:
