@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
 from pathlib import Path
 
 from undercut.evaluators.tasks import facts
+from undercut.search.files import write_whole
 from undercut.spaces.errors import TaskError
 
 SIZES, EACH = (100, 400, 1600), 60
@@ -90,8 +92,10 @@ def write_example(folder: Path) -> Path:
     ]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        data.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        task.write_text(TASK, encoding="utf-8")
+        write_whole(task, TASK)
+        write_whole(data, "\n".join(lines) + "\n")
     except OSError as error:
+        with suppress(OSError):
+            task.unlink(missing_ok=True)  # alone it is of no use, and would be in the way of the next try
         raise TaskError(f"DIR must be a folder that can be written, and {folder} is not: {error.strerror}") from error
     return task

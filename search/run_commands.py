@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from undercut.search.files import write_whole
 from undercut.search.genome_commands import free_folder, stream
 from undercut.search.options import (
     concurrency_option,
@@ -221,7 +222,7 @@ def export(folder: Path, pick: str, form: str, output: Path | None, storage: str
         click.echo(text, nl=False)
         return
     try:
-        output.write_text(text, encoding="utf-8")
+        write_whole(output, text)
     except OSError as error:
         raise UsageError(
             f"-o must be a file that can be written, and {str(output)!r} is not: {error.strerror}"

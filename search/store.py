@@ -19,6 +19,7 @@ from undercut.evaluators.cache import ANSWERS, AnswerCache
 from undercut.evaluators.earlier import Measured, read_all, to_json
 from undercut.evaluators.identity import digest
 from undercut.evaluators.task import Task
+from undercut.search.files import write_whole
 from undercut.search.settings import Settings
 from undercut.search.study import JOURNAL, NOT_BEGUN, STUDY, open_study, reach, unnamed
 from undercut.spaces.errors import RunFolderError
@@ -166,10 +167,8 @@ class Store:
 
     def _write(self, name: str, text: bytes) -> None:
         """Write a file in the run's folder, all of it or nothing."""
-        part = self.folder / f"{name}.{os.getpid()}"  # another process may be at the end of the same run
         try:
-            part.write_bytes(text)
-            part.replace(self.folder / name)
+            write_whole(self.folder / name, text)
         except OSError as error:
             raise RunFolderError(
                 f"a run's folder must be writable, and {str(self.folder)!r} is not: {error}"

@@ -24,6 +24,7 @@ from undercut.evaluators.task import Task, is_of
 from undercut.evaluators.tasks import located, open_task
 from undercut.evaluators.tasks.rows import decoded
 from undercut.evaluators.trace import Trace
+from undercut.search.files import write_whole
 from undercut.search.progress import Progress, silent
 from undercut.search.single import FROM_FILE, read_inputs, validate
 from undercut.search.stopping import run_to_end
@@ -334,8 +335,7 @@ def _keep(folder: Path, work: Work, place: Place, limits: Mapping[str, float | N
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{STATE}.new").write_text(text, encoding="utf-8")
-        os.replace(folder / f"{STATE}.new", folder / STATE)
+        write_whole(folder / STATE, text)
     except OSError as error:
         raise RunFolderError(
             f"{str(folder)!r} must be a folder that can be written, and is not: {error.strerror}"
