@@ -243,19 +243,18 @@ class Search:
         """Whether a forecast is in more doubt than that, and further calls may still be asked for the genome."""
         if self._asked_ahead[genome] >= looks or (forecaster := self.candidates.forecaster).unjudged(genome):
             return False
-        return forecaster.doubt(genome, self.checks.target) > doubt
+        return forecaster.doubt(genome, self.settings.target_size) > doubt
 
     async def _ask_for(self, genomes: Sequence[Genome], doubt: float = DOUBTFUL, looks: int = LOOKS) -> bool:
         """Ask calls that genomes in doubt depend on, first of all how alike answers are; gives whether any were."""
         table, forecaster = self.bench.calibration, self.candidates.forecaster
-        target = self.checks.target
         if await ask_again(chain.from_iterable(map(resampled, genomes)), self.engine, table):
             return True
         asked = False
         for genome in genomes:
             if self._in_doubt(genome, doubt, looks):
                 look = self._asked_ahead[genome]
-                calls = PART * 2**look * forecaster.at(genome, target).cost.samples
+                calls = PART * 2**look * forecaster.at(genome, self.checks.target).cost.samples
                 problems = self.checks.at_target(max(0, look + 1 - LOOKS))
                 self._asked_ahead[genome] += 1
                 asked |= await ask_ahead(genome, problems, self.task, self.space, self.engine, table, calls)
