@@ -260,6 +260,12 @@ class Candidates:
         """Whether a genome that was forecast is cheap enough to be looked at."""
         return self._ceiling.allows(genome)
 
+    def drop_wrong(self) -> None:
+        """Forecast again those near the front that were found to be wrong since."""
+        for genome in self.near_front():
+            if self._checks.right(genome) is False:
+                self.forecast(genome)
+
     def learn(self) -> None:
         """Fit the forecaster to all calls so far, and forecast again all that this may bring onto the front."""
         self.refit()

@@ -54,6 +54,7 @@ class Checks:
         self._distinct: dict[Genome, Genome] = {}
         self._right: dict[Genome, bool | None] = {}
         self._far: set[Genome] = set()
+        self._always: set[Genome] = set()
         self._ahead: dict[int, list[Instance]] = {}
         farthest = max(FARTHEST, settings.sizes[-1]) if task.problems else FARTHEST
         self.target = min(settings.target_size, farthest)
@@ -87,6 +88,19 @@ class Checks:
                 if found.right is False or not self._foreseen(core, found.questions):
                     self._right[core] = False
         return self._right[core] is not False
+
+    def holds_always(self, genome: Genome) -> bool:
+        """Whether a genome that would be right at the target would be so on any problem of that size.
+
+        What throws away half of a list has its maximum half of the time, and of thousands some come through one or two
+        rehearsals. Only genomes that are about to be run are held to this many.
+        """
+        core = self._core(genome)
+        if core not in self._always:
+            self._always.add(core)
+            if self.right(genome) and rehearse(core, self.at_target(), self._task, self._toolbox).right is False:
+                self._right[core] = False
+        return self._right.get(core) is not False
 
     def _foreseen(self, core: Genome, questions: Sequence[Question]) -> bool:
         """Whether what a rehearsal far off asked is about what the walk with symbols expects there.

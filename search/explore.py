@@ -179,7 +179,7 @@ class Search:
 
         These are calls as they would be made at the target. Candidates that depend on how alike answers to one prompt
         are wait until no others are promising; then that is measured. No calls are asked for genomes that there is no
-        room to run.
+        room to run, and none for what would be right by luck alone.
 
         Raises:
             ModelError: a model could not answer.
@@ -188,6 +188,9 @@ class Search:
         hoped = self.bench.calibration.unrepeated
         while True:
             chosen = self.candidates.promising(done, most)
+            if not all(self.checks.holds_always(genome) for genome in chosen):
+                self.candidates.drop_wrong()
+                continue
             chosen = [genome for genome in chosen if not resampled(genome) & hoped.keys()] or chosen
             if not await self._ask_for(self.plan.fitting(chosen, FIRST)):
                 return chosen

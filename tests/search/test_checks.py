@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from undercut.evaluators.task import SPLITS, Task
+from undercut.evaluators.tasks import TASKS
 from undercut.search import calibration
 from undercut.search.checks import FARTHEST, Checks, beyond
 from undercut.search.settings import Settings
@@ -170,6 +171,22 @@ def test_nothing_is_rehearsed_on_problems_as_large_as_one_likes(monkeypatch: pyt
     assert checks.at_target()[0].size == FARTHEST
     found, _ = calibration.gather_questions(Space(task.signature, toolbox, max_size=2), task, checks.sizes, 0)
     assert max(found["sum"]) == FARTHEST and max(made) == beyond(FARTHEST)
+
+
+def test_what_is_right_by_luck_is_not_run() -> None:
+    """The last piece of a list of 128 has its maximum .44 of the time, and so for some seeds in every rehearsal."""
+    task = TASKS["maximum"]
+    pieces = Node("split", [Input(0)], {"size": 3, "overlap": 0})
+    thrown = Node("fold", [pieces], {"size": 24, "start": "[number]"}, [Genome(call("max", Node("join", [Input(1)])))])
+    parts = call("max", Node("map", [pieces], {}, [Genome(call("max", Input(0)))]))
+    lucky = 0
+    for seed in range(40):
+        settings = Settings("maximum", ("m",), sizes=(4, 8, 16), target_size=128, seed=seed)
+        checks = Checks(task, task.toolbox(["m"]), settings)
+        assert checks.right(Genome(parts)) and checks.holds_far(Genome(parts)) and checks.holds_always(Genome(parts))
+        lucky += bool(checks.right(Genome(thrown))) and checks.holds_far(Genome(thrown))
+        assert not checks.holds_always(Genome(thrown)) and checks.right(Genome(thrown)) is False
+    assert 1 <= lucky < 20
 
 
 def test_problems_of_a_file_are_rehearsed_as_they_are() -> None:

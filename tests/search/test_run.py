@@ -30,7 +30,7 @@ from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.evaluators.trace import Trace
 from undercut.search import calibration, conclude
-from undercut.search.candidates import SENSE
+from undercut.search.candidates import SENSE, WRONG
 from undercut.search.checks import AT_TARGET
 from undercut.search.expense import foretold, limit_of
 from undercut.search.explore import DOUBTFUL, FAR_LOOKS, LOOKS, SURE, Search
@@ -602,6 +602,24 @@ def test_what_better_luck_would_bring_onto_the_front_gets_a_second_look(search: 
     known = search.candidates.forecaster.doubt(hoped, 256) < DOUBTFUL
     assert known or search._asked_ahead[hoped] == LOOKS or promising
     assert promising == bool(search.candidates.promising(search.bench.outcomes))
+
+
+def test_what_was_right_by_luck_looks_promising_no_longer(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked for it, and what it had outshone comes up."""
+    lucky, good = chunked(4, 64), REWORDED
+    know(search, {good: (0.5, 100.0), lucky: (0.99, 50.0)})
+    search._asked_ahead[good] = LOOKS
+    core, spent = search.checks._core(lucky), search.ledger.spent.calls
+    assert search.candidates.promising(()) == [lucky]
+
+    def holds(genome: Genome) -> bool:
+        if genome == lucky:
+            search.checks._right[core] = False
+        return genome != lucky
+
+    monkeypatch.setattr(search.checks, "holds_always", holds)
+    assert asyncio.run(search.vetted(())) == [good]
+    assert search.candidates.known[lucky] == WRONG and search.ledger.spent.calls == spent
 
 
 def test_what_a_far_front_hangs_on_is_asked_until_it_is_known(search: Search) -> None:
