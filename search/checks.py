@@ -31,7 +31,8 @@ CHOOSING, VARIED = ("route", "guard"), 16
 """Operators that do not do the same on every problem, and on how many more small problems genomes with them are
 rehearsed."""
 AT_TARGET = 24
-"""Problems of the target's size whose calls may be asked at one look: several genomes ask some of the same ones."""
+"""Problems of the target's size on which what is about to be run is rehearsed, and whose calls may be asked at one
+look: several genomes ask some of the same ones."""
 FORESEEN = 1.5
 """In a rehearsal, calls may be shown so many times the items that the walk with symbols expects."""
 
