@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -16,13 +16,12 @@ from undercut.evaluators.evaluate import Scores
 from undercut.evaluators.rates import FittedRates
 from undercut.evaluators.statistics import anytime
 from undercut.evaluators.task import Task
+from undercut.search.larger import UpTo, Watch
 from undercut.search.posterior import SHIFTS, Runs, evidence, posterior
 from undercut.search.rehearse import spoiling
 from undercut.spaces.cost import Cost
-from undercut.spaces.estimate import CallRates, Rates
 from undercut.spaces.estimator import Estimator
-from undercut.spaces.genome import Genome, Node
-from undercut.spaces.primitive import Primitive
+from undercut.spaces.genome import Genome
 from undercut.spaces.toolbox import Toolbox
 
 Seen: TypeAlias = Mapping[int, Scores]
@@ -76,7 +75,8 @@ class Forecaster:
     A genome's chance of being right is exp(−λ·h): h follows from the calls' rates, the structure, and how often a wrong
     call spoils the result; λ says how much more or less often this genome fails than they make one expect, because its
     inputs are not like those that were measured. λ is 1 until the genome itself was run, and then what its runs and h
-    at their sizes say. No forecast is above what the runs at smaller sizes leave possible.
+    at their sizes say. Of calls larger than any made in those runs they say nothing: these keep the chances measured.
+    No forecast is above what the runs at smaller sizes leave possible.
 
     Two views are held of how often a wrong call spoils the result: as often as the small slips of a rehearsal, or
     always, since the mistakes of a model may be of another kind. The runs of all genomes say which is likelier here.
@@ -105,6 +105,7 @@ class Forecaster:
         self._toolbox = toolbox
         self._middle = Estimator(rates, toolbox, workers)
         self._ending = Estimator(rates, toolbox, workers, ends=True)
+        self._known: dict[tuple[Genome, int, int | None], np.ndarray] = {}
 
     @cached_property
     def _estimators(self) -> list[Estimator]:
@@ -167,17 +168,22 @@ class Forecaster:
 
     def beyond(self, genome: Genome, size: int) -> list[str]:
         """Primitives that a genome asks at this size of the problem with more items than any judged call had."""
-        watch = _Watch(self._rates)
+        most = self._most_items(genome, size)
+        return sorted(name for name, items in most.items() if items > (self._rates.largest(name) or 0))
+
+    def _most_items(self, genome: Genome, size: int) -> dict[str, float]:
+        """With how many items, at most, a genome asks each of its primitives at this size of the problem."""
+        watch = Watch(self._rates)
         Estimator(watch, self._toolbox).apply(genome, self._task.extents(size))
-        return sorted(name for name, most in watch.most.items() if most > (self._rates.largest(name) or 0))
+        return watch.most
 
     def _posterior(self, genome: Genome, size: int, seen: Seen) -> tuple[float, float, float]:
         runs = self._runs(genome, seen)
-        hazards = {each.size: each.hazards for each in runs}
-        if size not in hazards:
-            hazards[size] = self._hazards(genome, size)
-        below = [each for run, each in hazards.items() if run <= size]
-        found = posterior(size, np.maximum.reduce(below), runs, self._odds(genome))
+        before = [each.hazards for each in runs if each.size <= size]
+        hazards = known = np.maximum.reduce([*before, self._hazards(genome, size)])
+        if runs and runs[-1].size < size:
+            known = np.maximum.reduce([*before, self._hazards(genome, size, runs[-1].size)]).clip(max=hazards)
+        found = posterior(size, known, runs, self._odds(genome), hazards - known)
         mean, low, high = (self._scored(genome, each) for each in found)
         most = self.most(seen, size)
         return min(mean, most), min(low, most), min(high, most)
@@ -214,10 +220,22 @@ class Forecaster:
         """The accuracy where results are right with this chance; it is a score already where nobody can judge calls."""
         return right if self.unjudged(genome) else right + (1 - right) * self._credit
 
-    def _hazards(self, genome: Genome, size: int) -> np.ndarray:
-        """The genome's h by each view of what a wrong call does, at every shift of the rates."""
-        extents = self._task.extents(size)
-        made = [estimator.apply(genome, extents) for estimator in self._estimators]
+    def _hazards(self, genome: Genome, size: int, run: int | None = None) -> np.ndarray:
+        """The genome's h by each view of what a wrong call does, at every shift of the rates.
+
+        With `run`, what of it is due to calls no larger than those that the genome makes at that size.
+        """
+        place = genome, size, run
+        if place not in self._known:
+            self._known[place] = self._worked_out(*place)
+        return self._known[place]
+
+    def _worked_out(self, genome: Genome, size: int, run: int | None) -> np.ndarray:
+        extents, estimators = self._task.extents(size), self._estimators
+        if run is not None:
+            most = self._most_items(genome, run)
+            estimators = [Estimator(UpTo(each.rates, most), self._toolbox) for each in estimators]
+        made = [estimator.apply(genome, extents) for estimator in estimators]
         right, valid = np.array([(each.log_right, each.log_valid) for each in made]).clip(-MOST).T
         # A red flag that nobody mends always spoils a result, another wrong answer some of the time.
         spoils = np.array([self._spoils(genome, size), 1.0])[:, None]
@@ -234,32 +252,3 @@ class Forecaster:
                 genome, instances, self._task, self._toolbox, self._rates.wrong, generator
             )
         return self._spoiling[genome, size]
-
-
-class _Watch:
-    """Rates that take note of the most items that each primitive is asked with."""
-
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
-        self.most: dict[str, float] = {}
-
-    def call(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> CallRates:
-        """The rates of the call."""
-        self.most[primitive.name] = max(self.most.get(primitive.name, 0.0), sum(sizes))
-        return self._rates.call(node, primitive, sizes)
-
-    def dependence(self, node: Node) -> float:
-        """The rates' dependence."""
-        return self._rates.dependence(node)
-
-    def agreement(self, node: Node, size: float) -> float:
-        """The rates' agreement."""
-        return self._rates.agreement(node, size)
-
-    def catches(self, check: Genome, body: Genome) -> float:
-        """The rates' share of what is caught."""
-        return self._rates.catches(check, body)
-
-    def shares(self, node: Node, primitive: Primitive, sizes: Sequence[float]) -> tuple[float, ...]:
-        """The rates' shares."""
-        return self._rates.shares(node, primitive, sizes)

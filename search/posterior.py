@@ -16,6 +16,8 @@ FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
 GROWTHS = {0.0: 0.8, -0.5: 0.15, -1.0: 0.05}
 """Powers of the size with which λ may grow, and how likely each is taken to be: of more parts, a smaller share may
 decide whether the result is right."""
+_PRIOR = -(np.array(SHIFTS) ** 2) / 2
+"""Logarithm of how likely each shift is before anything was run, but for a common term."""
 INTERVAL = (0.05, 0.95)
 """Ends of the 90 % intervals."""
 
@@ -23,28 +25,39 @@ INTERVAL = (0.05, 0.95)
 class Runs(NamedTuple):
     """What runs at one size have shown: h there (see `posterior`), how many were right, and their number."""
 
-    size: float
+    size: int
     hazards: np.ndarray
     right: float
     samples: int
 
 
 def posterior(
-    size: float, hazards: np.ndarray, runs: Sequence[Runs], odds: np.ndarray | float = 0.0
+    size: float,
+    hazards: np.ndarray,
+    runs: Sequence[Runs],
+    odds: np.ndarray | float = 0.0,
+    larger: np.ndarray | float = 0.0,
 ) -> tuple[float, float, float]:
-    """Mean and 90 % interval of a chance exp(−λ·h) at a size, given what was seen of others with the same λ.
+    """Mean and 90 % interval of a chance exp(−λ·h − h′) at a size, given what was seen of others with the same λ.
 
-    λ may fall with the size: it is λ·(size / largest size run)^γ, with γ one of `GROWTHS`.
+    λ may fall with the size: it is λ·(size / largest size run)^γ, with γ one of `GROWTHS`. h′ is due to calls larger
+    than any in the runs: these tell neither how they were shifted nor what λ is for them.
 
     Args:
         size: of the problem.
         hazards: h, shape (views, len(SHIFTS)): by each view of what a wrong call does, for each shift of the rates.
         runs: what was seen at each size.
         odds: logarithms of how likely each view is, but for a common term, shape (views,).
+        larger: h′, of the same shape as h.
     """
     weight = _weights(hazards, runs) + np.reshape(odds, (-1, 1, 1))
+    total = _spread(size, hazards, _largest(runs, size))
+    if np.any(larger):
+        shifted = np.moveaxis(np.broadcast_to(larger, hazards.shape), 1, 0)[..., None, None]  # shifts, views, 1, 1
+        total = total[:, None] + shifted
+        weight = weight[:, None] + _PRIOR[:, None, None, None]
     weight = np.exp(weight - weight.max()).ravel()
-    chances = np.exp(-_spread(size, hazards, _largest(runs, size))).ravel()
+    chances = np.exp(-total).ravel()
     order = np.argsort(chances)
     below = np.cumsum(weight[order]) / weight.sum()
     low, high = chances[order][np.minimum(np.searchsorted(below, INTERVAL), len(order) - 1)]
@@ -61,7 +74,7 @@ def evidence(runs: Sequence[Runs]) -> np.ndarray:
 def _weights(hazards: np.ndarray, runs: Sequence[Runs]) -> np.ndarray:
     """Logarithms of the prior times the likelihood, over growths, views, shifts and factors."""
     tail = np.log1p((np.log(FACTORS) / FACTOR_SPREAD) ** 2 / FACTOR_FREEDOM) * (FACTOR_FREEDOM + 1) / 2
-    prior = np.log(list(GROWTHS.values()))[:, None, None, None] - (np.array(SHIFTS) ** 2)[:, None] / 2 - tail
+    prior = np.log(list(GROWTHS.values()))[:, None, None, None] + _PRIOR[:, None] - tail
     weight: np.ndarray = np.repeat(prior, len(hazards), axis=1)
     for each in runs:
         total = _spread(each.size, each.hazards, _largest(runs))

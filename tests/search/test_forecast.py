@@ -22,9 +22,11 @@ from undercut.evaluators.trace import CallRecord
 from undercut.search import calibration
 from undercut.search.calibration import calibrate, spread
 from undercut.search.forecast import BY_RESULTS, Forecaster
+from undercut.search.larger import UpTo, Watch
 from undercut.search.units import UNITS, unit_of
 from undercut.spaces.cost import Cost
 from undercut.spaces.errors import UsageError
+from undercut.spaces.estimator import Estimator
 from undercut.spaces.genome import Genome, Input, Node, call
 from undercut.spaces.space import Space
 
@@ -137,6 +139,24 @@ def test_calls_whose_usage_nobody_told_have_no_say_in_what_calls_take() -> None:
     assert guessed.tokens == words + 64 + 1 + 64  # a token for each word and item
     (constants,) = found(untold)[1].constants()
     assert constants["header"]["mean"] is constants["end"]["mean"] is None and constants["calls"] == len(untold)
+
+
+def test_runs_say_nothing_of_larger_calls(calibrated: tuple[Calibration, Engine]) -> None:
+    """A tree over 64 numbers makes one merge that is larger than any of a tree over 32: the last one."""
+    table, engine = calibrated
+    rates, genome = FittedRates(table, TOOLBOX, [engine.models[0].shape], [None]), Genome(tree(8))
+    watch = Watch(rates)
+    Estimator(watch, TOOLBOX).apply(genome, TASK.extents(32))
+    assert watch.most == {"sort": 8, "merge": 32}
+    others = Estimator(UpTo(rates, watch.most), TOOLBOX).apply(genome, TASK.extents(64))
+    whole = Estimator(rates, TOOLBOX).apply(genome, TASK.extents(64))
+    last = Estimator(rates, TOOLBOX).apply(Genome(call("merge", X0, X1)), [32, 32])
+    assert whole.log_right == pytest.approx(others.log_right + last.log_right)
+    assert others.cost.tokens == whole.cost.tokens
+    faultless = {32: Scores(400.0, 400, 400)}
+    before, after = (forecaster_of(table, engine).chance(genome, 64, seen) for seen in ({}, faultless))
+    assert before + 0.1 < after < math.exp(last.log_right) + 0.02
+    assert math.exp(last.log_right) < 0.95 * forecaster_of(table, engine).chance(genome, 32, faultless)
 
 
 def test_own_runs_move_a_forecast(calibrated: tuple[Calibration, Engine]) -> None:

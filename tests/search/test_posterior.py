@@ -57,3 +57,19 @@ def test_a_forecast_by_two_views_lies_between_theirs(hazard: float, more: float,
     assert min(alone) - 1e-9 <= mixed <= max(alone) + 1e-9
     sure = [posterior(16, of(hazard, more * hazard), runs, np.array([bet, 0.0]))[0] for bet in (200.0, -200.0)]
     assert sure == pytest.approx(alone)
+
+
+@given(
+    st.floats(1e-3, 2),
+    st.lists(st.floats(1e-3, 2), min_size=len(SHIFTS), max_size=len(SHIFTS)),
+    st.integers(0, 40),
+    st.integers(0, 40),
+)
+def test_runs_say_nothing_of_larger_calls(hazard: float, larger: list[float], right: int, wrong: int) -> None:
+    """What these add keeps the chance that it has before anything is run, however it hangs on the shift."""
+    runs = [Runs(32, of(hazard), float(right), right + wrong)]
+    whole = posterior(64, 2 * of(hazard), runs, larger=np.array([larger]))
+    alone = posterior(64, 2 * of(hazard), runs)
+    odds = np.exp(-(np.array(SHIFTS) ** 2) / 2)
+    assert whole[0] == pytest.approx(alone[0] * (odds @ np.exp(-np.array(larger))) / odds.sum())
+    assert whole[1] <= alone[1] and whole[2] <= alone[2]
