@@ -51,7 +51,7 @@ class Forecast:
 
     Attributes:
         cost: what running it costs there.
-        accuracy: a chance in [0, 1]; None where it cannot be known.
+        accuracy: a chance in [0, 1], as likely too high as too low; None where it cannot be known.
         low: lower end of its 90 % interval.
         high: upper end.
         note: why the accuracy is None, or what makes it doubtful.
@@ -64,7 +64,7 @@ class Forecast:
     note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
+        """JSON form; the accuracy has the names that measured ones have, so that its median stands under `mean`."""
         known = None if self.accuracy is None else {"mean": self.accuracy, "low": self.low, "high": self.high}
         return {"cost": self.cost.to_dict(), "accuracy": known, "note": self.note}
 
@@ -75,7 +75,7 @@ class Forecaster:
     A genome's chance of being right is exp(−λ·h): h follows from the calls' rates, the structure, and how often a wrong
     call spoils the result; λ says how much more or less often this genome fails than they make one expect, because its
     inputs are not like those that were measured. λ is 1 until the genome itself was run, and then what its runs and h
-    at their sizes say. Of calls larger than any made in those runs they say nothing: these keep the chances measured.
+    at their sizes say. Of calls larger than any made in those runs they say little: these keep the chances measured.
     No forecast is above what the runs at smaller sizes leave possible.
 
     Two views are held of how often a wrong call spoils the result: as often as the small slips of a rehearsal, or
@@ -126,10 +126,10 @@ class Forecaster:
         unknown = self.unjudged(genome)
         if unknown and not seen:
             return Forecast(cost, None, note=f"no answer of {', '.join(unknown)} could be judged: it has no reference")
-        mean, low, high = self._posterior(genome, size, seen)
+        likely, low, high = self._posterior(genome, size, seen)
         beyond = self.beyond(genome, size)
         note = f"beyond the sizes measured of {', '.join(beyond)}" if beyond else None
-        return Forecast(cost, mean, low, high, BY_RESULTS if unknown else note)
+        return Forecast(cost, likely, low, high, BY_RESULTS if unknown else note)
 
     def doubt(self, genome: Genome, size: int) -> float:
         """How far the accuracy at a size may well be off its forecast, as the calls' chances are not known exactly.
@@ -184,9 +184,9 @@ class Forecaster:
         if runs and runs[-1].size < size:
             known = np.maximum.reduce([*before, self._hazards(genome, size, runs[-1].size)]).clip(max=hazards)
         found = posterior(size, known, runs, self._odds(genome), hazards - known)
-        mean, low, high = (self._scored(genome, each) for each in found)
+        likely, low, high = (self._scored(genome, each) for each in found)
         most = self.most(seen, size)
-        return min(mean, most), min(low, most), min(high, most)
+        return min(likely, most), min(low, most), min(high, most)
 
     def _runs(self, genome: Genome, seen: Seen) -> list[Runs]:
         unjudged = bool(self.unjudged(genome))

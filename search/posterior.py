@@ -16,10 +16,11 @@ FACTOR_SPREAD, FACTOR_FREEDOM = 0.4, 3.0
 GROWTHS = {0.0: 0.8, -0.5: 0.15, -1.0: 0.05}
 """Powers of the size with which λ may grow, and how likely each is taken to be: of more parts, a smaller share may
 decide whether the result is right."""
-_PRIOR = -(np.array(SHIFTS) ** 2) / 2
-"""Logarithm of how likely each shift is before anything was run, but for a common term."""
-INTERVAL = (0.05, 0.95)
-"""Ends of the 90 % intervals."""
+TOGETHER = 0.5
+"""Correlation of the shift of calls larger than any that were run with that of all others: they come of one fit, and
+yet what is known of a size was mostly measured near it."""
+PARTS = (0.5, 0.05, 0.95)
+"""Where the median and the ends of a 90 % interval part all chances that are possible."""
 
 
 class Runs(NamedTuple):
@@ -38,10 +39,13 @@ def posterior(
     odds: np.ndarray | float = 0.0,
     larger: np.ndarray | float = 0.0,
 ) -> tuple[float, float, float]:
-    """Mean and 90 % interval of a chance exp(−λ·h − h′) at a size, given what was seen of others with the same λ.
+    """Median and 90 % interval of a chance exp(−λ·h − h′) at a size, given what was seen of others with the same λ.
 
     λ may fall with the size: it is λ·(size / largest size run)^γ, with γ one of `GROWTHS`. h′ is due to calls larger
-    than any in the runs: these tell neither how they were shifted nor what λ is for them.
+    than any in the runs: these say nothing of λ for them, and little of their shift.
+
+    The median and not the mean, which a small chance that all is far worse than it seems would draw down: for genomes
+    that were not run, too, the likeliest rates are taken.
 
     Args:
         size: of the problem.
@@ -52,16 +56,15 @@ def posterior(
     """
     weight = _weights(hazards, runs) + np.reshape(odds, (-1, 1, 1))
     total = _spread(size, hazards, _largest(runs, size))
-    if np.any(larger):
-        shifted = np.moveaxis(np.broadcast_to(larger, hazards.shape), 1, 0)[..., None, None]  # shifts, views, 1, 1
-        total = total[:, None] + shifted
-        weight = weight[:, None] + _PRIOR[:, None, None, None]
+    if np.any(larger):  # over shifts of these, growths, views, shifts and factors
+        total = total + np.transpose(larger)[:, None, :, None, None]
+        weight = weight + _shifted()[:, None, None, :, None]
     weight = np.exp(weight - weight.max()).ravel()
     chances = np.exp(-total).ravel()
     order = np.argsort(chances)
     below = np.cumsum(weight[order]) / weight.sum()
-    low, high = chances[order][np.minimum(np.searchsorted(below, INTERVAL), len(order) - 1)]
-    return float(weight @ chances / weight.sum()), float(low), float(high)
+    middle, low, high = chances[order][np.minimum(np.searchsorted(below, PARTS), len(order) - 1)]
+    return float(middle), float(low), float(high)
 
 
 def evidence(runs: Sequence[Runs]) -> np.ndarray:
@@ -74,12 +77,20 @@ def evidence(runs: Sequence[Runs]) -> np.ndarray:
 def _weights(hazards: np.ndarray, runs: Sequence[Runs]) -> np.ndarray:
     """Logarithms of the prior times the likelihood, over growths, views, shifts and factors."""
     tail = np.log1p((np.log(FACTORS) / FACTOR_SPREAD) ** 2 / FACTOR_FREEDOM) * (FACTOR_FREEDOM + 1) / 2
-    prior = np.log(list(GROWTHS.values()))[:, None, None, None] + _PRIOR[:, None] - tail
+    prior = np.log(list(GROWTHS.values()))[:, None, None, None] - (np.array(SHIFTS) ** 2)[:, None] / 2 - tail
     weight: np.ndarray = np.repeat(prior, len(hazards), axis=1)
     for each in runs:
         total = _spread(each.size, each.hazards, _largest(runs))
         weight = weight - each.right * total + (each.samples - each.right) * np.log(-np.expm1(-total))
     return weight
+
+
+def _shifted() -> np.ndarray:
+    """Logarithm of how likely each shift of larger calls is given that of the others: shape (theirs, the others')."""
+    shifts = np.array(SHIFTS)
+    weight = -((shifts[:, None] - TOGETHER * shifts) ** 2) / 2 / (1 - TOGETHER**2)
+    given: np.ndarray = weight - np.logaddexp.reduce(weight, axis=0)
+    return given
 
 
 def _spread(size: float, hazards: np.ndarray, largest: float) -> np.ndarray:
