@@ -51,7 +51,7 @@ class Forecast:
 
     Attributes:
         cost: what running it costs there.
-        accuracy: a chance in [0, 1], as likely too high as too low; None where it cannot be known.
+        accuracy: a chance in [0, 1]; None where it cannot be known.
         low: lower end of its 90 % interval.
         high: upper end.
         note: why the accuracy is None, or what makes it doubtful.
@@ -64,7 +64,7 @@ class Forecast:
     note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON form; the accuracy has the names that measured ones have, so that its median stands under `mean`."""
+        """JSON form; the accuracy has the names that measured ones have: `mean` also where it is the median."""
         known = None if self.accuracy is None else {"mean": self.accuracy, "low": self.low, "high": self.high}
         return {"cost": self.cost.to_dict(), "accuracy": known, "note": self.note}
 
@@ -126,10 +126,10 @@ class Forecaster:
         unknown = self.unjudged(genome)
         if unknown and not seen:
             return Forecast(cost, None, note=f"no answer of {', '.join(unknown)} could be judged: it has no reference")
-        likely, low, high = self._posterior(genome, size, seen)
+        chance, low, high = self._posterior(genome, size, seen)
         beyond = self.beyond(genome, size)
         note = f"beyond the sizes measured of {', '.join(beyond)}" if beyond else None
-        return Forecast(cost, likely, low, high, BY_RESULTS if unknown else note)
+        return Forecast(cost, chance, low, high, BY_RESULTS if unknown else note)
 
     def doubt(self, genome: Genome, size: int) -> float:
         """How far the accuracy at a size may well be off its forecast, as the calls' chances are not known exactly.
@@ -184,9 +184,9 @@ class Forecaster:
         if runs and runs[-1].size < size:
             known = np.maximum.reduce([*before, self._hazards(genome, size, runs[-1].size)]).clip(max=hazards)
         found = posterior(size, known, runs, self._odds(genome), hazards - known)
-        likely, low, high = (self._scored(genome, each) for each in found)
+        chance, low, high = (self._scored(genome, each) for each in found)
         most = self.most(seen, size)
-        return min(likely, most), min(low, most), min(high, most)
+        return min(chance, most), min(low, most), min(high, most)
 
     def _runs(self, genome: Genome, seen: Seen) -> list[Runs]:
         unjudged = bool(self.unjudged(genome))

@@ -39,13 +39,14 @@ def posterior(
     odds: np.ndarray | float = 0.0,
     larger: np.ndarray | float = 0.0,
 ) -> tuple[float, float, float]:
-    """Median and 90 % interval of a chance exp(−λ·h − h′) at a size, given what was seen of others with the same λ.
+    """A chance exp(−λ·h − h′) at a size, and its 90 % interval, given what was seen of others with the same λ.
 
     λ may fall with the size: it is λ·(size / largest size run)^γ, with γ one of `GROWTHS`. h′ is due to calls larger
     than any in the runs: these say nothing of λ for them, and little of their shift.
 
-    The median and not the mean, which a small chance that all is far worse than it seems would draw down: for genomes
-    that were not run, too, the likeliest rates are taken.
+    What is told of it is the mean at sizes up to the largest run, where it makes up for luck: of many, the best seem
+    better than they are. Beyond that it is the median. There the mean is drawn down by a small chance that all rates
+    are far worse than they seem, and genomes that were never run are taken at their likeliest rates, too.
 
     Args:
         size: of the problem.
@@ -63,8 +64,9 @@ def posterior(
     chances = np.exp(-total).ravel()
     order = np.argsort(chances)
     below = np.cumsum(weight[order]) / weight.sum()
-    middle, low, high = chances[order][np.minimum(np.searchsorted(below, PARTS), len(order) - 1)]
-    return float(middle), float(low), float(high)
+    median, low, high = chances[order][np.minimum(np.searchsorted(below, PARTS), len(order) - 1)]
+    mean = weight @ chances / weight.sum()
+    return float(median if size > _largest(runs, size) else mean), float(low), float(high)
 
 
 def evidence(runs: Sequence[Runs]) -> np.ndarray:
