@@ -75,8 +75,8 @@ class Forecaster:
     A genome's chance of being right is exp(−λ·h): h follows from the calls' rates, the structure, and how often a wrong
     call spoils the result; λ says how much more or less often this genome fails than they make one expect, because its
     inputs are not like those that were measured. λ is 1 until the genome itself was run, and then what its runs and h
-    at their sizes say. Of calls larger than any made in those runs they say little: these keep the chances measured.
-    No forecast is above what the runs at smaller sizes leave possible.
+    at their sizes say. Of calls larger than any made in those runs they say little: these keep the chances measured,
+    if they can be measured without runs. No forecast is above what the runs at smaller sizes leave possible.
 
     Two views are held of how often a wrong call spoils the result: as often as the small slips of a rehearsal, or
     always, since the mistakes of a model may be of another kind. The runs of all genomes say which is likelier here.
@@ -181,7 +181,7 @@ class Forecaster:
         runs = self._runs(genome, seen)
         before = [each.hazards for each in runs if each.size <= size]
         hazards = known = np.maximum.reduce([*before, self._hazards(genome, size)])
-        if runs and runs[-1].size < size:
+        if runs and runs[-1].size < size and not self.unjudged(genome):
             known = np.maximum.reduce([*before, self._hazards(genome, size, runs[-1].size)]).clip(max=hazards)
         found = posterior(size, known, runs, self._odds(genome), hazards - known)
         chance, low, high = (self._scored(genome, each) for each in found)

@@ -141,7 +141,9 @@ def test_calls_whose_usage_nobody_told_have_no_say_in_what_calls_take() -> None:
     assert constants["header"]["mean"] is constants["end"]["mean"] is None and constants["calls"] == len(untold)
 
 
-def test_runs_say_nothing_of_larger_calls(calibrated: tuple[Calibration, Engine]) -> None:
+def test_runs_say_nothing_of_larger_calls(
+    calibrated: tuple[Calibration, Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A tree over 64 numbers makes one merge that is larger than any of a tree over 32: the last one."""
     table, engine = calibrated
     rates, genome = FittedRates(table, TOOLBOX, [engine.models[0].shape], [None]), Genome(tree(8))
@@ -158,6 +160,8 @@ def test_runs_say_nothing_of_larger_calls(calibrated: tuple[Calibration, Engine]
     near = Estimator(rates, TOOLBOX).apply(genome, TASK.extents(32))
     in_proportion = forecaster.chance(genome, 32, faultless) ** (whole.log_right / near.log_right)
     assert before + 0.1 < after < in_proportion - 0.02  # the runs speak for the other calls of a tree over 64 alone
+    monkeypatch.setattr(forecaster, "unjudged", lambda genome: ["merge", "sort"])
+    assert forecaster.chance(genome, 64, faultless) > after + 0.02  # where runs are all there is, they speak for all
 
 
 def test_own_runs_move_a_forecast(calibrated: tuple[Calibration, Engine]) -> None:
