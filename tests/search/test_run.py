@@ -29,7 +29,7 @@ from undercut.evaluators.models.simulated import Capability, SimulatedModel
 from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.evaluators.trace import Trace
-from undercut.search import calibration, conclude
+from undercut.search import calibration, candidates, conclude
 from undercut.search.candidates import SENSE, WRONG
 from undercut.search.checks import AT_TARGET
 from undercut.search.expense import foretold, limit_of
@@ -934,3 +934,22 @@ def test_what_was_never_right_stands_on_no_front(tmp_path: Path) -> None:
     once = next(item for item in found["baselines"] if item["id"] == "one call")
     assert {accuracy["mean"] for accuracy in once["accuracy"].values()} == {0.0}
     assert found["front"] and once["name"] not in [item["name"] for item in found["front"]]
+
+
+def test_a_search_climbs_no_further_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It still ends in order, with a front of what it has come by."""
+    forecast = candidates.Candidates.forecast
+    told: set[str] = set()
+
+    def noted(self: candidates.Candidates, genome: Genome) -> None:
+        told.add(genome.key)
+        forecast(self, genome)
+
+    monkeypatch.setattr(candidates.Candidates, "forecast", noted)
+    known = []
+    for climbed in (0, candidates.CLIMBED):
+        monkeypatch.setattr(candidates, "CLIMBED", climbed)
+        told.clear()
+        assert run_search(SETTINGS, tmp_path / str(climbed))["front"]
+        known.append(len(told))
+    assert known[0] < known[1] / 2
