@@ -37,7 +37,7 @@ def posterior(
     hazards: np.ndarray,
     runs: Sequence[Runs],
     odds: np.ndarray | float = 0.0,
-    larger: np.ndarray | float = 0.0,
+    larger: np.ndarray | None = None,
 ) -> tuple[float, float, float]:
     """A chance exp(−λ·h − h′) at a size, and its 90 % interval, given what was seen of others with the same λ.
 
@@ -53,11 +53,12 @@ def posterior(
         hazards: h, shape (views, len(SHIFTS)): by each view of what a wrong call does, for each shift of the rates.
         runs: what was seen at each size.
         odds: logarithms of how likely each view is, but for a common term, shape (views,).
-        larger: h′, of the same shape as h.
+        larger: h′, of the same shape as h; None is none.
     """
     weight = _weights(hazards, runs) + np.reshape(odds, (-1, 1, 1))
-    total = _spread(size, hazards, _largest(runs, size))
-    if np.any(larger):  # over shifts of these, growths, views, shifts and factors
+    largest = _largest(runs, size)
+    total = _spread(size, hazards, largest)
+    if larger is not None and larger.any():  # over shifts of these, growths, views, shifts and factors
         total = total + np.transpose(larger)[:, None, :, None, None]
         weight = weight + _shifted()[:, None, None, :, None]
     weight = np.exp(weight - weight.max()).ravel()
@@ -66,7 +67,7 @@ def posterior(
     below = np.cumsum(weight[order]) / weight.sum()
     median, low, high = chances[order][np.minimum(np.searchsorted(below, PARTS), len(order) - 1)]
     mean = weight @ chances / weight.sum()
-    return float(median if size > _largest(runs, size) else mean), float(low), float(high)
+    return float(median if size > largest else mean), float(low), float(high)
 
 
 def evidence(runs: Sequence[Runs]) -> np.ndarray:
