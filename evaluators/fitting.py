@@ -19,6 +19,8 @@ SURE = 8.0
 FLAT = 2.0
 """Standard deviation of what a scale's worth of items adds to these log-odds: one flag at the largest size seen does
 not mean that all answers eight times as large raise one."""
+PLACES = 6
+"""Decimal places of tokens: the last bits are not the same on all machines, and equals are ranked by them."""
 BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
 """Where success is fitted, sizes with logarithms about this close are counted as one: by the first of these widths that
 leaves at most `MOST_BINS` groups."""
@@ -90,7 +92,7 @@ class Line:
         rest = tokens - columns @ terms
         spare = max(1, len(tokens) - columns.shape[1])
         errors = np.sqrt(np.diag(np.linalg.inv(left)) * float(weights @ rest**2) / spare)
-        return cls(tuple(terms.tolist()), tuple(errors.tolist()))
+        return cls(tuple(np.round(terms, PLACES).tolist()), tuple(errors.tolist()))
 
     @classmethod
     def unknown(cls, sizes: int) -> Line:

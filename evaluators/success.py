@@ -27,6 +27,8 @@ CLOSE = math.sqrt(3) / REACH
 SHARED = (0.5, 0.25, 0.15, 0.1)
 """Parts of the prior variance that all calls share, then those of one model, of one prompt, of one temperature."""
 STEPS = 40
+PLACES = 6
+"""Decimal places of log-odds: the last bits are not the same on all machines, and equals are ranked by them."""
 SHIFTS = np.linspace(-2.0, 2.0, 9)
 """Standard deviations by which all chances may be off together, in the same direction: what is averaged over."""
 
@@ -115,7 +117,8 @@ class Successes:
         own = LEVEL_SPREAD**2 + (self._fall_spread * fall) ** 2 + BUMP_SPREAD**2
         explained = root @ kernel
         mean = self._level + self._fall * fall + float(kernel @ slope)
-        return Chance(mean, math.sqrt(max(0.0, own - float(explained @ explained))))
+        spread = math.sqrt(max(0.0, own - float(explained @ explained)))
+        return Chance(round(mean, PLACES), round(spread, PLACES))
 
     def _alike(self, asked: Asked, sizes: Sequence[float]) -> np.ndarray:
         """Covariance of the log-odds of these calls with those of every group."""

@@ -17,7 +17,7 @@ from undercut.search.ceiling import Ceiling
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
 from undercut.search.forecast import Forecaster, aim
-from undercut.search.front import TWIN, Point, adds, front, thinned
+from undercut.search.front import TWIN, Point, adds, front, rounded, thinned
 from undercut.search.kin import Kin
 from undercut.search.proposers import Proposer
 from undercut.search.settings import Settings
@@ -173,7 +173,8 @@ class Candidates:
                 cost, work = cost * dearer, work * dearer
         if self._ceiling.would_fall(accuracy, cost, work) and not self._checks.holds_far(genome):
             return *WRONG, math.inf  # all others would be held against it
-        return accuracy, math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size), work
+        cost = math.inf if math.isnan(cost) else cost * (1 + RAZOR * genome.size)
+        return rounded(accuracy), rounded(cost), rounded(work)
 
     def _by_sense(self, genome: Genome, accuracy: float) -> float:
         """The accuracy of a genome that may make no sense, from the accuracy that it has if it makes sense.

@@ -17,7 +17,7 @@ from undercut.search.budget import Budget
 from undercut.search.calibration import ask_again, ask_ahead, calibrate
 from undercut.search.candidates import AT_ONCE, WRONG, Candidates
 from undercut.search.checks import Checks
-from undercut.search.front import STEP, Point, thinned
+from undercut.search.front import STEP, Point, rounded, thinned
 from undercut.search.plan import Plan
 from undercut.search.progress import Progress
 from undercut.search.proposers import open_proposer
@@ -235,7 +235,7 @@ class Search:
         for genome in self.candidates.near_front(UNLUCKY):
             if genome not in ran and self._asked_ahead[genome] < LOOKS and not forecaster.unjudged(genome):
                 best = forecaster.hoped(genome, self.settings.target_size)
-                points.append((genome, best.accuracy or 0.0, self.bench.unit(best.cost)))
+                points.append((genome, rounded(best.accuracy or 0.0), rounded(self.bench.unit(best.cost))))
         hoped: list[Point[Genome]] = []
         for point in sorted(points, key=lambda point: (point[2], -point[1])):  # a front, since doubts take time
             if (not hoped or point[1] > hoped[-1][1]) and (point[0] in ran or self._in_doubt(point[0], LAST_DOUBT)):

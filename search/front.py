@@ -16,6 +16,9 @@ HALVED = 2.0
 close to certainty it is errors that count, and there is no whole step left to add."""
 TWIN = 1.01
 """Two costs are next to equal where neither is more than so many times the other."""
+DIGITS = 9
+"""Significant digits by which forecasts are compared. Processors differ in the last bits of a double, and many
+decompositions are worth the same: those bits would tell them apart, elsewhere in another way."""
 
 
 def front(worths: Iterable[Point[Named]]) -> list[Point[Named]]:
@@ -45,6 +48,11 @@ def thinned(found: Sequence[Point[Named]], step: float = STEP) -> list[Point[Nam
                 kept.pop()
             kept.append(point)
     return kept
+
+
+def rounded(value: float) -> float:
+    """An accuracy or a cost to so many digits that it is the same on all machines."""
+    return float(f"{value:.{DIGITS}g}")
 
 
 def letter(position: int) -> str:
