@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 from undercut.spaces.genome import CALL_DEFAULTS, Expression, GeneValue, Genome, Input, Node, substituted
 
@@ -10,17 +12,23 @@ SAMPLING = ("vote", "retry", "select", "loop")
 """Operators that take further samples of their body; elsewhere only the first sample is ever asked for."""
 
 
+Most: TypeAlias = Sequence[float]
+"""For each input of a body, the most items of the list that it is, if that never holds less than two; else infinity."""
+UNKNOWN: Most = ()
+
+
 def normal(genome: Genome, temperature: float = 0.0) -> Genome:
     """The genome that does the same with nothing idle in it.
 
-    Votes of one, selections from one and single tries become their body; a split that is joined again at once goes; a
-    call that is sampled only once is greedy (`temperature`) and has nothing to shuffle.
+    Votes of one, selections from one and single tries become their body, and so does a reduction of what another one
+    combines at a time, where it takes that many at once; a split that is joined again at once goes; a call that is
+    sampled only once is greedy (`temperature`) and has nothing to shuffle.
     """
     return _normal_body(genome, temperature, sampled=False)
 
 
-def _normal_body(genome: Genome, temperature: float, *, sampled: bool) -> Genome:
-    output = _normal(genome.output, temperature, sampled=sampled)
+def _normal_body(genome: Genome, temperature: float, *, sampled: bool, most: Most = UNKNOWN) -> Genome:
+    output = _normal(genome.output, temperature, sampled=sampled, most=most)
     return genome if output is genome.output else Genome(output)
 
 
@@ -58,15 +66,23 @@ def _bare(expression: Expression) -> Expression:
     return _rebuilt(node, inputs, genes, [bare(body) for body in node.bodies])
 
 
-def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Expression:
+def _normal(expression: Expression, temperature: float, *, sampled: bool, most: Most) -> Expression:
     if isinstance(expression, Input):
         return expression
     node = expression
-    inputs = [_normal(source, temperature, sampled=sampled) for source in node.inputs]
+    inputs = [_normal(source, temperature, sampled=sampled, most=most) for source in node.inputs]
     if node.op in SAMPLING and _single(node):
-        return substituted(_normal(node.bodies[0].output, temperature, sampled=sampled), inputs)
+        return _normal(substituted(node.bodies[0].output, inputs), temperature, sampled=sampled, most=most)
+    known = [
+        most[source.index] if isinstance(source, Input) and source.index < len(most) else math.inf for source in inputs
+    ]
+    if node.op == "reduce" and known[0] <= int(node.genes["arity"]) and inputs == [*map(Input, range(len(most)))]:
+        return _normal(substituted(node.bodies[0].output, inputs), temperature, sampled=sampled, most=most)
     inner = sampled or node.op in SAMPLING
-    bodies = [_normal_body(body, temperature, sampled=inner) for body in node.bodies]
+    bodies = [
+        _normal_body(body, temperature, sampled=inner, most=each)
+        for body, each in zip(node.bodies, _most_handed(node, known), strict=True)
+    ]
     genes = node.genes
     if node.op == "call" and not sampled:
         genes = {**genes, "temperature": temperature, "shuffle": False}
@@ -74,6 +90,19 @@ def _normal(expression: Expression, temperature: float, *, sampled: bool) -> Exp
     if node.op == "join" and isinstance(source, Node) and source.op == "split" and not source.genes.get("overlap"):
         return source.inputs[0]
     return _rebuilt(node, inputs, genes, bodies)
+
+
+def _most_handed(node: Node, known: Most) -> list[Most]:
+    """What is known in each body of a node, from what is known of its inputs."""
+    if node.op in ("vote", "retry", "select"):  # a judge or a check is handed something else before the inputs
+        core = node.bodies[0].output
+        while isinstance(core, Node) and core.op == "reduce":
+            core = core.bodies[0].output
+        barred = isinstance(core, Node) and core.op in SAMPLING  # samples of samples: the reductions stay between them
+        return [UNKNOWN if barred else known, *[UNKNOWN] * (len(node.bodies) - 1)]
+    if node.op == "reduce" and int(node.genes["arity"]) > 2:  # never one alone
+        return [[int(node.genes["arity"]), *known[1:]]]
+    return [UNKNOWN] * len(node.bodies)
 
 
 def _rebuilt(

@@ -8,19 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undercut.evaluators.tasks.primitives import CHECK, MERGE, SORT
+from undercut.evaluators.tasks.primitives import ADD, CHECK, MERGE, SORT, SUM
 from undercut.spaces.errors import InvalidAnswer
 from undercut.spaces.execution import Execution, run_now
-from undercut.spaces.genome import Genome, Input, Node, call
+from undercut.spaces.genome import Expression, Genome, Input, Node, call
 from undercut.spaces.normal import normal, resampled
 from undercut.spaces.operators.base import Signature
 from undercut.spaces.question import Answer, Question
 from undercut.spaces.space import Space
 from undercut.spaces.toolbox import Toolbox
-from undercut.spaces.types import NUMBERS
+from undercut.spaces.types import NUMBER, NUMBERS
 
 SPACE = Space(Signature((NUMBERS,), NUMBERS), Toolbox([SORT, MERGE, CHECK]), max_size=8)
-SORTED = call("sort", Input(0))
+SUMS = Space(Signature((NUMBERS,), NUMBER), Toolbox([SUM, ADD]), max_size=8)
+X = Input(0)
+SORTED = call("sort", X)
+SUMMED = call("sum", X)
+
+
+def _reduced(arity: int, shape: str, body: Expression, source: Expression = X) -> Node:
+    return Node("reduce", [source], {"arity": arity, "shape": shape}, [Genome(body)])
 
 
 async def _reference(question: Question) -> Answer:
@@ -30,18 +37,32 @@ async def _reference(question: Question) -> Answer:
 
 def _output(genome: Genome, numbers: list[int]) -> object:
     try:
-        return run_now(Execution(_reference, SPACE.toolbox, concurrent=False).apply(genome, [numbers]))
+        return run_now(
+            Execution(_reference, Toolbox([SORT, MERGE, CHECK, SUM, ADD]), concurrent=False).apply(genome, [numbers])
+        )
     except InvalidAnswer as flag:
         return str(flag)
 
 
-@given(seed=st.integers(0, 2000))
-def test_a_normal_genome_is_legal_stays_so_and_does_the_same(seed: int) -> None:
-    genome = SPACE.sample(random.Random(seed))
+def _asked(genome: Genome, numbers: list[int]) -> list[object]:
+    """What a genome asks, in order."""
+    asked: list[object] = []
+
+    async def answer(question: Question) -> Answer:
+        asked.append(question.values)
+        return await _reference(question)
+
+    run_now(Execution(answer, SUMS.toolbox, concurrent=False).apply(genome, [numbers]))
+    return asked
+
+
+@given(seed=st.integers(0, 2000), space=st.sampled_from([SPACE, SUMS]))
+def test_a_normal_genome_is_legal_stays_so_and_does_the_same(seed: int, space: Space) -> None:
+    genome = space.sample(random.Random(seed))
     made = normal(genome)
     assert normal(made) == made
     if made.size and isinstance(made.output, Node) and made.output.op not in ("split", "join"):
-        SPACE.validate(made)
+        space.validate(made)
     numbers = random.Random(seed).choices(range(20), k=9)
     assert _output(made, numbers) == _output(genome, numbers)
 
@@ -53,11 +74,38 @@ def test_a_normal_genome_is_legal_stays_so_and_does_the_same(seed: int) -> None:
         (Node("vote", [Input(0)], {"rule": "ahead", "lead": 1}, [Genome(SORTED)]), SORTED),
         (Node("retry", [Input(0)], {"tries": 1}, [Genome(SORTED)]), SORTED),
         (call("sort", Input(0), temperature=0.7, shuffle=True), SORTED),
+        (_reduced(3, "chain", _reduced(4, "tree", SUMMED)), _reduced(3, "chain", SUMMED)),
+        (
+            _reduced(8, "tree", _reduced(6, "tree", _reduced(6, "chain", SUMMED))),
+            _reduced(8, "tree", _reduced(6, "tree", SUMMED)),
+        ),
+        (
+            _reduced(
+                3, "tree", Node("vote", [X], {"rule": "ahead", "lead": 2}, [Genome(_reduced(3, "chain", SUMMED))])
+            ),
+            _reduced(3, "tree", Node("vote", [X], {"rule": "ahead", "lead": 2}, [Genome(SUMMED)])),
+        ),
         (call("sort", Node("join", [Node("split", [Input(0)], {"size": 4, "overlap": 0})])), SORTED),
     ],
 )
 def test_idle_parts_go(given_: Node, expected: Node) -> None:
     assert normal(Genome(given_)) == Genome(expected)
+
+
+def test_a_reduction_that_combines_less_at_a_time_stays() -> None:
+    nested = Genome(_reduced(4, "tree", _reduced(3, "tree", SUMMED)))
+    assert normal(nested) == nested
+    of_another = Genome(_reduced(3, "tree", _reduced(3, "tree", SUMMED, SORTED)))
+    assert normal(of_another) == of_another
+
+
+@given(seed=st.integers(0, 2000), numbers=st.lists(st.integers(0, 99), min_size=1, max_size=30))
+def test_nested_reductions_make_the_same_calls_in_normal_form(seed: int, numbers: list[int]) -> None:
+    generator = random.Random(seed)
+    body: Expression = SUMMED
+    for _ in range(generator.randint(1, 4)):
+        body = _reduced(generator.choice((3, 4, 6, 8, 12, 16)), generator.choice(("tree", "chain")), body)
+    assert _asked(normal(Genome(body)), numbers) == _asked(Genome(body), numbers)
 
 
 def test_what_samples_keeps_its_temperature() -> None:
