@@ -11,7 +11,6 @@ from undercut.spaces.genome import CALL_DEFAULTS, Expression, GeneValue, Genome,
 SAMPLING = ("vote", "retry", "select", "loop")
 """Operators that take further samples of their body; elsewhere only the first sample is ever asked for."""
 
-
 Most: TypeAlias = Sequence[float]
 """For each input of a body, the most items of the list that it is, if that never holds less than two; else infinity."""
 UNKNOWN: Most = ()
