@@ -12,15 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from undercut.evaluators.success import FALL, FALL_SPREAD, LEVEL, Asked, Chance, Successes
+from undercut.evaluators.success import FALL, FALL_SPREAD, LEVEL, PLACES, Asked, Chance, Successes
 
 SURE = 8.0
 """Log-odds that an answer raises no red flag, before anything is seen, at every size: few answers do."""
 FLAT = 2.0
 """Standard deviation of what a scale's worth of items adds to these log-odds: one flag at the largest size seen does
 not mean that all answers eight times as large raise one."""
-PLACES = 6
-"""Decimal places of tokens: the last bits are not the same on all machines, and equals are ranked by them."""
 BINS, MOST_BINS = (0.05, 0.1, 0.2, 0.4, 0.8), 120
 """Where success is fitted, sizes with logarithms about this close are counted as one: by the first of these widths that
 leaves at most `MOST_BINS` groups."""

@@ -28,7 +28,8 @@ SHARED = (0.5, 0.25, 0.15, 0.1)
 """Parts of the prior variance that all calls share, then those of one model, of one prompt, of one temperature."""
 STEPS = 40
 PLACES = 6
-"""Decimal places of log-odds: the last bits are not the same on all machines, and equals are ranked by them."""
+"""Decimal places of what is fitted, here log-odds: its last bits are not the same on all machines, and would tell apart
+what is alike."""
 SHIFTS = np.linspace(-2.0, 2.0, 9)
 """Standard deviations by which all chances may be off together, in the same direction: what is averaged over."""
 

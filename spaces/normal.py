@@ -75,7 +75,8 @@ def _normal(expression: Expression, temperature: float, *, sampled: bool, most: 
     known = [
         most[source.index] if isinstance(source, Input) and source.index < len(most) else math.inf for source in inputs
     ]
-    if node.op == "reduce" and known[0] <= int(node.genes["arity"]) and inputs == [*map(Input, range(len(most)))]:
+    whole = inputs == [*map(Input, range(len(most)))]  # else its body would stand where there are other inputs
+    if node.op == "reduce" and known[0] <= int(node.genes["arity"]) and whole:
         return _normal(substituted(node.bodies[0].output, inputs), temperature, sampled=sampled, most=most)
     inner = sampled or node.op in SAMPLING
     bodies = [
