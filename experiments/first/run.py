@@ -2,6 +2,8 @@
 
 python experiments/first/run.py                      every task, strategy and seed; writes results.json
 python experiments/first/run.py --strategies bayes   some of them, added to what results.json holds
+
+Prints the table of the first README at its end.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from undercut.search.picking import picked as picked_of
@@ -23,6 +27,8 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
 TASKS = {"sort": ("8,16,32", 64, 0.90, 0.50), "sum": ("4,8,16", 32, 0.95, 0.05), "count": ("12,24,48", 96, 0.95, 0.10)}
 """Sizes, target size, least accuracy of the best decomposition and most of one call at the largest size."""
+
+STRATEGIES = ("auto", "evolution", "bayes", "random")
 
 
 def one(task: str, strategy: str, seed: int) -> dict[str, Any]:
@@ -66,11 +72,41 @@ def one(task: str, strategy: str, seed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def page(rows: Sequence[dict[str, Any]]) -> str:
+    """A table of all tasks and strategies: medians over the seeds."""
+    heads = "reached|accuracy|one call|tokens against one call's|at 2n: forecast|measured|calls|seconds"
+    lines = [f"| task, n | strategy | {heads.replace('|', ' | ')} | taken, of the first seed |", "|---" * 11 + "|"]
+    for task in TASKS:
+        for strategy in STRATEGIES:
+            mine = [row for row in rows if (row["task"], row["strategy"]) == (task, strategy)]
+            if not mine:
+                continue
+
+            def middle(of: Callable[[dict[str, Any]], float], mine: Sequence[dict[str, Any]] = mine) -> float:
+                return median(map(of, mine))
+
+            found = [
+                f"{task}, {mine[0]['n']}",
+                strategy,
+                f"{sum(row['reached'] for row in mine)} of {len(mine)}",
+                f"{middle(lambda row: row['accuracy']['mean']):.2f}",
+                f"{middle(lambda row: row['one_call']):.2f}",
+                f"{middle(lambda row: row['tokens'] / row['one_call_tokens']):.1f} ×",
+                f"{middle(lambda row: row['forecast_at_target']['mean']):.2f}",
+                f"{middle(lambda row: row['measured_at_target']['mean']):.2f}",
+                f"{middle(lambda row: row['calls']):,.0f}",
+                f"{middle(lambda row: row['seconds']):.0f}",
+                min(mine, key=lambda row: row["seed"])["decomposition_for_target"],
+            ]
+            lines.append(f"| {' | '.join(found)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Run what was asked for and keep it beside what is there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
-    parser.add_argument("--strategies", nargs="+", default=["auto", "evolution", "bayes", "random"])
+    parser.add_argument("--strategies", nargs="+", default=STRATEGIES, choices=STRATEGIES)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     asked = parser.parse_args()
     rows = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() else []
@@ -87,6 +123,7 @@ def main() -> None:
                     f"{'reached' if row['reached'] else 'NOT REACHED'}  {row['decomposition']}",
                     flush=True,
                 )
+    print(page(rows))
 
 
 if __name__ == "__main__":

@@ -22,11 +22,12 @@ for name in sys.argv[1:]:
 """
 
 PRINTED = {
+    "first": "from run import *; print(page(json.loads(RESULTS.read_text())['runs']))",
     "efficiency": "from summary import *; print(page(tasks_of(lines_of(LINES))))",
     "tasks": "from run import table; table()",
     "theory": "from run import page; from results import kept; print(page(kept()['rows']))",
 }
-"""What prints the tables of a study's README from what is kept beside it."""
+"""What prints the tables of a study from what is kept beside it; they stand in its README or the first one."""
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -42,7 +43,8 @@ def test_every_script_finds_what_it_imports(study: str) -> None:
 def test_the_tables_of_a_study_are_those_of_its_results(study: str) -> None:
     command, folder = [sys.executable, "-c", PRINTED[study]], EXPERIMENTS / study
     printed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-    page = (folder / "README.md").read_text(encoding="utf-8").splitlines()
+    pages = [(where / "README.md").read_text(encoding="utf-8") for where in (folder, EXPERIMENTS.parent)]
+    page = "\n".join(pages).splitlines()
     assert [line for line in printed.splitlines() if line not in page] == []
 
 
