@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,6 +30,10 @@ TASKS = {"sort": ("8,16,32", 64, 0.90, 0.50), "sum": ("4,8,16", 32, 0.95, 0.05),
 """Sizes, target size, least accuracy of the best decomposition and most of one call at the largest size."""
 
 STRATEGIES = ("auto", "evolution", "bayes", "random")
+HEADS = (
+    *("task, n", "strategy", "reached", "accuracy", "one call", "tokens against one call's"),
+    *("at 2n: forecast", "measured", "calls", "seconds", "taken, of the first seed"),
+)
 
 
 def one(task: str, strategy: str, seed: int) -> dict[str, Any]:
@@ -73,33 +78,31 @@ def one(task: str, strategy: str, seed: int) -> dict[str, Any]:
 
 
 def page(rows: Sequence[dict[str, Any]]) -> str:
-    """A table of all tasks and strategies: medians over the seeds."""
-    heads = "reached|accuracy|one call|tokens against one call's|at 2n: forecast|measured|calls|seconds"
-    lines = [f"| task, n | strategy | {heads.replace('|', ' | ')} | taken, of the first seed |", "|---" * 11 + "|"]
-    for task in TASKS:
-        for strategy in STRATEGIES:
-            mine = [row for row in rows if (row["task"], row["strategy"]) == (task, strategy)]
-            if not mine:
-                continue
-
-            def middle(of: Callable[[dict[str, Any]], float], mine: Sequence[dict[str, Any]] = mine) -> float:
-                return median(map(of, mine))
-
-            found = [
-                f"{task}, {mine[0]['n']}",
-                strategy,
-                f"{sum(row['reached'] for row in mine)} of {len(mine)}",
-                f"{middle(lambda row: row['accuracy']['mean']):.2f}",
-                f"{middle(lambda row: row['one_call']):.2f}",
-                f"{middle(lambda row: row['tokens'] / row['one_call_tokens']):.1f} ×",
-                f"{middle(lambda row: row['forecast_at_target']['mean']):.2f}",
-                f"{middle(lambda row: row['measured_at_target']['mean']):.2f}",
-                f"{middle(lambda row: row['calls']):,.0f}",
-                f"{middle(lambda row: row['seconds']):.0f}",
-                min(mine, key=lambda row: row["seed"])["decomposition_for_target"],
-            ]
-            lines.append(f"| {' | '.join(found)} |")
+    """A table of all tasks and strategies."""
+    lines = [f"| {' | '.join(HEADS)} |", "|---" * len(HEADS) + "|"]
+    for task, strategy in product(TASKS, STRATEGIES):
+        if mine := [row for row in rows if (row["task"], row["strategy"]) == (task, strategy)]:
+            lines.append(f"| {task}, {mine[0]['n']} | {strategy} | {' | '.join(_summed(mine))} |")
     return "\n".join(lines)
+
+
+def _summed(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """What the searches of one task by one strategy came to: medians over the seeds."""
+
+    def middle(of: Callable[[dict[str, Any]], float]) -> float:
+        return median(map(of, runs))
+
+    return [
+        f"{sum(run['reached'] for run in runs)} of {len(runs)}",
+        f"{middle(lambda run: run['accuracy']['mean']):.2f}",
+        f"{middle(lambda run: run['one_call']):.2f}",
+        f"{middle(lambda run: run['tokens'] / run['one_call_tokens']):.1f} ×",
+        f"{middle(lambda run: run['forecast_at_target']['mean']):.2f}",
+        f"{middle(lambda run: run['measured_at_target']['mean']):.2f}",
+        f"{middle(lambda run: run['calls']):,.0f}",
+        f"{middle(lambda run: run['seconds']):.0f}",
+        min(runs, key=lambda run: run["seed"])["decomposition_for_target"],
+    ]
 
 
 def main() -> None:
