@@ -1,6 +1,6 @@
 """How often the forecast's 90 % interval of the accuracy holds the truth, at twice and four times the largest size run.
 
-    python experiments/cost/accuracy.py                     # simulated models with independent errors
+    python experiments/cost/accuracy.py                     # simulated models with independent errors, five seeds
     python experiments/cost/accuracy.py --small             # with single calls measured at the small sizes alone
     python experiments/cost/accuracy.py --model embedded    # the embedded model, as it is
 
@@ -19,6 +19,7 @@ import asyncio
 import random
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from results import keep, table
@@ -109,6 +110,7 @@ async def pairs_of(
             assert forecast.accuracy is not None and forecast.low is not None and forecast.high is not None
             found.append(
                 {
+                    "seed": seed,
                     "task": task.name,
                     "model": model.name,
                     "genome": str(genome),
@@ -145,25 +147,26 @@ def main() -> None:
     """Forecast, run, compare, keep."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=(*MODELS, "embedded"), action="append", help="default: both simulated ones")
-    parser.add_argument("--genomes", type=int, default=60, help="genome × task pairs in all")
+    parser.add_argument("--genomes", type=int, default=60, help="genome × task pairs of each seed")
     parser.add_argument("--problems", type=int, default=200, help="fresh problems a size for the truth")
     parser.add_argument("--small", action="store_true", help="measure single calls at the small sizes alone")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=5, help="each with inputs, genomes and problems of its own")
     options = parser.parse_args()
     models = options.model or list(MODELS)
     each = options.genomes // (len(TASKS) * len(models))
     pairs: list[dict[str, Any]] = []
-    for name in models:
-        for task_name in TASKS:
-            task = open_task(task_name)
-            model = open_model(name, primitives=task.primitives)
-            pairs += asyncio.run(pairs_of(task, model, each, options.problems, options.seed, options.small))
+    for seed, name, task_name in product(range(options.seeds), models, TASKS):
+        task = open_task(task_name)
+        model = open_model(name, primitives=task.primitives)
+        pairs += asyncio.run(pairs_of(task, model, each, options.problems, seed, options.small))
     kind = ("embedded" if models == ["embedded"] else "simulated") + ("_small" if options.small else "")
     groups = {f"{factor}×": [pair for pair in pairs if pair["factor"] == factor] for factor in (2, 4)}
     groups |= {"within": [pair for pair in pairs if not pair["note"]], "beyond": [p for p in pairs if p["note"]]}
     groups |= {name: [pair for pair in pairs if pair["task"] == name] for name in TASKS}
+    groups |= {f"seed {seed}": [pair for pair in pairs if pair["seed"] == seed] for seed in range(options.seeds)}
     summary = {name: summed_up(group) for name, group in {"all": pairs, **groups}.items() if group}
-    keep(f"accuracy_{kind}", {"models": models, "problems": options.problems, "summary": summary, "pairs": pairs})
+    missed = [pair for pair in pairs if not pair["holds"]]
+    keep(f"accuracy_{kind}", {"models": models, "problems": options.problems, "summary": summary, "missed": missed})
     heads = ("", "forecasts", "holds", "mean width", "mean |error|", "mean error")
     rows = [(name, row["forecasts"], *(f"{row[key]:.2f}" for key in list(row)[1:])) for name, row in summary.items()]
     print(table(heads, rows))

@@ -22,7 +22,6 @@ from undercut.spaces.genome import Genome
 from undercut.spaces.space import Space
 from undercut.spaces.variation import mutate
 
-INSTALL = "pip install -e '.[experiments]'"
 DEAREST = 20.0
 """Log cost at which a right answer would be worth nothing."""
 PART = "genome"
@@ -60,15 +59,6 @@ class _Adapter:
 class _Silent:
     def log(self, message: str) -> None:
         """Say nothing."""
-
-
-def available() -> bool:
-    """Whether GEPA is installed."""
-    try:
-        import gepa  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def gepa_in_full(space: Space, contest: Contest, seed: int) -> None:

@@ -16,6 +16,7 @@ import optuna
 from bench import Tried
 from contest import Contest
 from deap import base, tools
+from islands import openevolve
 from reflective import gepa_as_shipped, gepa_in_full
 
 from undercut.spaces.genome import Expression, Genome, Input
@@ -127,8 +128,12 @@ RIVALS: Mapping[str, Rival] = {
     "deap nsga-ii": deap_nsga2,
     "gepa": gepa_in_full,
     "gepa as shipped": gepa_as_shipped,
+    "openevolve": openevolve,
 }
 """All try every proposal in full, as it comes, but for GEPA as it ships."""
 FRUGAL = ("gepa as shipped",)
 LENDABLE = ("random", "optuna tpe", "optuna nsga-ii", "deap nsga-ii")
 """Rivals that are run on what we lend, too."""
+PACKAGES = {"gepa": "gepa", "gepa as shipped": "gepa", "openevolve": "openevolve"}
+"""What a rival needs that the project does not, and the command that installs it:"""
+INSTALL = "pip install -e '.[experiments]'"

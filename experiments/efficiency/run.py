@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -32,9 +33,8 @@ from bench import Bench, LentBench, checks_of
 from contest import ENOUGH, Contest, Judge, OverError
 from metered import Metered, metered
 from oracle import MODEL, PROBLEMS, Problem, oracle_known
-from reflective import INSTALL, available
 from results import add_line, lines_of, say
-from rivals import LENDABLE, RIVALS
+from rivals import INSTALL, LENDABLE, PACKAGES, RIVALS
 from summary import LENT, LINES, OURS, told
 
 from undercut.search.explore import Search
@@ -167,9 +167,10 @@ def main() -> None:
     seeds, divisor = (2, 10) if asked.small else (asked.seeds, 1)
     if asked.fresh:
         LINES.unlink(missing_ok=True)
-    if not available():
-        say(f"GEPA is not installed, and its searches are left out: {INSTALL}")
-        asked.searchers = [name for name in asked.searchers if not name.startswith("gepa")]
+    absent = {name for name in asked.searchers if name in PACKAGES and find_spec(PACKAGES[name]) is None}
+    if absent:
+        say(f"left out, since they are not installed ({INSTALL}): {', '.join(sorted(absent))}")
+        asked.searchers = [name for name in asked.searchers if name not in absent]
     lacking = [name for name in asked.tasks if not oracle_known(PROBLEMS[name])]
     if lacking:
         say(f"left out, since their oracle was not made yet (oracle.py --tasks NAME): {'; '.join(lacking)}")
