@@ -52,6 +52,8 @@ TASKS: dict[str, tuple[int, ...]] = {
 MODELS = ("simulated/gpt-3.5", "simulated/noisy")
 RUNS = 12
 """Problems a size that each genome is run on before it is forecast."""
+NEAR = 0.05
+"""Accuracy by which an interval may miss the truth and still be next to it."""
 MOST_TOKENS = 60_000
 """A genome dearer than this at the largest size is left out."""
 
@@ -128,8 +130,13 @@ async def pairs_of(
     return found
 
 
+def _outside(pair: dict[str, Any]) -> float:
+    """How far the truth lies outside of the interval."""
+    return max(0.0, pair["low"] - pair["truth"], pair["truth"] - pair["high"])
+
+
 def summed_up(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Share that holds, mean width and mean error of some pairs."""
+    """Share that holds, and that is off by little, mean width and mean error of some pairs."""
 
     def mean(values: Sequence[float]) -> float:
         return sum(values) / len(values)
@@ -137,6 +144,7 @@ def summed_up(pairs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "forecasts": len(pairs),
         "holds": mean([pair["holds"] for pair in pairs]),
+        "nearly": mean([_outside(pair) <= NEAR for pair in pairs]),
         "mean_width": mean([pair["high"] - pair["low"] for pair in pairs]),
         "mean_absolute_error": mean([abs(pair["forecast"] - pair["truth"]) for pair in pairs]),
         "mean_error": mean([pair["forecast"] - pair["truth"] for pair in pairs]),
@@ -167,7 +175,7 @@ def main() -> None:
     summary = {name: summed_up(group) for name, group in {"all": pairs, **groups}.items() if group}
     missed = [pair for pair in pairs if not pair["holds"]]
     keep(f"accuracy_{kind}", {"models": models, "problems": options.problems, "summary": summary, "missed": missed})
-    heads = ("", "forecasts", "holds", "mean width", "mean |error|", "mean error")
+    heads = ("", "forecasts", "holds", "nearly", "mean width", "mean |error|", "mean error")
     rows = [(name, row["forecasts"], *(f"{row[key]:.2f}" for key in list(row)[1:])) for name, row in summary.items()]
     print(table(heads, rows))
 
