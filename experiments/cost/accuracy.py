@@ -108,24 +108,21 @@ async def pairs_of(
         truth = Evaluation.of(await evaluate(genome, fresh, task, toolbox, engine)).accuracy
         for factor, size in zip((2, 4), larger, strict=True):
             forecast = forecaster.given(genome, size, seen[genome].seen)
-            step = 0.5 / problems
             assert forecast.accuracy is not None and forecast.low is not None and forecast.high is not None
-            found.append(
-                {
-                    "seed": seed,
-                    "task": task.name,
-                    "model": model.name,
-                    "genome": str(genome),
-                    "factor": factor,
-                    "size": size,
-                    "forecast": forecast.accuracy,
-                    "low": forecast.low,
-                    "high": forecast.high,
-                    "note": forecast.note,
-                    "truth": truth[size].mean,
-                    "holds": forecast.low - step <= truth[size].mean <= forecast.high + step,
-                }
-            )
+            pair = {
+                "seed": seed,
+                "task": task.name,
+                "model": model.name,
+                "genome": str(genome),
+                "factor": factor,
+                "size": size,
+                "forecast": forecast.accuracy,
+                "low": forecast.low,
+                "high": forecast.high,
+                "note": forecast.note,
+                "truth": truth[size].mean,
+            }
+            found.append({**pair, "holds": _outside(pair) <= 0.5 / problems})
         print(f"{task.name:14}{model.name:20}{len(found) // 2:3}/{wanted}  {genome}"[:110], file=sys.stderr, flush=True)
     return found
 

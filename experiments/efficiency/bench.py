@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,15 @@ class Tried:
     genome: Genome
     accuracy: float
     cost: float
+
+
+WORST = (0.0, 20.0)
+"""Accuracy and log cost of what was not worth a trial."""
+
+
+def worth(tried: Tried | None) -> tuple[float, float]:
+    """Accuracy and log cost, as optimisers are told; a run without a call costs as little as can be told."""
+    return WORST if tried is None else (tried.accuracy, math.log(max(1.0, tried.cost)))
 
 
 class SpentError(Exception):

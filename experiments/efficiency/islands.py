@@ -3,10 +3,9 @@
     pip install -e '.[experiments]'
 
 A program is the JSON form of a genome. OpenEvolve names a parent and some programs to be inspired by, on each island in
-turn; its language model would write a program from those, and here the parent is mutated or crossed with one of them
-(this project's mutation and crossover, half of the time each).
-Its controller sends every proposal to a process of its own with a copy of all programs; that would take most of the
-time, so what it does to its database is done here, in the same order, one proposal at a time.
+turn; its language model would write a program from those, and here the parent is mutated or crossed with one of them,
+half of the time each. Its controller sends every proposal to a process of its own with a copy of all programs; that
+would take most of the time, so what it does to its database is done here, in the same order, one proposal at a time.
 
 A program is worth more the more of its runs are right, and less by the logarithm of its tokens. Its grid is spanned by
 accuracy and cost, so that on each island the best at every cost stays; all else is OpenEvolve's default.
@@ -17,7 +16,6 @@ Source: OpenEvolve 0.4 (https://github.com/algorithmicsuperintelligence/openevol
 
 from __future__ import annotations
 
-import math
 import random
 import uuid
 from collections.abc import Iterable, Iterator, MutableSet
@@ -26,7 +24,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from bench import Tried
+from bench import worth
 from contest import Contest
 from reflective import DEAREST
 
@@ -35,8 +33,6 @@ from undercut.spaces.space import Space
 from undercut.spaces.variation import crossover, mutate
 
 FEATURES = ["accuracy", "cheapness"]
-INSPIRATIONS = 2
-"""Programs to be inspired by: OpenEvolve's default number of diverse ones."""
 
 
 class _InOrder(MutableSet[str]):
@@ -65,43 +61,35 @@ class _InOrder(MutableSet[str]):
 
 def openevolve(space: Space, contest: Contest, seed: int) -> None:
     """OpenEvolve from the smallest genome of the space, every proposal tried in full, as it comes."""
-    from openevolve.config import DatabaseConfig
+    from openevolve.config import DatabaseConfig, PromptConfig
     from openevolve.database import Program, ProgramDatabase
 
     generator = random.Random(f"rival/{seed}")
-    database: Any = ProgramDatabase(DatabaseConfig(feature_dimensions=FEATURES, random_seed=seed, log_prompts=False))
+    database: Any = ProgramDatabase(DatabaseConfig(feature_dimensions=FEATURES, random_seed=seed))
     islands = len(database.islands)
     database.islands, database.archive = [_InOrder() for _ in range(islands)], _InOrder()
 
-    def program(genome: Genome, parent: Any = None) -> Any:
-        generation = parent.generation + 1 if parent else 0
-        return Program(
-            id=str(uuid.UUID(int=generator.getrandbits(128))),
-            code=genome.to_json(),
-            parent_id=parent and parent.id,
-            generation=generation,
-            metrics=_metrics(contest.tried(genome)),
-        )
+    def name() -> uuid.UUID:
+        return uuid.UUID(int=generator.getrandbits(128))
 
-    named = SimpleNamespace(uuid4=lambda: uuid.UUID(int=generator.getrandbits(128)))
-    with patch("openevolve.database.uuid", named):
+    def program(genome: Genome) -> Any:
+        accuracy, log_cost = worth(contest.tried(genome))
+        cheapness = 1 - log_cost / DEAREST
+        metrics = {"combined_score": accuracy * cheapness, "accuracy": accuracy, "cheapness": cheapness}
+        return Program(id=str(name()), code=genome.to_json(), metrics=metrics)
+
+    with patch("openevolve.database.uuid", SimpleNamespace(uuid4=name)):  # which names what migrates
         database.add(program(next(space.enumerate())), iteration=0, target_island=0)
         for iteration in count(1):
             island = iteration % islands
-            parent, inspirations = database.sample_from_island(island, num_inspirations=INSPIRATIONS)
+            parent, inspirations = database.sample_from_island(island, PromptConfig.num_diverse_programs)
             genome = Genome.from_json(parent.code)
             if inspirations and generator.random() < 0.5:
                 other = Genome.from_json(generator.choice(inspirations).code)
                 child = crossover(space, genome, other, generator)
             else:
                 child = mutate(space, genome, generator)
-            database.add(program(child, parent), iteration=iteration, target_island=island)
+            database.add(program(child), iteration=iteration, target_island=island)
             database.increment_island_generation(island)
             if database.should_migrate():
                 database.migrate_programs()
-
-
-def _metrics(tried: Tried | None) -> dict[str, float]:
-    accuracy, cost = (0.0, math.exp(DEAREST)) if tried is None else (tried.accuracy, tried.cost)
-    cheapness = 1 - math.log(max(1.0, cost)) / DEAREST
-    return {"combined_score": accuracy * cheapness, "accuracy": accuracy, "cheapness": cheapness}

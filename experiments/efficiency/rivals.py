@@ -7,13 +7,12 @@ highest cost, at no charge.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import optuna
-from bench import Tried
+from bench import worth
 from contest import Contest
 from deap import base, tools
 from islands import openevolve
@@ -26,14 +25,7 @@ from undercut.spaces.variation import crossover, mutate
 Rival: TypeAlias = Callable[[Space, Contest, int], None]
 """`rival(space, contest, seed)` tries genomes in the contest until that raises that it is over."""
 
-WORST = (0.0, 20.0)
-"""Accuracy and log cost of what was not worth a trial."""
 POPULATION = 40
-
-
-def worth(tried: Tried | None) -> tuple[float, float]:
-    """Accuracy and log cost, as optimisers are told; a run without a call costs as little as can be told."""
-    return WORST if tried is None else (tried.accuracy, math.log(max(1.0, tried.cost)))
 
 
 def at_random(space: Space, contest: Contest, seed: int) -> None:
