@@ -5,7 +5,7 @@
 
 Two searches for sorting on the embedded model, at sizes up to 32 and alike but for their target, 32 or 128. Every
 decomposition on both fronts is then run at 32, 64 and 128, on the same fresh problems. Further searches with other
-seeds have the target 128, and of each the most accurate decomposition is run.
+seeds have the target 128, and of each front the dearest decomposition is run.
 
 Source of the claim: Meyerson & Qiu 2025 (arXiv 2502.04358), alternative view 2: what an optimizer finds at one scale
 "would likely not generalize to greater problem scales".
