@@ -248,9 +248,10 @@ async def _finalists(search: Search) -> list[Genome]:
         fresh = search.plan.in_step(left, SELECT)
         if look == LOOKS - 1:
             fresh = [g for g in left if g in fresh or g in search.bench.outcomes or not search.task.blind]
-        racing = search.plan.fitting(fresh, SELECT)
-        parts = search.plan.shares([*finalists, *racing], dict.fromkeys(search.settings.sizes, SELECT[-1]))
-        await search.race(racing, "select", SELECT, parts)
+        rounds = _rounds(search, fresh)
+        racing = search.plan.fitting(fresh, rounds)
+        parts = search.plan.shares([*finalists, *racing], dict.fromkeys(search.settings.sizes, rounds[-1]))
+        await search.race(racing, "select", rounds, parts)
         finalists += [genome for genome in fresh if genome in search.bench.outcomes]
         search.candidates.polish()
         best = {genome for genome, _, _ in search.candidates.front()}
@@ -259,6 +260,12 @@ async def _finalists(search: Search) -> list[Genome]:
         if not left:
             break
     return finalists or search.candidates.promising(())
+
+
+def _rounds(search: Search, genomes: Sequence[Genome]) -> Sequence[int]:
+    """As many rounds of a choice as there is room to race all of them for, one at least."""
+    many = (SELECT[:count] for count in range(len(SELECT), 1, -1))
+    return next((rounds for rounds in many if len(search.plan.fitting(genomes, rounds)) == len(genomes)), SELECT[:1])
 
 
 def _item(search: Search, genome: Genome, evaluation: Evaluation) -> dict[str, Any]:

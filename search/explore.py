@@ -31,8 +31,6 @@ from undercut.spaces.space import Space
 
 WARM_UP = 10
 """Batches of forecasts before the first look at the model: they cost nothing but time."""
-SURE = 0.9
-"""At sizes below the largest, genomes of this accuracy or more are not run: next to all runs would be right."""
 DOUBTFUL, LAST_DOUBT = 0.1, 0.02
 """Where a forecast for the target is in more doubt than the first, the calls that it depends on are asked ahead of the
 runs: else a few wrong answers by bad luck would rule a genome out for good. Before the search ends the second counts:
@@ -292,7 +290,7 @@ class Search:
             for size in self.settings.sizes:
                 known = self.candidates.front()
                 running = [genome for genome in running if not self._hopeless(genome, known)]
-                telling = self._telling(running, size)
+                telling = self.plan.telling(running, size)
                 asked = {genome: min(count, math.ceil(rounds[-1] * parts.get(genome, 1.0))) for genome in telling}
                 await self.bench.measure(asked, split, size)
                 self.tell("search" if split == "search" else "measure")
@@ -313,17 +311,6 @@ class Search:
         cheaper = [other for other, _, price in candidates.front() if price < cost and not forecaster.unjudged(other)]
         highest = [forecaster.given(other, target, self.bench.seen(other)).high or 0.0 for other in cheaper]
         return least >= STEP + max(highest, default=0.0)
-
-    def _telling(self, genomes: Sequence[Genome], size: int) -> list[Genome]:
-        """Those genomes whose runs at a size tell anything: all at the largest, elsewhere those that may well fail."""
-        if size == self.settings.sizes[-1]:
-            return list(genomes)
-        forecaster, seen = self.candidates.forecaster, self.bench.seen
-        return [
-            genome
-            for genome in genomes
-            if forecaster.unjudged(genome) or forecaster.chance(genome, size, seen(genome)) < SURE
-        ]
 
     def _hopeless(self, genome: Genome, known: Sequence[Point[Genome]]) -> bool:
         """Whether even the upper end of what a genome's runs leave possible is below something known that is no dearer.

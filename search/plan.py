@@ -15,6 +15,9 @@ from undercut.search.settings import Settings
 from undercut.spaces.cost import NO_COST, Cost
 from undercut.spaces.genome import Genome
 
+SURE = 0.9
+"""At sizes below the largest, genomes of this accuracy or more are not raced: next to all runs would be right."""
+
 
 class Plan:
     """Which of the runs to come there is room for.
@@ -63,11 +66,23 @@ class Plan:
             return list(genomes)
         found, room = list[Genome](), room.without(self.closing())
         for genome in genomes:
-            price = self.bill([genome], dict.fromkeys(self._settings.sizes, rounds[-1]))
+            telling = [size for size in self._settings.sizes if self.telling([genome], size)]
+            price = self.bill([genome], dict.fromkeys(telling, rounds[-1]))
             if room.times(price) >= 1:
                 found.append(genome)
                 room = room.without(price)
         return found
+
+    def telling(self, genomes: Iterable[Genome], size: int) -> list[Genome]:
+        """Those genomes whose runs at a size tell anything: all at the largest, elsewhere those that may well fail."""
+        forecaster, seen = self._candidates.forecaster, self._bench.seen
+        return [
+            genome
+            for genome in genomes
+            if size == self._settings.sizes[-1]
+            or forecaster.unjudged(genome)
+            or forecaster.chance(genome, size, seen(genome)) < SURE
+        ]
 
     def closing(self) -> Cost:
         """What races must leave for the last measurement, of the front of what was run and of the known designs."""

@@ -35,7 +35,7 @@ from metered import Metered, metered
 from oracle import MODEL, PROBLEMS, Problem, oracle_known
 from results import add_line, lines_of, say
 from rivals import INSTALL, LENDABLE, PACKAGES, RIVALS
-from summary import LENT, LINES, OURS, told
+from summary import LENT, LIMITED, LINES, OURS, limit_of, told
 
 from undercut.search.explore import Search
 from undercut.search.front import front, thinned
@@ -51,7 +51,7 @@ MOST_CALLS, MOST_EMBEDDED = 200_000, 60_000
 MOST_ASKED = {"optuna tpe": 2_000, "optuna nsga-ii": 2_000, "gepa": 6_000, "gepa as shipped": 6_000}
 """Proposals after which a rival gives up, too, where they take ever more time; else so many:"""
 MOST_PROPOSED = 20_000
-SEARCHERS = (OURS, *RIVALS, *(name + LENT for name in LENDABLE))
+SEARCHERS = (OURS, *RIVALS, *(name + LENT for name in LENDABLE), LIMITED)
 
 
 def rival_run(problem: Problem, judge: Judge, searcher: str, seed: int, divisor: int = 1) -> dict[str, Any]:
@@ -140,6 +140,7 @@ def our_run(
         uncached += sum(round(evaluation["cost"][size]["calls"] * many) for size, many in samples.items())
     shares = [judge.share(genomes) for *_, genomes in reports]
     moment = next((spent for spent, share in zip(reports, shares, strict=True) if share >= ENOUGH), None)
+    measured = [item["accuracy"][str(problem.target)] for item in found["front"]]
     final = judge.share(Genome.from_dict(item["genome"]) for item in found["front"])
     return {
         "found": None if moment is None else moment[0],
@@ -152,6 +153,8 @@ def our_run(
         "best_share": max(shares, default=0.0),
         "trials": len(trials),
         "front": [item["name"] for item in found["front"]],
+        "problems": max((each["samples"] for each in measured), default=0),
+        "widths": [each["high"] - each["low"] for each in measured],
     }
 
 
@@ -176,20 +179,24 @@ def main() -> None:
         say(f"left out, since their oracle was not made yet (oracle.py --tasks NAME): {'; '.join(lacking)}")
         asked.tasks = [name for name in asked.tasks if name not in lacking]
     done = {(line["task"], line["searcher"], line["seed"]) for line in lines_of(LINES)}
-    for seed in range(seeds):
-        for name in asked.tasks:
-            problem = PROBLEMS[name]
-            judge = Judge(problem)
-            for searcher in asked.searchers:
-                if (name, searcher, seed) in done:
-                    continue
-                if searcher == OURS:
-                    found = our_run(problem, judge, seed)
-                else:
-                    found = rival_run(problem, judge, searcher, seed, divisor)
-                add_line(LINES, {"task": name, "searcher": searcher, "seed": seed, **found})
-                share, sent = found["share"], found["sent"]
-                say(f"{name:13}{searcher:15}{seed:3}  found {found['found']}, sent {sent:,}, {share:.3f}")
+    order = [(seed, name, who) for seed in range(seeds) for name in asked.tasks for who in asked.searchers]
+    # Limited searches come when all rivals are done, whose calls say what the limit is.
+    for seed, name, searcher in sorted(order, key=lambda each: each[2] == LIMITED):
+        if (name, searcher, seed) in done:
+            continue
+        problem = PROBLEMS[name]
+        if searcher == OURS:
+            found = our_run(problem, Judge(problem), seed)
+        elif searcher == LIMITED:
+            limit = limit_of([line for line in lines_of(LINES) if line["task"] == name])
+            if limit is None:
+                say(f"{name}: left out, since no rival is there to limit a search by")
+                continue
+            found = {"limit": limit, **our_run(problem, Judge(problem), seed, max_calls=limit)}
+        else:
+            found = rival_run(problem, Judge(problem), searcher, seed, divisor)
+        add_line(LINES, {"task": name, "searcher": searcher, "seed": seed, **found})
+        say(f"{name:18}{searcher:18}{seed:3}  found {found['found']}, sent {found['sent']:,}, {found['share']:.3f}")
     print(told())
 
 

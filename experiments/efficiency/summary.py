@@ -14,7 +14,9 @@ from results import keep, lines_of, quartiles, table
 from rivals import FRUGAL
 
 LINES = Path(__file__).parent / "runs.jsonl"
-OURS = "undercut"
+OURS, LIMITED = "undercut", "undercut, limited"
+"""A search of ours as it is, and one that may send no more than `PART` of the calls that the best rival took."""
+PART = 1 / 20
 TOKENS = "Tokens, medians; what rivals that found no front sent in tokens is not kept"
 LENT = ", lent"
 """Ends the name of a rival that is lent what `LentBench` lends."""
@@ -36,7 +38,7 @@ def summed_up(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for line in lines:
         by.setdefault(line["searcher"], []).append(line)
     searchers = {name: _searcher(name, runs) for name, runs in by.items()}
-    mine = searchers.get(OURS, {})
+    mine, limited = searchers.get(OURS, {}), searchers.get(LIMITED, {})
     find, whole = (mine.get(key, [None] * 3)[1] for key in ("calls_to_find", "calls_in_all"))
     ratios: dict[str, Any] = {}
     for kind in ("", "frugal_", "lent_"):
@@ -48,12 +50,21 @@ def summed_up(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
             f"best_{kind}rival_calls": calls,
             f"{kind}bound": bound,
         }
+    ratios["ratio_to_best_rival_limited"] = _ratio(
+        limited.get("calls_in_all", [None] * 3)[1], ratios["best_rival_calls"]
+    )
     return {**ratios, "searchers": searchers}
+
+
+def limit_of(lines: Sequence[dict[str, Any]]) -> int | None:
+    """The calls that a limited search of a task may send, by the lines of its rivals; None where there are none."""
+    calls = summed_up(lines)["best_rival_calls"]
+    return None if calls is None else int(PART * calls)
 
 
 def _kind(name: str) -> str | None:
     """Plain rivals have none to name."""
-    return None if name == OURS else "lent_" if name.endswith(LENT) else "frugal_" if name in FRUGAL else ""
+    return None if name in (OURS, LIMITED) else "lent_" if name.endswith(LENT) else "frugal_" if name in FRUGAL else ""
 
 
 def _searcher(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -65,13 +76,15 @@ def _searcher(name: str, runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "calls_sent": quartiles([run["sent"] for run in runs]),
         "mean_share_at_the_end": fmean(run["share"] for run in runs),
     }
-    if name == OURS:
+    if name in (OURS, LIMITED):
         ends = [run["sent"] if run["share"] >= ENOUGH else None for run in runs]
         return found | {
             "calls_in_all": median_of(ends),
             "calls_uncached": quartiles([run["uncached"] for run in runs]),
             "tokens_sent": quartiles([run["sent_tokens"] for run in runs]),
             "ends_good_enough": sum(end is not None for end in ends),
+            "problems": quartiles([run["problems"] for run in runs]),
+            "width": fmean(width for run in runs for width in run["widths"]),
         }
     return found | {"spent_all": sum(run["spent_all"] for run in runs)}
 
@@ -114,9 +127,9 @@ def page(tasks: Mapping[str, dict[str, Any]]) -> str:
             share = f"{row['mean_share_at_the_end']:.2f}"
             reached = f"{row['reached']} of {row['runs']}"
             rows.append((searcher, reached, *map(_told, row["calls_to_find"]), sent, share))
-            if searcher == OURS:
+            if "calls_in_all" in row:
                 reached = f"{row['ends_good_enough']} of {row['runs']}"
-                rows.append((f"{OURS}, to the end", reached, *map(_told, row["calls_in_all"]), sent, share))
+                rows.append((f"{searcher}, to the end", reached, *map(_told, row["calls_in_all"]), sent, share))
         parts += [f"{name}, n = {found['sizes'][-1]}, {found['genomes']:,} genomes", table(heads, rows)]
     heads = ("task", "to find", "to the end", "best rival in full", "to find, of its", "to the end, of its")
     rows = [(name, *_tokens(found)) for name, found in tasks.items() if OURS in found["searchers"]]

@@ -32,18 +32,20 @@ from undercut.evaluators.task import Task
 from undercut.evaluators.tasks import open_task
 from undercut.evaluators.trace import Trace
 from undercut.search import calibration, candidates, conclude
+from undercut.search.budget import Room
 from undercut.search.candidates import SENSE, WRONG
 from undercut.search.checks import AT_TARGET
 from undercut.search.expense import foretold, limit_of
-from undercut.search.explore import DOUBTFUL, FAR_LOOKS, LOOKS, SURE, Search
+from undercut.search.explore import DOUBTFUL, FAR_LOOKS, LOOKS, Search
 from undercut.search.forecast import Forecaster, aim
 from undercut.search.front import STEP, front, thinned
+from undercut.search.plan import SURE
 from undercut.search.proposers.at_random import AtRandom
 from undercut.search.proposers.bayes import Bayes
 from undercut.search.proposers.evolution import Evolution
 from undercut.search.proposers.exhaustive import Exhaustive
 from undercut.search.proposers.portfolio import Portfolio
-from undercut.search.rounds import FEWEST, FIRST, shares
+from undercut.search.rounds import FEWEST, FIRST, SELECT, shares
 from undercut.search.run import run_search
 from undercut.search.settings import Settings
 from undercut.search.store import Store
@@ -836,6 +838,24 @@ def test_what_costs_more_than_all_so_far_waits_while_there_is_something_cheaper(
     few = Genome(Node("vote", [Input(0)], {"rule": "majority", "votes": 3}, [SUMMED]))
     assert search.plan.in_step([few, SUMMED], (1,)) == [few, SUMMED]
     assert search.plan.in_step([few, SUMMED], (1000,)) == [SUMMED]  # of so many problems it is too dear, too
+
+
+def test_a_limit_shortens_a_race_before_it_rules_it_out(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a race takes is known by the sizes at which it is run: not those at which next to all would be right."""
+    largest = search.settings.sizes[-1]
+    sizes = [size for size in search.settings.sizes if search.plan.telling([SUMMED], size)]
+    assert largest in sizes and len(sizes) < len(search.settings.sizes)
+    one, end = search.plan.bill([SUMMED], dict.fromkeys(sizes, 1)).calls, search.plan.closing().calls
+
+    def rounds(problems: float) -> Sequence[int]:
+        monkeypatch.setattr(search.plan, "room", lambda: Room({"calls": end + problems * one}))
+        return conclude._rounds(search, [SUMMED])
+
+    assert [rounds(most + 0.5) for most in SELECT] == [SELECT[:1], SELECT[:2], SELECT]
+    assert search.plan.fitting([SUMMED], SELECT) == [SUMMED]
+    assert rounds(1.5) == SELECT[:1] and search.plan.fitting([SUMMED], SELECT[:1]) == []
+    monkeypatch.setattr(search.plan, "room", lambda: Room({}))
+    assert conclude._rounds(search, [SUMMED]) == SELECT
 
 
 def test_what_nobody_can_judge_is_no_more_run_by_leaps(search: Search, monkeypatch: pytest.MonkeyPatch) -> None:
