@@ -13,16 +13,15 @@ from typing import Any
 import matplotlib.pyplot as plt
 from results import RESULTS
 from run import MOST_CALLS
-from summary import OURS
+from summary import LIMITED, OURS, to_the_end
 
 PICTURE = RESULTS.with_name("calls.png")
 
 
 def _rows(searchers: dict[str, Any]) -> dict[str, list[float | None]]:
     """Quartiles of one task, by searcher; ours to the end beside ours until it has found enough."""
-    rows = {name: row["calls_to_find"] for name, row in searchers.items()}
-    whole = searchers.get(OURS, {}).get("calls_in_all")
-    return rows if whole is None else {**rows, f"{OURS}, to the end": whole}
+    rows = {name: row["calls_to_find"] for name, row in searchers.items() if name != LIMITED}
+    return rows | {to_the_end(name): row["calls_in_all"] for name, row in searchers.items() if "calls_in_all" in row}
 
 
 def main() -> None:

@@ -18,6 +18,9 @@ OURS, LIMITED = "undercut", "undercut, limited"
 """A search of ours as it is, and one that may send no more than `PART` of the calls that the best rival took."""
 PART = 1 / 20
 TOKENS = "Tokens, medians; what rivals that found no front sent in tokens is not kept"
+BOUNDED = (
+    "Limited to a twentieth of the best rival's calls: problems of the largest size, and mean width of intervals there"
+)
 LENT = ", lent"
 """Ends the name of a rival that is lent what `LentBench` lends."""
 
@@ -54,6 +57,11 @@ def summed_up(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
         limited.get("calls_in_all", [None] * 3)[1], ratios["best_rival_calls"]
     )
     return {**ratios, "searchers": searchers}
+
+
+def to_the_end(searcher: str) -> str:
+    """What a whole search of ours is called, with its front and the known designs measured afresh."""
+    return f"{searcher}, to the end"
 
 
 def limit_of(lines: Sequence[dict[str, Any]]) -> int | None:
@@ -126,14 +134,35 @@ def page(tasks: Mapping[str, dict[str, Any]]) -> str:
             sent = f"{row['calls_sent'][1]:,.0f}"
             share = f"{row['mean_share_at_the_end']:.2f}"
             reached = f"{row['reached']} of {row['runs']}"
-            rows.append((searcher, reached, *map(_told, row["calls_to_find"]), sent, share))
+            if searcher != LIMITED:
+                rows.append((searcher, reached, *map(_told, row["calls_to_find"]), sent, share))
             if "calls_in_all" in row:
                 reached = f"{row['ends_good_enough']} of {row['runs']}"
-                rows.append((f"{searcher}, to the end", reached, *map(_told, row["calls_in_all"]), sent, share))
+                rows.append((to_the_end(searcher), reached, *map(_told, row["calls_in_all"]), sent, share))
         parts += [f"{name}, n = {found['sizes'][-1]}, {found['genomes']:,} genomes", table(heads, rows)]
     heads = ("task", "to find", "to the end", "best rival in full", "to find, of its", "to the end, of its")
     rows = [(name, *_tokens(found)) for name, found in tasks.items() if OURS in found["searchers"]]
-    return "\n\n".join([*parts, TOKENS, table(heads, rows)]) + "\n"
+    parts += [TOKENS, table(heads, rows)]
+    heads = (
+        "task",
+        "limit of calls",
+        "of the best rival's",
+        "ends good enough",
+        "problems",
+        "width",
+        "problems without",
+        "width",
+    )
+    rows = [(name, *_limited(found)) for name, found in tasks.items() if LIMITED in found["searchers"]]
+    return "\n\n".join([*parts, BOUNDED, table(heads, rows)]) + "\n"
+
+
+def _limited(found: dict[str, Any]) -> tuple[object, ...]:
+    """What a task's limited searches end with, and how well their fronts are measured, beside those without a limit."""
+    ours, limited = found["searchers"][OURS], found["searchers"][LIMITED]
+    ratio, ends = found["ratio_to_best_rival_limited"], f"{limited['ends_good_enough']} of {limited['runs']}"
+    measured = [each for row in (limited, ours) for each in (f"{row['problems'][1]:.0f}", f"{row['width']:.2f}")]
+    return f"{int(PART * found['best_rival_calls']):,}", "" if ratio is None else f"{ratio:.2g}", ends, *measured
 
 
 def _tokens(found: dict[str, Any]) -> tuple[str, ...]:

@@ -9,8 +9,10 @@ a change to the search begin anew, with `--fresh`.
 Each search is small and has a seed of its own, for its problems and for the model's errors. The truth of a point is the
 share right of `TRUE_RUNS` fresh runs of the same genome, drawn from the same table of capabilities.
 
-Beside it stands the naive report: random genomes, each tried on as many problems as a point of the front is measured
-on, and the non-dominated ones reported with the very figures they were chosen by, and Wilson's 95 % intervals.
+Beside it stand the same searches with half of the calls that they took as their limit, which measure on fewer problems,
+as many as that turns out to leave room for; and the naive report: random genomes, each tried on as many problems as a
+point of the front is measured on without a limit, and the non-dominated ones reported with the very figures they were
+chosen by, and Wilson's 95 % intervals.
 """
 
 from __future__ import annotations
@@ -60,8 +62,8 @@ def point(world: World, genome: Genome, size: int, reported: dict[str, Any]) -> 
     }
 
 
-def searched(name: str, seed: int, world: World) -> list[dict[str, Any]]:
-    """The points of one search's front, at each size it ran."""
+def searched(name: str, seed: int, world: World, limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
+    """The points of one search's front, at each size it ran, and the calls that it took."""
     settings = Settings(
         name,
         (MODEL,),
@@ -72,15 +74,17 @@ def searched(name: str, seed: int, world: World) -> list[dict[str, Any]]:
         max_size=NODES,
         evaluations=EVALUATIONS,
         samples=SAMPLES,
+        max_calls=limit,
     )
     with tempfile.TemporaryDirectory() as folder:
         model = Metered(simulated(MODEL, seed))
         found = run_search(settings, f"{folder}/run", task=world.task, models=[model])
-    return [
+    points = [
         point(world, Genome.from_dict(item["genome"]), size, item["accuracy"][str(size)])
         for item in found["front"]
         for size in map(int, item["accuracy"])
     ]
+    return points, model.calls
 
 
 def best_seen(name: str, seed: int, world: World) -> list[dict[str, Any]]:
@@ -116,9 +120,11 @@ def summed_up(runs: Sequence[Sequence[dict[str, Any]]], size: int | None = None)
 
 
 def studied(name: str, seed: int, world: World) -> None:
-    """One search and one naive report, kept as a line."""
-    line = {"task": name, "seed": seed, "ours": searched(name, seed, world), "naive": best_seen(name, seed, world)}
-    add_line(LINES, line)
+    """One search, the same within half of its calls, and one naive report, kept as a line."""
+    ours, calls = searched(name, seed, world)
+    limited, _ = searched(name, seed, world, calls // 2)
+    naive = best_seen(name, seed, world)
+    add_line(LINES, {"task": name, "seed": seed, "calls": calls, "ours": ours, "limited": limited, "naive": naive})
 
 
 def told() -> str:
@@ -132,6 +138,8 @@ def told() -> str:
         parts = {
             "ours_at_every_size": summed_up([line["ours"] for line in mine]),
             "ours_at_the_largest": summed_up([line["ours"] for line in mine], sizes[-1]),
+            "limited_at_every_size": summed_up([line["limited"] for line in mine]),
+            "limited_at_the_largest": summed_up([line["limited"] for line in mine], sizes[-1]),
             "naive_at_the_largest": summed_up([line["naive"] for line in mine]),
         }
         about = {"model": MODEL, "sizes": sizes, "nodes": NODES, "samples": SAMPLES, "strategy": STRATEGY}
