@@ -9,8 +9,8 @@ a change to the search begin anew, with `--fresh`.
 Each search is small and has a seed of its own, for its problems and for the model's errors. The truth of a point is the
 share right of `TRUE_RUNS` fresh runs of the same genome, drawn from the same table of capabilities.
 
-Beside it stand the same searches with half of the calls that they took as their limit, which measure on fewer problems,
-as many as that turns out to leave room for; and the naive report: random genomes, each tried on as many problems as a
+Beside it stand the same searches limited to two thirds of the calls that they took, which measure on fewer problems, as
+many as that turns out to leave room for; and the naive report: random genomes, each tried on as many problems as a
 point of the front is measured on without a limit, and the non-dominated ones reported with the very figures they were
 chosen by, and Wilson's 95 % intervals.
 """
@@ -120,9 +120,9 @@ def summed_up(runs: Sequence[Sequence[dict[str, Any]]], size: int | None = None)
 
 
 def studied(name: str, seed: int, world: World) -> None:
-    """One search, the same within half of its calls, and one naive report, kept as a line."""
+    """One search, the same within two thirds of its calls, and one naive report, kept as a line."""
     ours, calls = searched(name, seed, world)
-    limited, _ = searched(name, seed, world, calls // 2)
+    limited, _ = searched(name, seed, world, 2 * calls // 3)
     naive = best_seen(name, seed, world)
     add_line(LINES, {"task": name, "seed": seed, "calls": calls, "ours": ours, "limited": limited, "naive": naive})
 
