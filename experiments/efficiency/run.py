@@ -13,6 +13,8 @@ are plain: they pay for every proposal in full, as it comes. The same two ratios
 are lent what is ours (`_lent`), and against one that ships with a way to save calls (`_frugal`). A rival that gave up
 counts as infinite; where that is so of the median of all, the fewest calls after which one gave up stand in its place,
 and `bound` says so: the ratio is then at most what is told.
+`undercut, limited` is our whole search given a twentieth of the best rival's calls as `--max-calls`, and
+`ratio_to_best_rival_limited` its ratio.
 
 Each line of runs.jsonl is one search, from the moment it has ended: what was cut off goes on, `--fresh` begins anew.
 """

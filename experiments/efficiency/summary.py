@@ -153,7 +153,7 @@ def page(tasks: Mapping[str, dict[str, Any]]) -> str:
         "problems without",
         "width",
     )
-    rows = [(name, *_limited(found)) for name, found in tasks.items() if LIMITED in found["searchers"]]
+    rows = [(name, *_limited(found)) for name, found in tasks.items() if {OURS, LIMITED} <= found["searchers"].keys()]
     return "\n\n".join([*parts, BOUNDED, table(heads, rows)]) + "\n"
 
 
