@@ -23,7 +23,7 @@ from undercut.search.calibration import calibrate
 from undercut.search.checks import Checks
 from undercut.search.designs import known_designs
 from undercut.search.rehearse import rehearse
-from undercut.search.rounds import problems_of, shares
+from undercut.search.rounds import FEWEST, problems_of, shares
 from undercut.search.settings import Settings
 from undercut.search.units import known_unit
 from undercut.spaces.cost import NO_COST, UNKNOWN, Cost
@@ -65,12 +65,18 @@ searches in experiments/tasks and to some on the tasks that come with us."""
 class Expense:
     """What a search is expected to spend, between the least and the most.
 
-    `share` is how much of the tokens that its calls may take at their most they are expected to take, in (0, 1].
+    Attributes:
+        low: what it takes that finds nothing.
+        mean: what it usually takes.
+        high: what it takes at the most.
+        least: what it takes that a limit ends as soon as may be; with less it has no result.
+        share: how much of the tokens that its calls may take at their most they are expected to take, in (0, 1].
     """
 
     low: Cost
     mean: Cost
     high: Cost
+    least: Cost
     share: float = 1.0
 
 
@@ -126,8 +132,10 @@ async def expense(settings: Settings, task: Task, models: Sequence[Model], judge
         return asked * further.calibrated + run + again + last
 
     low, mean, high = map(whole, BLIND if blind else JUDGED)
+    fewest = problems_of(replace(settings, samples=min(FEWEST, settings.samples)), task, "test")
+    least = sum((together[size] * count for size, count in fewest.items()), asked)
     used, most = (sum(getattr(each, name) for each in stand_ins) for name in ("used", "most"))
-    return Expense(low, mean, high, min(1.0, used / most) if used else 1.0)
+    return Expense(low, mean, high, least, min(1.0, used / most) if used else 1.0)
 
 
 def _spent(engine: Engine) -> Cost:

@@ -121,7 +121,7 @@ def checked(
             for primitive in (*task.primitives, *([] if task.judge is None else [task.judge]))
         ],
         "cost": {
-            field: {end: getattr(cost, end).to_dict()[field] for end in ("low", "mean", "high")}
+            field: {end: getattr(cost, end).to_dict()[field] for end in ("low", "mean", "high", "least")}
             for field in ("calls", "tokens", "usd")
         },
         "limit": limit_of(cost),
@@ -153,6 +153,8 @@ def _show(result: dict[str, Any]) -> None:
         click.echo(f"it runs in this process and is not held to that; with --max-tokens {result['limit']} it would be")
     else:
         click.echo(f"unless a limit says otherwise it is held to {result['limit']:,} tokens and ends in order")
+    least = [f"--max-{unit} {_rounded(cost[unit]['least']).replace(',', '')}" for unit in ("calls", "tokens")]
+    click.echo(f"a lower limit ends it in order, too, on fewer problems; below {' or '.join(least)} there is no result")
     if cost["usd"]["mean"] is None:
         unnamed = result["models"] == [ANY]
         how = "name a model with -m" if unnamed else "a model or judge has no known price; --prices FILE gives it one"

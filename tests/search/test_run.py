@@ -384,6 +384,19 @@ def test_a_search_held_to_a_share_of_what_is_foretold_ends_in_order(
     assert result["front"] and result["spent"]["tokens"] <= limit
 
 
+@pytest.mark.parametrize("unit", ["calls", "tokens"])
+@pytest.mark.parametrize("task", ["sum", "count", "maximum"])
+def test_with_less_than_the_least_that_is_foretold_there_is_no_result(task: str, unit: str, tmp_path: Path) -> None:
+    settings, found = replace(SETTINGS, task=task), open_task(task)
+    cost = foretold(settings, found, open_models(settings.models, primitives=found.primitives))
+    least = int(getattr(cost.least, unit))
+    assert 0 < least < getattr(cost.low, unit)
+    with pytest.raises(BudgetError, match=f"--max-{unit}") as refused:
+        run_search(replace(settings, **{f"max_{unit}": least - 1}), tmp_path)
+    named = re.search(f"--max-{unit} ([0-9]+) would", str(refused.value))
+    assert named is None or least < int(named[1]) < 3 * least
+
+
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
 def test_a_run_with_a_limit_that_broke_off_decides_as_it_would_have(
     share: float, whole: dict[str, Any], tmp_path: Path
