@@ -205,7 +205,7 @@ def _words(result: dict[str, Any], largest: str, unit: str) -> list[str]:
     shared = f"; the runs alone, without calibration, would have been {alone}" if alone else ""
     lines = [
         *_beside_one_call(result, largest, unit),
-        *_outdone(result["front"], largest, unit),
+        *_outdone(result, largest, unit),
         f"spent {_counted(spent['calls'], 'call')}, {_counted(spent['tokens'], 'token')}{most}{shared}",
         *_payback(result, unit),
         *_unmatched(result, largest),
@@ -232,12 +232,13 @@ def _beside_one_call(result: dict[str, Any], largest: str, unit: str) -> list[st
     ]
 
 
-def _outdone(front: list[dict[str, Any]], largest: str, unit: str) -> list[str]:
-    """Says which members of a front a cheaper one matched or beat in the last measurement."""
-    priced = [(cost, item) for item in front if (cost := item["cost"][largest][field_of(unit)]) is not None]
+def _outdone(result: dict[str, Any], largest: str, unit: str) -> list[str]:
+    """Says which members of a front a cheaper one, or a cheaper known design, matched or beat in the measurement."""
+    items = [*result["front"], *result["baselines"]]
+    priced = [(cost, item) for item in items if (cost := item["cost"][largest][field_of(unit)]) is not None]
     priced.sort(key=lambda each: float(each[0]))
     told = []
-    for dear, item in reversed(priced):
+    for dear, item in reversed([each for each in priced if each[1] in result["front"]]):
         right = {size: found["mean"] for size, found in item["accuracy"].items()}
         no_worse = (
             other["id"]

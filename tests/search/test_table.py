@@ -15,15 +15,21 @@ def item(name: str, small: float, large: float, tokens: float | None) -> dict[st
     return {"id": name, "name": name, "accuracy": accuracy, "predicted": None, "cost": cost, "law": "n", "slope": None}
 
 
-def printed(capsys: pytest.CaptureFixture[str], *front: dict[str, Any]) -> str:
+def printed(capsys: pytest.CaptureFixture[str], *front: dict[str, Any], known: tuple[dict[str, Any], ...] = ()) -> str:
     spent = {"calls": 3, "tokens": 9, "usd": None}
-    show({"front": front, "baselines": [], "cost": "tokens", "target_size": 16, "sizes": [8, 16], "spent": spent})
+    show({"front": front, "baselines": known, "cost": "tokens", "target_size": 16, "sizes": [8, 16], "spent": spent})
     return capsys.readouterr().out
 
 
 def test_members_of_a_front_that_turn_out_no_better_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     told = printed(capsys, item("a", 1, 0.9, 50), item("b", 1, 0.9, 40), item("c", 0.9, 1, 30), item("d", 0.8, 0.3, 20))
     assert "right no more often than a cheaper one, as it was measured: a (than b)\n" in told
+
+
+def test_members_of_a_front_that_a_known_design_beats_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    known = (item("tree", 1, 0.95, 40), item("fold", 1, 0.8, 60))
+    told = printed(capsys, item("a", 1, 0.9, 50), item("b", 1, 0.8, 30), known=known)
+    assert "right no more often than a cheaper one, as it was measured: a (than tree)\n" in told
 
 
 def test_nothing_is_said_of_a_front_that_holds(capsys: pytest.CaptureFixture[str]) -> None:
