@@ -44,7 +44,10 @@ async def conclude(search: Search, stopped: str) -> dict[str, Any]:
     search.bench.calibration.unrepeated.clear()  # they will not be asked again: no more hope for them
     designs = search.candidates.designs()
     # They are measured anyway; where limits left no room to race them, their forecasts may have put them on the front.
-    points = list(dict.fromkeys([*finalists, *(designs.values() if search.plan.room().left else ())]))
+    measured = list(designs.values()) if search.plan.room().left else []
+    if not finalists and not (search.task.blind and measured):  # then nothing tells yet what makes sense
+        finalists = search.candidates.promising(())
+    points = list(dict.fromkeys([*finalists, *measured]))
     chosen = _affordable(search, thinned(front([(g, *search.candidates.worth(g)) for g in points])), designs.values())
     parts = search.plan.parts(chosen)  # one that was found again is measured once
     count = await _measured(search, parts)
@@ -237,8 +240,7 @@ async def _finalists(search: Search) -> list[Genome]:
     """Race the genomes that may be on the front on one fresh set, and then those that this puts onto the front.
 
     Dear ones wait for the last look: by then something cheaper may do. Where nobody can judge a call, that is for what
-    was run before. One that there is no room to race stands as it is; where there was no room to run anything at all,
-    the most promising forecasts are taken.
+    was run before. One that there is no room to race stands as it is.
     """
     await search.look_far()
     runs = [(genome, *search.candidates.worth(genome)) for genome in search.bench.outcomes]
@@ -259,7 +261,7 @@ async def _finalists(search: Search) -> list[Genome]:
         left = list(dict.fromkeys([*waiting, *await search.vetted(finalists)]))
         if not left:
             break
-    return finalists or search.candidates.promising(())
+    return finalists
 
 
 def _rounds(search: Search, genomes: Sequence[Genome]) -> Sequence[int]:

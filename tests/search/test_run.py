@@ -322,6 +322,19 @@ def test_under_a_limit_known_designs_may_stand_on_the_front(tmp_path: Path) -> N
     assert all(foretold(item) < best + STEP for item in result["baselines"])
 
 
+@pytest.mark.parametrize(("unit", "limit"), [("calls", 150), ("tokens", 9000)])
+def test_a_close_limit_where_nobody_can_judge_a_call_still_ends_in_what_makes_sense(
+    unit: str, limit: int, tmp_path: Path
+) -> None:
+    """Before anything was run nothing tells what does, so that known designs alone are measured, nor what they cost."""
+    task = open_task("lookup")
+    blind = replace(task, primitives=tuple(replace(each, reference=None) for each in task.primitives))
+    settings = Settings("lookup", ("embedded",), sizes=(4, 8, 16), target_size=32, evaluations=6)
+    result = run_search(replace(settings, **{f"max_{unit}": limit}), tmp_path, task=blind)
+    assert result["spent"][unit] <= limit and f"--max-{unit}" in result["stopped"]
+    assert max(item["accuracy"]["16"]["mean"] for item in result["front"]) > 0.5
+
+
 def test_a_measurement_that_runs_out_of_room_reports_what_it_has(
     whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
