@@ -18,9 +18,6 @@ from undercut.spaces.genome import Genome
 SURE = 0.9
 """At sizes below the largest, genomes of this accuracy or more are not raced: next to all runs would be right."""
 
-GUESSED = 2.0
-"""Before the first answer nobody knows how long answers are, and runs may cost so many times their forecast."""
-
 
 class Plan:
     """Which of the runs to come there is room for.
@@ -70,7 +67,7 @@ class Plan:
         found, room = list[Genome](), room.without(self.closing())
         for genome in genomes:
             telling = [size for size in self._settings.sizes if self.telling([genome], size)]
-            price = self.bill([genome], dict.fromkeys(telling, rounds[-1])) * self._guessed()
+            price = self.bill([genome], dict.fromkeys(telling, rounds[-1]))
             if room.times(price) >= 1:
                 found.append(genome)
                 room = room.without(price)
@@ -93,11 +90,7 @@ class Plan:
         ran = front((genome, *known[genome]) for genome in self._bench.outcomes if genome in known)
         parts = self.parts([genome for genome, _, _ in thinned(ran)])
         some = self.measuring(parts, self.held(self._settings.samples)) * KEPT
-        return max(some, self.bill(parts, self.held(FEWEST + 1)) * self._guessed(), key=lambda cost: cost.calls)
-
-    def _guessed(self) -> float:
-        """How many times its forecast what is to be run may cost, as far as nothing tells yet."""
-        return 1.0 if self._bench.calibration.answers else GUESSED
+        return max(some, self.bill(parts, self.held(FEWEST + 1)), key=lambda cost: cost.calls)
 
     def measuring(self, parts: Mapping[Genome, float], problems: Mapping[int, int]) -> Cost:
         """What running genomes on these shares of so many problems of each size is forecast to cost."""
