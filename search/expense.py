@@ -69,7 +69,7 @@ class Expense:
         low: what it takes that finds nothing.
         mean: what it usually takes.
         high: what it takes at the most.
-        least: what it takes that a limit ends as soon as may be; with less it has no result.
+        least: about the least that a limit must leave for a result; many a search needs twice as much.
         share: how much of the tokens that its calls may take at their most they are expected to take, in (0, 1].
     """
 

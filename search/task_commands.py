@@ -154,7 +154,7 @@ def _show(result: dict[str, Any]) -> None:
     else:
         click.echo(f"unless a limit says otherwise it is held to {result['limit']:,} tokens and ends in order")
     least = [f"--max-{unit} {_rounded(cost[unit]['least']).replace(',', '')}" for unit in ("calls", "tokens")]
-    click.echo(f"a lower limit ends it in order, too, on fewer problems; below {' or '.join(least)} there is no result")
+    click.echo(f"a lower limit ends it in order, too, on fewer problems; about {' or '.join(least)} is too low")
     if cost["usd"]["mean"] is None:
         unnamed = result["models"] == [ANY]
         how = "name a model with -m" if unnamed else "a model or judge has no known price; --prices FILE gives it one"
